@@ -1,0 +1,5 @@
+"""specgen: PostgreSQL batch operations from YAML."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"

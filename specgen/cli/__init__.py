@@ -1,0 +1,1 @@
+"""The command line; the only place where anything is printed or exited."""

@@ -1,0 +1,1 @@
+"""Databases to work on: providers, connections, deployment."""

@@ -1,0 +1,1 @@
+"""What is done with rendered files: write, check, diff."""

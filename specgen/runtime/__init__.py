@@ -1,0 +1,1 @@
+"""Running operations against a database."""

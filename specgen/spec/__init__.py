@@ -1,0 +1,1 @@
+"""From YAML text to the model: documents, schema, SQL fragments, meaning."""

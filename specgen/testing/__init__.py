@@ -1,0 +1,1 @@
+"""Generated tests: cases, the pytest plugin, the run."""
