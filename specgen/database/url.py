@@ -1,0 +1,83 @@
+"""A server that is already there: found by its URL or libpq's environment, never changed but by name.
+
+Only databases that specgen itself created are ever dropped; see ``databases.py``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from specgen.database.server import Kind, Server
+from specgen.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+CONNECT_TIMEOUT = 5
+
+
+class UrlProvider:
+    """Verifies a connection, and yields it."""
+
+    def __init__(self, url: str, *, postgres: int | None = None) -> None:
+        """Take the connection string; nothing is connected yet.
+
+        Args:
+            url: A libpq URI or ``key=value`` string; empty for what libpq's environment says.
+            postgres: The major version that the server must have.
+        """
+        self._url = url
+        self._postgres = postgres
+
+    def __enter__(self) -> Server:
+        """Connect once, to see that it works.
+
+        Raises:
+            DatabaseUnavailable: The URL is malformed, nothing answers within five seconds, the login is
+                refused, or the version is another.
+        """
+        try:
+            patience = conninfo_to_dict(self._url).get("connect_timeout", CONNECT_TIMEOUT)
+            with psycopg.connect(
+                make_conninfo(self._url, connect_timeout=patience), autocommit=True
+            ) as connection:
+                info = connection.info
+                version, place = (
+                    info.server_version,
+                    f"{info.host or 'local socket'}:{info.port}/{info.dbname}",
+                )
+        except psycopg.Error as error:
+            raise DatabaseUnavailable(str(error).strip(), kind=Kind.URL) from error
+        if self._postgres not in (None, version // 10000):
+            raise DatabaseUnavailable(
+                f"the server at {place} is PostgreSQL {version // 10000}, not {self._postgres}", kind=Kind.URL
+            )
+        return Server(
+            dsn=self._url,
+            version=version // 10000,
+            kind=Kind.URL,
+            description=f"PostgreSQL {version // 10000}.{version % 10000} at {place}",
+        )
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """The server belongs to somebody else: nothing to do."""
+
+
+def can_create_databases(server: Server) -> bool:
+    """Whether the login may create databases, which tests need.
+
+    Raises:
+        DatabaseUnavailable: The server does not answer any more.
+    """
+    query = "SELECT rolcreatedb OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
+    try:
+        with psycopg.connect(server.dsn, autocommit=True, connect_timeout=CONNECT_TIMEOUT) as connection:
+            row = connection.execute(query).fetchone()
+    except psycopg.Error as error:
+        raise DatabaseUnavailable(str(error).strip(), kind=server.kind) from error
+    return bool(row and row[0])

@@ -1,0 +1,101 @@
+"""What every layer of tests shares: real servers, started once, and databases that cost 20 ms."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from specgen.database.embedded import EmbeddedProvider
+from specgen.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from specgen.database.server import Server
+
+MAJORS_VARIABLE = "SPECGEN_TEST_POSTGRES"
+
+
+def majors() -> list[int]:
+    """The versions to test on, from ``SPECGEN_TEST_POSTGRES=15,18``."""
+    return [int(major) for major in os.environ.get(MAJORS_VARIABLE, "18").split(",")]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that uses a server runs on each of the versions."""
+    if "postgres_server" in metafunc.fixturenames:
+        ids = [f"pg{major}" for major in majors()]
+        metafunc.parametrize("postgres_server", majors(), indirect=True, scope="session", ids=ids)
+
+
+@pytest.fixture(scope="session")
+def server_of() -> Iterator[Callable[[int], Server]]:
+    """``server_of(15)`` is the run's server of that version; skips where its binaries are missing."""
+    servers: dict[int, Server] = {}
+    with ExitStack() as stack:
+
+        def get(major: int) -> Server:
+            if major not in servers:
+                try:
+                    servers[major] = stack.enter_context(EmbeddedProvider(postgres=major, in_memory=True))
+                except DatabaseUnavailable as missing:
+                    if "not found" not in missing.reason:
+                        raise
+                    pytest.skip(f"{missing.reason}: {missing.help}")
+            return servers[major]
+
+        yield get
+
+
+@pytest.fixture(scope="session")
+def postgres_server(request: pytest.FixtureRequest, server_of: Callable[[int], Server]) -> Server:
+    """The run's server; the test is repeated for each version asked for."""
+    return server_of(request.param)
+
+
+class Template(Protocol):
+    """Makes templates that live as long as the run."""
+
+    def __call__(self, server: Server, key: str, build: Callable[[str], None]) -> str:
+        """The name of a template that ``build(dsn)`` has filled, once per server and key."""
+
+
+@pytest.fixture(scope="session")
+def template_of() -> Iterator[Template]:
+    """``template_of(server, key, build)`` names a template to clone."""
+    from specgen.database import databases
+
+    names: dict[tuple[str, str], str] = {}
+    with ExitStack() as stack:
+
+        def get(server: Server, key: str, build: Callable[[str], None]) -> str:
+            if (server.dsn, key) not in names:
+                names[server.dsn, key] = stack.enter_context(databases.template(server, build))
+            return names[server.dsn, key]
+
+        yield get
+
+
+class NewDatabase(Protocol):
+    """Makes databases that live as long as the test."""
+
+    def __call__(self, server: Server, template: str | None = None) -> str:
+        """The connection string of a new database, empty or a copy of the template."""
+
+
+@pytest.fixture
+def new_database() -> Iterator[NewDatabase]:
+    """``new_database(server, template)`` is the connection string of a database of the test's own."""
+    from specgen.database import databases
+
+    with ExitStack() as stack:
+        yield lambda server, template=None: stack.enter_context(databases.database(server, template=template))
+
+
+@pytest.fixture
+def database(postgres_server: Server, new_database: NewDatabase) -> str:
+    """The connection string of an empty database of the test's own."""
+    return new_database(postgres_server)
