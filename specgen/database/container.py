@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import socket
 import subprocess
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from specgen.database import reap
@@ -35,8 +35,9 @@ COMMAND = "postgres -c fsync=off -c synchronous_commit=off -c full_page_writes=o
 def docker_reachable() -> bool:
     """Whether an engine answers; quick, and silent."""
     host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-    # Spares the import of the package where there is no Docker at all.
-    if host.startswith("unix://") and not Path(host.removeprefix("unix://")).is_socket():
+    # Spares the import of the package where there is no Docker at all; which, on a socket that nobody
+    # listens to, would also leave its own end open.
+    if host.startswith("unix://") and not _listened_to(host.removeprefix("unix://")):
         return False
     try:
         import docker  # noqa: PLC0415 - slow to import
@@ -50,6 +51,16 @@ def docker_reachable() -> bool:
         return False
     finally:
         client.close()
+
+
+def _listened_to(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(REACH_TIMEOUT)
+        try:
+            probe.connect(path)
+        except OSError:
+            return False
+    return True
 
 
 class ContainerProvider:
