@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from specgen.database import binaries
 from specgen.database.embedded import EmbeddedProvider
 from specgen.errors import DatabaseUnavailable
 
@@ -22,6 +24,16 @@ MAJORS_VARIABLE = "SPECGEN_TEST_POSTGRES"
 def majors() -> list[int]:
     """The versions to test on, from ``SPECGEN_TEST_POSTGRES=15,18``."""
     return [int(major) for major in os.environ.get(MAJORS_VARIABLE, "18").split(",")]
+
+
+def pytest_configure() -> None:
+    """Let servers that were fetched for the version matrix be found where no other of their version is."""
+    for fetched in (Path(__file__).parents[1] / ".postgres").glob("[0-9]*/bin"):
+        major = fetched.parent.name
+        try:
+            binaries.find(int(major))
+        except DatabaseUnavailable:
+            os.environ[f"SPECGEN_POSTGRES_BIN_{major}"] = str(fetched)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

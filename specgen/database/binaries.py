@@ -51,8 +51,7 @@ def find(major: int | None = None, *, environment: Mapping[str, str] = os.enviro
     """The first installation there is, or the first of the major version asked for.
 
     ``SPECGEN_POSTGRES_BIN_<major>`` and ``SPECGEN_POSTGRES_BIN`` name folders and go before everything
-    else; then come the wheels, the system's packages (the newest first), and ``.postgres/<major>`` in the
-    current folder or above it.
+    else; then come the wheels and the system's packages, the newest first.
 
     Raises:
         DatabaseUnavailable: None was found.
@@ -88,9 +87,6 @@ def _candidates(major: int | None, environment: Mapping[str, str]) -> Iterator[t
             yield package / "pginstall" / "bin", f"wheel {wheel}"
     for installed in _newest(SYSTEM):
         yield installed / "bin", "system"
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        for fetched in _newest(folder / ".postgres"):
-            yield fetched / "bin", ".postgres"
 
 
 def _packages(module: str) -> list[Path]:

@@ -16,7 +16,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from specgen.database import reap
+from specgen.database import owner, reap
 from specgen.database.server import Kind, Server
 from specgen.errors import DatabaseUnavailable
 
@@ -28,6 +28,7 @@ SUPPORTED_MAJORS = range(15, 19)
 START_TIMEOUT = 60.0
 REACH_TIMEOUT = 2
 DATA = "/pgdata"
+OWNER = "org.specgen.owner"
 
 COMMAND = "postgres -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c timezone=UTC"
 
@@ -37,7 +38,7 @@ def docker_reachable() -> bool:
     host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
     # Spares the import of the package where there is no Docker at all; which, on a socket that nobody
     # listens to, would also leave its own end open.
-    if host.startswith("unix://") and not _listened_to(host.removeprefix("unix://")):
+    if host.startswith("unix://") and not listened_to(host.removeprefix("unix://")):
         return False
     try:
         import docker  # noqa: PLC0415 - slow to import
@@ -53,7 +54,8 @@ def docker_reachable() -> bool:
         client.close()
 
 
-def _listened_to(path: str) -> bool:
+def listened_to(path: str) -> bool:
+    """Whether anybody accepts connections on a local socket."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(REACH_TIMEOUT)
         try:
@@ -88,7 +90,7 @@ class ContainerProvider:
         from requests.exceptions import RequestException  # noqa: PLC0415
 
         try:
-            reap.remove_orphans()
+            remove_orphans()
             return self._start(_image(self._postgres))
         except (DockerException, RequestException) as error:
             self._close()
@@ -134,6 +136,11 @@ class ContainerProvider:
                 removed = True
         if reaper is not None:
             reaper.close(done=removed)
+
+
+def remove_orphans() -> int:
+    """Remove containers whose owner and reaper were both killed; how many there were."""
+    return reap.remove(OWNER, lambda labels: owner.is_gone(labels[OWNER]))
 
 
 class _Reaper:
@@ -209,7 +216,7 @@ def _container(image: str, session: str) -> Any:
     container.with_command(COMMAND)
     container.with_tmpfs_mount(DATA)
     container.with_kwargs(
-        labels={reap.SESSION: session, reap.OWNER: reap.owner_label(os.getpid())},
+        labels={reap.SESSION: session, OWNER: owner.label(os.getpid())},
     )
     return container
 

@@ -5,6 +5,7 @@ Every name starts with ``specgen_`` and ends at random, so nothing that was ther
 
 from __future__ import annotations
 
+import os
 import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from specgen.database import owner
+from specgen.database.server import Kind
 from specgen.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
@@ -49,7 +52,12 @@ def create_database(server: Server, *, template: str | None = None, name: str | 
         statement += sql.SQL(" TEMPLATE template0 ENCODING 'UTF8'")
     else:
         statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
-    _execute(server, statement)
+    statements = [statement]
+    if server.kind is Kind.URL:
+        # Other servers go with their owner; on this one, the next start has to know whose it was.
+        comment = sql.Literal(owner.label(os.getpid()))
+        statements.append(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), comment))
+    _execute(server, *statements)
     return dsn_of(server, name)
 
 
@@ -64,6 +72,29 @@ def drop_database(server: Server, dsn: str) -> None:
     if not name.startswith(PREFIX):
         raise ValueError(name)
     _execute(server, sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def drop_orphans(server: Server) -> list[str]:
+    """Drop the databases whose makers on this machine were killed before they could; their names.
+
+    Raises:
+        DatabaseUnavailable: The server does not answer.
+    """
+    query = """
+        SELECT datname, shobj_description(oid, 'pg_database')
+          FROM pg_catalog.pg_database
+         WHERE starts_with(datname, %s)
+           AND pg_catalog.pg_has_role(datdba, 'USAGE')
+    """
+    try:
+        with psycopg.connect(server.dsn, autocommit=True) as connection:
+            rows = connection.execute(query, (PREFIX,)).fetchall()
+    except psycopg.Error as error:
+        raise DatabaseUnavailable(str(error).strip(), kind=server.kind) from error
+    orphans = [name for name, comment in rows if owner.is_gone(comment or "")]
+    for name in orphans:
+        drop_database(server, dsn_of(server, name))
+    return orphans
 
 
 def name_of(dsn: str) -> str:
@@ -104,10 +135,11 @@ def clone(server: Server, template: str) -> Iterator[str]:
         yield dsn
 
 
-def _execute(server: Server, statement: sql.Composed) -> None:
+def _execute(server: Server, *statements: sql.Composed) -> None:
 
     try:
         with psycopg.connect(server.dsn, autocommit=True) as connection:
-            connection.execute(statement)
+            for statement in statements:
+                connection.execute(statement)
     except psycopg.Error as error:
         raise DatabaseUnavailable(str(error).strip(), kind=server.kind) from error

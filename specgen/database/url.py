@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from specgen.database.databases import drop_orphans
 from specgen.database.server import Kind, Server
 from specgen.errors import DatabaseUnavailable
 
@@ -55,12 +56,14 @@ class UrlProvider:
             raise DatabaseUnavailable(
                 f"the server at {place} is PostgreSQL {version // 10000}, not {self._postgres}", kind=Kind.URL
             )
-        return Server(
+        server = Server(
             dsn=self._url,
             version=version // 10000,
             kind=Kind.URL,
             description=f"PostgreSQL {version // 10000}.{version % 10000} at {place}",
         )
+        drop_orphans(server)
+        return server
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

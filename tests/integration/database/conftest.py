@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
-import shutil
+import pwd
 import subprocess
 import sys
 import time
@@ -22,6 +21,8 @@ from specgen.database.container import ContainerProvider, docker_reachable
 from specgen.database.embedded import EmbeddedProvider
 from specgen.database.url import UrlProvider
 
+from . import engine
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from specgen.database.server import Server
 
 ROOT = Path(__file__).parents[3]
-ENGINE = ROOT.parent / "shared" / "tools" / "container-engine-up"
 
 # A process that owns a server until it is told otherwise, and says what belongs to it.
 OWNER = """
@@ -147,19 +147,13 @@ def container_engine() -> Iterator[None]:
     """A container engine: the one that answers, else one that is started for this run."""
     if docker_reachable():
         yield
-        return
-    if not (os.access(ENGINE, os.X_OK) and os.geteuid() == 0):
-        pytest.skip("no container engine answers")
-    printed = subprocess.run(
-        [ENGINE], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True
-    )
-    exports = dict(word.split("=", 1) for word in shlex.split(printed.stdout) if word != "export")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in exports.items():
-            patch.setenv(name, value)
-        yield
-    # The script's daemon belongs to this run; one that was there before would have answered above.
-    subprocess.run([ENGINE, "down"], check=True, stderr=subprocess.DEVNULL)
+    else:
+        if not (os.access(engine.SCRIPT, os.X_OK) and os.geteuid() == 0):
+            pytest.skip("no container engine answers")
+        with engine.running() as exports, pytest.MonkeyPatch.context() as patch:
+            for name, value in exports.items():
+                patch.setenv(name, value)
+            yield
 
 
 @pytest.fixture(params=["embedded18", "embedded15", "container", "url"])
@@ -200,4 +194,4 @@ def nobody(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     closed = [str(place) for place in places if not place.stat().st_mode & 0o001]
     if closed:
         pytest.skip(f"an ordinary user cannot enter {closed[0]}")
-    return {"user": "nobody", "group": "nogroup" if shutil.which("apt-get") else "nobody", "extra_groups": []}
+    return {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []}
