@@ -1,14 +1,22 @@
-"""SQL fragments: expressions with ``:name`` parameters, parsed by PostgreSQL's own grammar."""
+"""SQL fragments: expressions with ``:name`` parameters, parsed by PostgreSQL's own grammar.
+
+``lexing`` cuts a fragment into words and finds its parameters, ``grammar`` says what it means; here
+that meets a place in a file and a table whose columns are known.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from specgen.spec.grammar import Analysis, HoleUse, analyse
+from specgen.spec.lexing import LexError, split_at_and
+from specgen.spec.suggest import did_you_mean
 
-    from specgen.diagnostics import Span
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from specgen.diagnostics import Findings, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +81,272 @@ class SqlFragment:
     def render(self, substitute: Callable[[ParameterName], str]) -> str:
         """Return the SQL text with every parameter replaced."""
         return "".join(part if isinstance(part, str) else substitute(part) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a fragment may name.
+
+    Attributes:
+        columns: The target's columns and the base of each one's type; nothing when no column may be
+            named.
+        qualifiers: Names that stand for the target before a dot.
+        condition: Whether a boolean is wanted.
+        aggregates: Whether an aggregate may be called.
+        parameters: Whether there may be ``:names``.
+        assigned: The column that the fragment's value goes to.
+        what: What the fragment is, for messages, such as ``where_condition``.
+    """
+
+    columns: Mapping[str, str] | None
+    qualifiers: tuple[str, ...] = ()
+    condition: bool = True
+    aggregates: bool = False
+    parameters: bool = True
+    assigned: str | None = None
+    what: str = "the SQL"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTest:
+    """A conjunct ``column = ANY(:parameter)``, and what the condition says besides."""
+
+    column: str
+    qualifier: str | None
+    parameter: ParameterName
+    remainder: SqlFragment | None
+
+
+def parse_fragment(
+    text: str, locate: Callable[[int, int], Span], scope: Scope, findings: Findings
+) -> SqlFragment | None:
+    """Parse one SQL expression.
+
+    Args:
+        text: The expression.
+        locate: Where a stretch of the text stands in its file.
+        scope: What it may name.
+        findings: Gets what is wrong.
+
+    Returns:
+        The fragment, or nothing when it is wrong.
+    """
+    analysis = analyse(text)
+    if isinstance(analysis, LexError):
+        findings.error(analysis.code, locate(analysis.start, analysis.end), analysis.message, analysis.help)
+        return None
+    before = len(findings.items)
+    _check_columns(analysis, locate, scope, findings)
+    _check_calls(analysis, locate, scope, findings)
+    _check_shape(analysis, locate, scope, findings)
+    if len(findings.items) > before:
+        return None
+    return _fragment(text, analysis, locate, scope)
+
+
+def is_single_call(text: str) -> bool:
+    """Say whether a text is one SQL function call and nothing else."""
+    analysis = analyse(text)
+    return isinstance(analysis, Analysis) and analysis.single_call
+
+
+def find_key_test(
+    text: str, locate: Callable[[int, int], Span], scope: Scope, is_key: Callable[[str, str | None], bool]
+) -> KeyTest | None:
+    """Find the conjunct of a valid condition that tests the key against an array parameter.
+
+    Args:
+        text: The condition.
+        locate: Where a stretch of the text stands in its file.
+        scope: What it may name.
+        is_key: Says of a column and its qualifier whether it is the key.
+
+    Returns:
+        The test, if there is exactly one such conjunct and nothing else names its parameter.
+    """
+    whole = analyse(text)
+    if isinstance(whole, LexError):
+        return None
+    stretches = split_at_and(whole.words)
+    found: list[tuple[int, Analysis]] = []
+    for index, (start, end) in enumerate(stretches):
+        analysis = analyse(text[start:end])
+        if isinstance(analysis, Analysis) and analysis.key_test:
+            column = analysis.key_test[0]
+            if is_key(column.name, column.qualifier):
+                found.append((index, analysis))
+    if len(found) != 1:
+        return None
+    index, analysis = found[0]
+    if analysis.key_test is None:
+        return None
+    column, hole = analysis.key_test
+    name = analysis.words.holes[hole]
+    if sum(other.name == name.name for other in whole.words.holes) > 1:
+        return None
+    shift = stretches[index][0]
+    parameter = ParameterName(name.name, name.field, locate(name.start + shift, name.end + shift))
+    remainder = _joined(text, [part for place, part in enumerate(stretches) if place != index], locate, scope)
+    return KeyTest(column.name, column.qualifier, parameter, remainder)
+
+
+def split_conjuncts(text: str, locate: Callable[[int, int], Span], scope: Scope) -> tuple[SqlFragment, ...]:
+    """Cut a valid condition at the ANDs of its top level."""
+    whole = analyse(text)
+    if isinstance(whole, LexError):
+        return ()
+    return tuple(_part(text, start, end, locate, scope) for start, end in split_at_and(whole.words))
+
+
+def _part(text: str, start: int, end: int, locate: Callable[[int, int], Span], scope: Scope) -> SqlFragment:
+    analysis = analyse(text[start:end])
+    if isinstance(analysis, LexError):  # cannot be: a conjunct of what parses parses
+        raise analysis
+    return _fragment(
+        text[start:end], analysis, lambda first, last: locate(first + start, last + start), scope
+    )
+
+
+def _joined(
+    text: str, stretches: list[tuple[int, int]], locate: Callable[[int, int], Span], scope: Scope
+) -> SqlFragment | None:
+    if not stretches:
+        return None
+    fragments = [_part(text, start, end, locate, scope) for start, end in stretches]
+    parts: list[str | ParameterName] = []
+    for fragment in fragments:
+        if parts:
+            _append(parts, " AND ")
+        for part in fragment.parts:
+            _append(parts, part)
+    return SqlFragment(
+        source=" AND ".join(fragment.source.strip() for fragment in fragments),
+        span=fragments[0].span,
+        parts=tuple(parts),
+        columns=tuple(column for fragment in fragments for column in fragment.columns),
+        evidence=tuple(item for fragment in fragments for item in fragment.evidence),
+        aggregate=any(fragment.aggregate for fragment in fragments),
+    )
+
+
+def _append(parts: list[str | ParameterName], part: str | ParameterName) -> None:
+    last = parts[-1] if parts else None
+    if isinstance(part, str) and isinstance(last, str):
+        parts[-1] = last + part
+    else:
+        parts.append(part)
+
+
+def _fragment(text: str, analysis: Analysis, locate: Callable[[int, int], Span], scope: Scope) -> SqlFragment:
+    names = [
+        ParameterName(hole.name, hole.field, locate(hole.start, hole.end)) for hole in analysis.words.holes
+    ]
+    evidence = [_evidence(use, names[use.hole], scope) for use in analysis.uses]
+    visible = text.strip()
+    start = text.find(visible)
+    return SqlFragment(
+        source=text,
+        span=locate(start, start + len(visible)),
+        parts=tuple(names[part] if isinstance(part, int) else part for part in analysis.parts),
+        columns=tuple(
+            ColumnName(column.name, column.qualifier, locate(column.start, column.end))
+            for column in analysis.columns
+        ),
+        evidence=tuple(item for item in evidence if item),
+        aggregate=any(call.aggregate for call in analysis.calls),
+    )
+
+
+def _evidence(use: HoleUse, name: ParameterName, scope: Scope) -> Evidence | None:
+    source = use.source
+    if source is None:
+        if scope.condition:
+            return Evidence(name, sql_type="boolean")
+        return Evidence(name, column=scope.assigned) if scope.assigned else None
+    if source.column is not None:
+        base = (scope.columns or {}).get(source.column)
+        joined = joined_type(base, use.operator) if base else None
+        if joined is None:
+            return None
+        if joined != base:
+            return Evidence(name, sql_type=joined)
+        return Evidence(name, array_of=source.column) if use.array else Evidence(name, column=source.column)
+    joined = joined_type(source.sql_type or "", use.operator)
+    return Evidence(name, sql_type=joined + "[]" * use.array) if joined else None
+
+
+_MOMENTS = (
+    "timestamp",
+    "timestamptz",
+    "time",
+    "timetz",
+    "timestamp without time zone",
+    "timestamp with time zone",
+)
+
+
+def joined_type(base: str, operator: str) -> str | None:
+    """Return the type of what an operator joins to a value, or nothing where it may be several."""
+    if not operator or operator == "||":
+        return base
+    if base in _MOMENTS:
+        return "interval" if operator in "+-" else None
+    if base == "interval":
+        return base if operator in "+-" else "double precision"
+    return None if base in ("date", "json", "jsonb") else base
+
+
+def _check_columns(
+    analysis: Analysis, locate: Callable[[int, int], Span], scope: Scope, findings: Findings
+) -> None:
+    for column in analysis.columns:
+        span = locate(column.start, column.end)
+        if scope.columns is None:
+            findings.error("no-columns-here", span, f'{scope.what} cannot name a column ("{column.name}")')
+        elif column.name == "*":
+            findings.error("sql-syntax", span, f"{scope.what} cannot use *", "name the columns")
+        elif column.qualifier is not None and column.qualifier not in scope.qualifiers:
+            findings.error(
+                "unknown-column",
+                span,
+                f'"{column.qualifier}" is not a table here',
+                f'only columns of "{scope.qualifiers[0]}" can be named' if scope.qualifiers else None,
+            )
+        elif column.name not in scope.columns:
+            table = scope.qualifiers[0] if scope.qualifiers else "the table"
+            findings.error(
+                "unknown-column",
+                span,
+                f'"{table}" has no column "{column.name}"',
+                did_you_mean(column.name, scope.columns) or f"its columns: {', '.join(scope.columns)}",
+            )
+    if not scope.parameters:
+        for hole in analysis.words.holes:
+            message = f"{scope.what} cannot have parameters"
+            findings.error("no-parameters-here", locate(hole.start, hole.end), message, "use a constant")
+
+
+def _check_calls(
+    analysis: Analysis, locate: Callable[[int, int], Span], scope: Scope, findings: Findings
+) -> None:
+    for call in analysis.calls:
+        span = locate(call.start, call.start + len(call.name))
+        if call.window:
+            findings.error("window-function", span, f"{scope.what} cannot use a window function")
+        elif call.set_returning:
+            message = f"{call.name} returns a set, and {scope.what} wants one value"
+            findings.error("set-returning", span, message, "use it in a subquery")
+        elif call.aggregate and not scope.aggregates:
+            message = f"{scope.what} looks at one row, and {call.name} is an aggregate"
+            findings.error("aggregate", span, message, "aggregates belong in preconditions, or in a subquery")
+
+
+def _check_shape(
+    analysis: Analysis, locate: Callable[[int, int], Span], scope: Scope, findings: Findings
+) -> None:
+    if scope.condition and analysis.constant not in (None, "boolean"):
+        text = analysis.words.text
+        message = f"{scope.what} must be true or false, and this is a constant {analysis.constant}"
+        findings.error(
+            "not-a-condition", locate(0, len(text)), message, 'write a condition, such as "price > 0"'
+        )

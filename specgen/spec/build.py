@@ -1,0 +1,163 @@
+"""From files to the model: the entry of everything in ``spec``.
+
+The stages run over all files before the next begins, and each reports all it finds: text to documents
+(``source``), structure (``schema``), entities (``entities``), operations (``operations``), and last what
+only the whole project can tell: names that meet, references in a circle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from specgen.diagnostics import Finding, Findings, Position, Span
+from specgen.spec import collisions
+from specgen.spec.config import LoadedSettings, display_name, load_settings
+from specgen.spec.entities import Catalog, Draft, draft_entity, report_cycles, resolve_entity
+from specgen.spec.model import BatchOperation, Entity, Project
+from specgen.spec.operations import Settled, build_operation
+from specgen.spec.schema import ENTITY, check_structure
+from specgen.spec.source import EntityDocument, Node, read_documents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A project, or nothing when there is any error, and all findings in the order of their places."""
+
+    project: Project | None
+    findings: tuple[Finding, ...]
+
+
+def load_project(paths: Sequence[Path], *, root: Path) -> Loaded:
+    """Read a project's settings and its spec files.
+
+    Args:
+        paths: Files, or folders to walk; when empty, the configured ``entities`` folder.
+        root: The folder of ``specgen.yaml``, which need not be there.
+    """
+    findings = Findings()
+    loaded = load_settings(root, findings)
+    chosen = list(paths) or [root / loaded.settings.paths.entities]
+    documents: list[EntityDocument] = []
+    for path in _files(chosen, root, findings):
+        documents += read_documents(path, display_name(path, root), findings)
+    entities = _build(documents, loaded, findings)
+    project = None if findings.failed else Project(loaded.settings, entities)
+    return Loaded(project, _in_order(findings))
+
+
+def _in_order(findings: Findings) -> tuple[Finding, ...]:
+    return tuple(sorted(dict.fromkeys(findings.items), key=lambda item: (item.span, item.code, item.message)))
+
+
+def _files(paths: Sequence[Path], root: Path, findings: Findings) -> Iterator[Path]:
+    """Yield spec files, each once, folders walked in sorted order."""
+    seen: set[Path] = set()
+    for path in paths:
+        found = list(_walk(path)) if path.is_dir() else [path]
+        if not found:
+            name = display_name(path, root)
+            span = Span(name, Position(1, 1), Position(1, 2))
+            findings.error(
+                "no-spec-files", span, "there is no .yaml or .yml file in this folder", "name another one"
+            )
+        for file in found:
+            key = file.resolve()
+            if key not in seen:
+                seen.add(key)
+                yield file
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from _walk(path)
+        elif path.suffix in (".yaml", ".yml") and path.name != "specgen.yaml":
+            yield path
+
+
+def _build(documents: list[EntityDocument], loaded: LoadedSettings, findings: Findings) -> tuple[Entity, ...]:
+    drafts: list[Draft] = []
+    broken: set[str] = set()
+    for document in documents:
+        if _has_right_structure(document, loaded.defaults, findings):
+            drafts.append(draft_entity(document, loaded.settings, findings))
+        elif isinstance(document.data, dict) and isinstance(document.data.get("name"), str):
+            broken.add(document.data["name"])
+    catalog: Catalog = {}
+    for draft in drafts:
+        catalog.setdefault(draft.name, draft)
+    unreadable = frozenset(broken)
+    for draft in drafts:
+        resolve_entity(draft, catalog, unreadable, findings)
+    report_cycles(tuple(drafts), findings)
+    entities = tuple(_entity(draft, loaded.defaults, catalog, unreadable, findings) for draft in drafts)
+    collisions.report(entities, findings)
+    return entities
+
+
+def _has_right_structure(document: EntityDocument, defaults: Node | None, findings: Findings) -> bool:
+    """Hold a document against the schema, the project's defaults filled into its operations."""
+
+    def key_span(path: tuple[str | int, ...]) -> Span:
+        place = _in_defaults(path, document, defaults)
+        return place.key_span if place else document.key_span(path)
+
+    def value_span(path: tuple[str | int, ...]) -> Span:
+        place = _in_defaults(path, document, defaults)
+        return place.span if place else document.span(path)
+
+    data = _with_defaults(document.data, defaults)
+    return check_structure(ENTITY, data, key_span, value_span, findings)
+
+
+def _with_defaults(data: Any, defaults: Node | None) -> Any:
+    if defaults is None or not isinstance(data, dict) or not isinstance(data.get("patterns"), list):
+        return data
+    filled = [{**defaults.value, **item} if isinstance(item, dict) else item for item in data["patterns"]]
+    return {**data, "patterns": filled}
+
+
+def _in_defaults(path: tuple[str | int, ...], document: EntityDocument, defaults: Node | None) -> Node | None:
+    """Return the default that a path of an operation leads to, when the operation itself has no such key."""
+    if defaults is None or len(path) < 3 or path[0] != "patterns" or path[:3] in document.places:
+        return None
+    node = defaults
+    for part in path[2:]:
+        if isinstance(part, str) and part not in node.value:
+            return None
+        node = node[part]
+    return node
+
+
+def _entity(
+    draft: Draft, defaults: Node | None, catalog: Catalog, broken: frozenset[str], findings: Findings
+) -> Entity:
+    patterns = draft.node.get("patterns")
+    operations: list[BatchOperation] = []
+    for pattern in patterns.each() if patterns else ():
+        operation = build_operation(Settled(pattern, defaults), draft, catalog, broken, findings)
+        if operation:
+            operations.append(operation)
+    document = draft.document
+    return Entity(
+        name=draft.name,
+        span=draft.node["name"].span,
+        file=document.file.name,
+        document=document.number,
+        digest=document.file.digest,
+        schema=draft.schema,
+        table=draft.table,
+        managed=draft.managed,
+        fields=draft.fields,
+        primary_key=draft.primary_key,
+        indexes=draft.indexes,
+        operations=tuple(operations),
+        description=draft.node.value.get("description"),
+    )

@@ -1,0 +1,63 @@
+"""Names that meet: what two entities or operations of a project cannot both be called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from specgen.diagnostics import Findings, Span
+    from specgen.spec.model import BatchOperation, Entity
+
+DERIVED_SUFFIXES = ("_submit", "_batch", "_explain")
+"""What the functions beside an operation's own are called."""
+
+
+def report(entities: tuple[Entity, ...], findings: Findings) -> None:
+    """Report entities and operations whose names, tables or files meet."""
+    _report_entities(entities, findings)
+    _report_operations([item for entity in entities for item in entity.operations], findings)
+
+
+def _report_entities(entities: tuple[Entity, ...], findings: Findings) -> None:
+    names: dict[str, Entity] = {}
+    tables: dict[tuple[str, str], Entity] = {}
+    files: dict[str, Entity] = {}
+    for entity in entities:
+        first = names.setdefault(entity.name, entity)
+        if first is not entity:
+            message = f'there are two entities "{entity.name}"; the first is at {_where(first.span)}'
+            findings.error("duplicate-entity", entity.span, message, "rename one of them")
+            continue
+        first = tables.setdefault((entity.schema, entity.table), entity)
+        if first is not entity and (entity.managed or first.managed):
+            message = f'"{entity.name}" and "{first.name}" are both the table {entity.schema}.{entity.table}'
+            findings.error("duplicate-table", entity.span, message, "give one of them another table")
+            continue
+        first = files.setdefault(file_key(entity.name), entity)
+        if first is not entity:
+            message = f'"{entity.name}" and "{first.name}" would be written to one file'
+            findings.error("duplicate-file", entity.span, message, "rename one of them")
+
+
+def file_key(name: str) -> str:
+    """Return what a file name keeps of an entity's name on every file system."""
+    return "".join(character if character.isalnum() else "_" for character in name).casefold()
+
+
+def _report_operations(operations: list[BatchOperation], findings: Findings) -> None:
+    names: dict[str, BatchOperation] = {}
+    for operation in operations:
+        first = names.setdefault(operation.name, operation)
+        if first is not operation:
+            message = f'there are two operations "{operation.name}"; the first is at {_where(first.span)}'
+            findings.error("duplicate-operation", operation.span, message, "rename one of them")
+    for operation in names.values():
+        for suffix in DERIVED_SUFFIXES:
+            other = names.get(operation.name + suffix)
+            if other is not None:
+                message = f'"{other.name}" is also the name of a function that "{operation.name}" gets'
+                findings.error("duplicate-operation", other.span, message, "rename one of the two operations")
+
+
+def _where(span: Span) -> str:
+    return f"{span.file}:{span.start.line}"

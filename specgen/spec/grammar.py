@@ -1,0 +1,569 @@
+"""What PostgreSQL's grammar says about a fragment: its shape, its columns, and its parameters' types.
+
+A fragment is parsed once as ``SELECT (...)`` with ``$1, $2, ...`` for its parameters. Nothing here knows
+an entity or a file: results hold offsets into the fragment's text, so that equal texts are parsed once
+(see ``analyse``). Positions and columns' types come in later, in ``fragments``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from specgen.spec.lexing import Hole, LexError, Token, Words, char_offset, cut
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Node: TypeAlias = dict[str, Any]
+
+_PREFIX = "SELECT ("
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnUse:
+    """A column named at the fragment's own level."""
+
+    name: str
+    qualifier: str | None
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class TypeSource:
+    """Where a type comes from: a column of the target, or a type's name."""
+
+    column: str | None = None
+    qualifier: str | None = None
+    sql_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HoleUse:
+    """One use of a parameter that tells about its type.
+
+    Attributes:
+        hole: The parameter's index among the fragment's holes.
+        source: Where its type comes from; nothing when it is the value of the whole fragment.
+        operator: The arithmetic operator that joins it to ``source``, or the empty string.
+        array: Whether it is an array of that type.
+    """
+
+    hole: int
+    source: TypeSource | None
+    operator: str = ""
+    array: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionCall:
+    """A function called at the fragment's own level."""
+
+    name: str
+    start: int
+    aggregate: bool
+    window: bool
+    set_returning: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What is known about a fragment's text alone.
+
+    Attributes:
+        parts: The text cut at its parameters; a number is the index of a hole.
+        constant: The type of the constant that is all the fragment says, if it is one.
+        single_call: Whether the fragment is one function call and nothing else.
+        key_test: Column and hole of ``column = ANY(:x)`` or ``column IN (:x)``, if that is all.
+    """
+
+    words: Words
+    parts: tuple[str | int, ...]
+    columns: tuple[ColumnUse, ...]
+    uses: tuple[HoleUse, ...]
+    calls: tuple[FunctionCall, ...]
+    constant: str | None
+    single_call: bool
+    key_test: tuple[ColumnUse, int] | None
+
+
+@lru_cache(maxsize=4096)
+def analyse(text: str) -> Analysis | LexError:
+    """Parse a fragment's text; return what is in it, or what is wrong with it."""
+    try:
+        words = cut(text)
+        return _Reader(words).analysis()
+    except LexError as error:
+        return error.with_traceback(None)
+
+
+class _Reader:
+    """Reads the parse tree of one fragment."""
+
+    def __init__(self, words: Words) -> None:
+        self.words = words
+        self.text = words.text
+        self.query, self.offsets = _query(words)
+        self.ascii = self.query.isascii()
+        self.columns: list[ColumnUse] = []
+        self.uses: list[HoleUse] = []
+        self.calls: list[FunctionCall] = []
+        self.rewrites: list[tuple[int, int, str]] = []
+        self.key_test: tuple[ColumnUse, int] | None = None
+
+    def analysis(self) -> Analysis:
+        root = self._root()
+        self._visit(root, own=True)
+        self._value_of_all(root)
+        single = next(iter(root)) in ("FuncCall", "CoalesceExpr", "MinMaxExpr")
+        return Analysis(
+            words=self.words,
+            parts=_parts(self.words, self.rewrites),
+            columns=tuple(sorted(self.columns, key=lambda column: column.start)),
+            uses=tuple(self.uses),
+            calls=tuple(self.calls),
+            constant=_constant_type(root.get("A_Const")),
+            single_call=single and self.words.tokens[0].kind != "ASCII_40",
+            key_test=self._key_test(root),
+        )
+
+    # The shape of the whole
+
+    def _root(self) -> Node:
+        first = self.words.tokens[0] if self.words.tokens else None
+        if first and first.lower in ("select", "values", "with", "table"):
+            raise LexError(
+                "not-one-expression",
+                first.start,
+                first.end,
+                "one SQL expression is wanted, and this is a query",
+                "put a subquery in parentheses",
+            )
+        from pglast.parser import ParseError, parse_sql_json  # noqa: PLC0415 - heavy
+
+        try:
+            statements = json.loads(parse_sql_json(self.query))["stmts"]
+        except ParseError as error:
+            raise self._syntax_error(error) from None
+        except RecursionError:
+            raise LexError("sql-syntax", 0, 1, "this expression is nested too deeply") from None
+        root: Node = statements[0]["stmt"]["SelectStmt"]["targetList"][0]["ResTarget"]["val"]
+        row = root.get("RowExpr")
+        if row and row.get("location") == len(_PREFIX) - 1:
+            raise LexError(
+                "not-one-expression",
+                0,
+                len(self.text.rstrip()),
+                "one SQL expression is wanted, and these are several",
+                "combine conditions with AND",
+            )
+        return root
+
+    def _syntax_error(self, error: Exception) -> LexError:
+        message, offset = str(error.args[0]), int(error.args[1] or 0)
+        start = self._source(char_offset(self.query, offset))
+        visible = len(self.text.rstrip())
+        if start >= visible:
+            return LexError("sql-syntax", max(visible - 1, 0), visible, "this SQL stops too early")
+        end = start + 1
+        for token in self.words.tokens:
+            if token.start <= start < token.end:
+                end = token.end
+        for hole in self.words.holes:
+            if hole.start <= start < hole.end:
+                start, end = hole.start, hole.end
+        return LexError(
+            "sql-syntax",
+            start,
+            end,
+            f'syntax error at "{self.text[start:end]}"' if "syntax" in message else message,
+        )
+
+    def _source(self, index: int) -> int:
+        """Return the offset in the fragment of a character of the query."""
+        found = 0
+        for query_start, text_start in self.offsets:
+            if query_start > index:
+                break
+            found = text_start + (index - query_start)
+        return min(max(found, 0), len(self.text))
+
+    def _place(self, location: int) -> int:
+        """Return the offset in the fragment of a node's byte location."""
+        index = location if self.ascii else len(self.query.encode()[:location].decode(errors="ignore"))
+        return self._source(index)
+
+    # Columns, calls, and places that say something about a parameter's type
+
+    def _visit(self, node: Any, *, own: bool) -> None:
+        if isinstance(node, list):
+            for item in node:
+                self._visit(item, own=own)
+            return
+        if not isinstance(node, dict):
+            return
+        for name, inner in node.items():
+            if name == "ColumnRef" and own:
+                self._column(inner)
+            elif name == "SubLink":
+                self._visit(inner.get("testexpr"), own=own)
+                self._visit(inner.get("subselect"), own=False)
+            else:
+                self._judge(name, inner, own=own)
+                self._visit(inner, own=own)
+
+    def _judge(self, name: str, node: Any, *, own: bool) -> None:
+        match name:
+            case "A_Expr":
+                self._comparison(node, own=own)
+            case "BoolExpr":
+                self._booleans(node["args"])
+            case "BooleanTest":
+                self._booleans([node["arg"]])
+            case "CaseWhen":
+                self._booleans([node["expr"]])
+            case "TypeCast":
+                hole = _hole(node["arg"])
+                if hole is not None:
+                    self.uses.append(HoleUse(hole, TypeSource(sql_type=type_name(node["typeName"]))))
+            case "FuncCall":
+                self._call(node, own=own)
+
+    def _column(self, node: Node) -> None:
+        names = [field["String"].get("sval", "") if "String" in field else "*" for field in node["fields"]]
+        start = self._place(node["location"])
+        end = self._end_of_name(start, len(names))
+        self.columns.append(ColumnUse(names[-1], names[-2] if len(names) > 1 else None, start, end))
+
+    def _end_of_name(self, start: int, names: int) -> int:
+        tokens = self.words.tokens
+        for index, token in enumerate(tokens):
+            if token.start == start:
+                return tokens[min(index + 2 * names - 2, len(tokens) - 1)].end
+        return start + 1
+
+    def _call(self, node: Node, *, own: bool) -> None:
+        name = node["funcname"][-1]["String"].get("sval", "")
+        if name in _TEXT_FUNCTIONS and node.get("args"):
+            hole = _hole(node["args"][0])
+            if hole is not None:
+                self.uses.append(HoleUse(hole, TypeSource(sql_type="text")))
+        if own:
+            window = "over" in node
+            marked = any(
+                key in node
+                for key in ("agg_star", "agg_distinct", "agg_filter", "agg_order", "agg_within_group")
+            )
+            aggregate = (marked or name in _AGGREGATES) and not window
+            start = self._place(node["location"])
+            self.calls.append(FunctionCall(name, start, aggregate, window, name in _SET_RETURNING))
+
+    def _booleans(self, nodes: list[Node]) -> None:
+        for node in nodes:
+            hole = _hole(node)
+            if hole is not None:
+                self.uses.append(HoleUse(hole, TypeSource(sql_type="boolean")))
+
+    def _comparison(self, node: Node, *, own: bool) -> None:
+        kind = node["kind"]
+        left, right = node.get("lexpr"), node.get("rexpr")
+        operator = node["name"][-1]["String"]["sval"]
+        if kind in ("AEXPR_OP_ANY", "AEXPR_OP_ALL"):
+            self._array(left, _hole(right), own=own)
+        elif kind == "AEXPR_IN":
+            items = right["List"]["items"]
+            if len(items) == 1 and (hole := _hole(items[0])) is not None:
+                self._array(left, hole, own=own)
+                self._rewrite_in(node, negated=operator == "<>")
+            else:
+                self._same_type([left, *items], own=own)
+        elif "BETWEEN" in kind:
+            self._same_type([left, *right["List"]["items"]], own=own)
+        elif kind in ("AEXPR_LIKE", "AEXPR_ILIKE", "AEXPR_SIMILAR"):
+            for side in (left, right):
+                if (hole := _hole(side)) is not None:
+                    self.uses.append(HoleUse(hole, TypeSource(sql_type="text")))
+        elif kind in ("AEXPR_DISTINCT", "AEXPR_NOT_DISTINCT") or operator in _COMPARISONS:
+            self._same_type([side for side in (left, right) if side], own=own)
+        elif operator in _TEXT_OPERATORS and (hole := _hole(right)) is not None:
+            self.uses.append(HoleUse(hole, TypeSource(sql_type="text")))
+
+    def _array(self, left: Node | None, hole: int | None, *, own: bool) -> None:
+        if hole is None or left is None:
+            return
+        source = self._anchor(left, own=own)
+        if source:
+            self.uses.append(HoleUse(hole, source, array=True))
+
+    def _rewrite_in(self, node: Node, *, negated: bool) -> None:
+        """Note that ``IN (:x)`` is to read ``= ANY(:x)``."""
+        start = self._place(node["location"])
+        opening = self._place(node["rexpr_list_start"])
+        self.rewrites.append((start, opening + 1, "<> ALL(" if negated else "= ANY("))
+
+    def _same_type(self, sides: list[Node], *, own: bool) -> None:
+        """Note the types of parameters among expressions that are compared with one another."""
+        anchors = [self._anchor(side, own=own) for side in sides]
+        for index, side in enumerate(sides):
+            others = [anchor for place, anchor in enumerate(anchors) if place != index]
+            for hole, operator, sibling in self._free(side, own=own):
+                self._relate(hole, operator, sibling, others)
+
+    def _relate(
+        self, hole: int, operator: str, sibling: TypeSource | None, others: list[TypeSource | None]
+    ) -> None:
+        if operator in ("+", "-") and sibling and sibling.sql_type == "interval":
+            operator, sibling = "", None
+        known = [source for source in (sibling, *others) if source]
+        source = next((source for source in known if source.column), known[0] if known else None)
+        if source:
+            self.uses.append(HoleUse(hole, source, operator))
+
+    def _value_of_all(self, root: Node) -> None:
+        hole = _hole(root)
+        if hole is not None:
+            self.uses.append(HoleUse(hole, None))
+            return
+        for free, operator, sibling in self._free(root, own=True):
+            self.uses.append(HoleUse(free, sibling, operator))
+
+    def _free(self, node: Node, *, own: bool) -> Iterator[tuple[int, str, TypeSource | None]]:
+        """Yield the parameters whose type is that of the expression, with what joins them to it."""
+        hole = _hole(node)
+        if hole is not None:
+            yield hole, "", None
+            return
+        name, inner = next(iter(node.items()))
+        if name == "A_Expr" and (operator := _arithmetic(inner)):
+            for side in ("lexpr", "rexpr"):
+                sibling = inner.get("rexpr" if side == "lexpr" else "lexpr")
+                source = self._anchor(sibling, own=own) if sibling else None
+                for found, nested, nearest in self._free(inner.get(side) or {"Null": {}}, own=own):
+                    yield found, nested or operator, nearest or source
+        else:
+            source = self._anchor(node, own=own)
+            for child in _alternatives(name, inner):
+                for found, nested, nearest in self._free(child, own=own):
+                    yield found, nested, nearest or source
+
+    def _anchor(self, node: Node, *, own: bool) -> TypeSource | None:
+        """Return where the type of an expression comes from, a column first."""
+        name, inner = next(iter(node.items()))
+        match name:
+            case "ColumnRef":
+                return self._column_source(inner) if own else None
+            case "TypeCast":
+                return TypeSource(sql_type=type_name(inner["typeName"]))
+            case "A_Const":
+                kind = _constant_type(inner)
+                return TypeSource(sql_type=kind) if kind else None
+            case "SQLValueFunction":
+                kind = _VALUE_FUNCTIONS.get(inner["op"])
+                return TypeSource(sql_type=kind) if kind else None
+            case "FuncCall":
+                kind = _RESULT_TYPES.get(inner["funcname"][-1]["String"].get("sval", ""))
+                return TypeSource(sql_type=kind) if kind else None
+            case "CollateClause":
+                return self._anchor(inner["arg"], own=own)
+            case "A_Expr" if _arithmetic(inner):
+                children = [inner[side] for side in ("lexpr", "rexpr") if side in inner]
+            case _:
+                children = list(_alternatives(name, inner))
+        sources = [source for child in children if (source := self._anchor(child, own=own))]
+        return next((source for source in sources if source.column), sources[0] if sources else None)
+
+    @staticmethod
+    def _column_source(node: Node) -> TypeSource | None:
+        names = [field["String"].get("sval", "") for field in node["fields"] if "String" in field]
+        if not names:
+            return None
+        return TypeSource(column=names[-1], qualifier=names[-2] if len(names) > 1 else None)
+
+    def _key_test(self, root: Node) -> tuple[ColumnUse, int] | None:
+        node = root.get("A_Expr")
+        if not node or node["name"][-1]["String"]["sval"] != "=" or "ColumnRef" not in node.get("lexpr", {}):
+            return None
+        hole: int | None = None
+        if node["kind"] == "AEXPR_OP_ANY":
+            hole = _hole(node["rexpr"])
+        elif node["kind"] == "AEXPR_IN" and len(node["rexpr"]["List"]["items"]) == 1:
+            hole = _hole(node["rexpr"]["List"]["items"][0])
+        if hole is None or len(self.columns) != 1:
+            return None
+        return self.columns[0], hole
+
+
+def _query(words: Words) -> tuple[str, list[tuple[int, int]]]:
+    """Return the query to parse, and where its stretches lie in the fragment.
+
+    Comments become blanks, so that a ``--`` cannot swallow the closing parenthesis.
+    """
+    pieces: list[str] = [_PREFIX]
+    length = len(_PREFIX)
+    offsets: list[tuple[int, int]] = [(0, -length)]
+    position = 0
+    for number, hole in enumerate([*words.holes, None], start=1):
+        end = hole.start if hole else len(words.text)
+        offsets.append((length, position))
+        stretch = _blank_comments(words, position, end)
+        pieces.append(stretch)
+        length += len(stretch)
+        if hole:
+            offsets.append((length, hole.start))
+            pieces.append(f"${number}")
+            length += len(pieces[-1])
+            position = hole.end
+    return "".join([*pieces, ")"]), offsets
+
+
+def _blank_comments(words: Words, start: int, end: int) -> str:
+    stretch = words.text[start:end]
+    for first, last in words.comments:
+        if start <= first < end:
+            stretch = stretch[: first - start] + " " * (last - first) + stretch[last - start :]
+    return stretch
+
+
+def _parts(words: Words, rewrites: list[tuple[int, int, str]]) -> tuple[str | int, ...]:
+    """Return the text cut at its parameters, comments dropped and ``IN (:x)`` rewritten."""
+    edits: list[tuple[int, int, str | int]] = [*rewrites]
+    edits += [(hole.start, hole.end, number) for number, hole in enumerate(words.holes)]
+    edits += [(start, end, " ") for start, end in words.comments]
+    parts: list[str | int] = []
+    position = 0
+    for start, end, new in sorted(edits, key=lambda edit: edit[:2]):
+        if start < position:  # a comment inside a rewritten stretch is gone with it
+            continue
+        _append(parts, words.text[position:start])
+        _append(parts, new)
+        position = end
+    _append(parts, words.text[position:])
+    return _stripped(parts)
+
+
+def _append(parts: list[str | int], part: str | int) -> None:
+    if isinstance(part, str) and parts and isinstance(parts[-1], str):
+        parts[-1] += part
+    elif part != "":
+        parts.append(part)
+
+
+def _stripped(parts: list[str | int]) -> tuple[str | int, ...]:
+    if parts and isinstance(parts[0], str):
+        parts[0] = parts[0].lstrip()
+    if parts and isinstance(parts[-1], str):
+        parts[-1] = parts[-1].rstrip()
+    return tuple(part for part in parts if part != "")
+
+
+def _hole(node: Node | None) -> int | None:
+    if node and "ParamRef" in node:
+        return int(node["ParamRef"]["number"]) - 1
+    return None
+
+
+def _arithmetic(node: Node) -> str:
+    operator = node["name"][-1]["String"]["sval"]
+    return str(operator) if node["kind"] == "AEXPR_OP" and operator in _ARITHMETIC else ""
+
+
+def _alternatives(name: str, node: Any) -> Iterator[Node]:
+    """Yield the parts of an expression that all have its own type."""
+    if name in ("CoalesceExpr", "MinMaxExpr"):
+        yield from node["args"]
+    elif name == "A_Expr" and node["kind"] == "AEXPR_NULLIF":
+        yield from (node["lexpr"], node["rexpr"])
+    elif name == "CaseExpr":
+        yield from (when["CaseWhen"]["result"] for when in node["args"])
+        if "defresult" in node:
+            yield node["defresult"]
+
+
+def _constant_type(node: Node | None) -> str | None:
+    if node is None:
+        return None
+    for key, kind in (("ival", "integer"), ("fval", "numeric"), ("boolval", "boolean"), ("sval", "text")):
+        if key in node:
+            return kind
+    return None
+
+
+def type_name(node: Node) -> str:
+    """Return a parsed type's name, without modifiers."""
+    names = [part["String"]["sval"] for part in node["names"]]
+    if names[0] == "pg_catalog":
+        names = names[1:]
+    name = (
+        _SQL_NAMES.get(names[0], names[0]) if len(names) == 1 else ".".join(_quoted(part) for part in names)
+    )
+    return name + "[]" * bool(node.get("arrayBounds"))
+
+
+def _quoted(name: str) -> str:
+    plain = name.isidentifier() and name.isascii() and name == name.lower()
+    return name if plain else '"' + name.replace('"', '""') + '"'
+
+
+_SQL_NAMES = {
+    "bool": "boolean",
+    "int2": "smallint",
+    "int4": "integer",
+    "int8": "bigint",
+    "float4": "real",
+    "float8": "double precision",
+    "bpchar": "character",
+}
+_COMPARISONS = frozenset(("=", "<>", "!=", "<", "<=", ">", ">=", "@>", "<@", "&&"))
+_ARITHMETIC = frozenset(("+", "-", "*", "/", "%", "||"))
+_TEXT_OPERATORS = frozenset(("~", "~*", "!~", "!~*", "->>"))
+_VALUE_FUNCTIONS = {
+    "SVFOP_CURRENT_DATE": "date",
+    "SVFOP_CURRENT_TIMESTAMP": "timestamptz",
+    "SVFOP_LOCALTIMESTAMP": "timestamp",
+    "SVFOP_CURRENT_USER": "text",
+}
+_RESULT_TYPES = {
+    "now": "timestamptz",
+    "clock_timestamp": "timestamptz",
+    "statement_timestamp": "timestamptz",
+    "transaction_timestamp": "timestamptz",
+    "length": "integer",
+    "char_length": "integer",
+    "count": "bigint",
+    "lower": "text",
+    "upper": "text",
+    "btrim": "text",
+    "md5": "text",
+    "extract": "numeric",
+    "gen_random_uuid": "uuid",
+    "random": "double precision",
+}
+_TEXT_FUNCTIONS = frozenset(
+    ("lower", "upper", "btrim", "ltrim", "rtrim", "md5", "initcap", "length", "char_length")
+)
+_AGGREGATES = frozenset(
+    "any_value array_agg avg bit_and bit_or bit_xor bool_and bool_or corr count covar_pop covar_samp every "
+    "json_agg json_object_agg jsonb_agg jsonb_object_agg max min mode percentile_cont percentile_disc "
+    "range_agg range_intersect_agg stddev stddev_pop stddev_samp string_agg sum variance var_pop var_samp".split()
+)
+_SET_RETURNING = frozenset(
+    "generate_series generate_subscripts unnest regexp_matches regexp_split_to_table string_to_table "
+    "json_array_elements json_array_elements_text json_each json_each_text json_object_keys "
+    "jsonb_array_elements jsonb_array_elements_text jsonb_each jsonb_each_text jsonb_object_keys "
+    "jsonb_path_query jsonb_populate_recordset jsonb_to_recordset".split()
+)
+
+__all__ = [
+    "Analysis",
+    "ColumnUse",
+    "FunctionCall",
+    "Hole",
+    "HoleUse",
+    "Token",
+    "TypeSource",
+    "analyse",
+    "type_name",
+]

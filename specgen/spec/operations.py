@@ -1,0 +1,369 @@
+"""Batch operations: one pattern of an entity file to one :class:`BatchOperation`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from specgen.spec import policies
+from specgen.spec.entities import Catalog, Draft, is_unique, read_columns, unknown_column
+from specgen.spec.fragments import Scope, SqlFragment, find_key_test, parse_fragment
+from specgen.spec.model import (
+    Assignment,
+    BatchOperation,
+    DeclaredParameter,
+    KeySource,
+    Literal,
+    OperationType,
+    Precondition,
+    RecordSource,
+    RowSource,
+    SingleSource,
+    Source,
+)
+from specgen.spec.names import check_name
+from specgen.spec.records import item_fields
+from specgen.spec.suggest import did_you_mean
+from specgen.spec.types import TypeProblem, parse_type
+from specgen.spec.values import read_value
+
+if TYPE_CHECKING:
+    from specgen.diagnostics import Findings
+    from specgen.spec.source import Node
+
+_DATA_KEYS = {
+    "update_data": OperationType.UPDATE,
+    "insert_data": OperationType.INSERT,
+    "upsert_data": OperationType.UPSERT,
+    "select_fields": OperationType.SELECT,
+}
+_OVER_ROWS = (OperationType.UPDATE, OperationType.DELETE, OperationType.SELECT)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """An operation's keys: its own, and the project's defaults for those it does not give."""
+
+    own: Node
+    defaults: Node | None
+
+    def get(self, key: str) -> Node | None:
+        """Return the value of a key, if it has one."""
+        found = self.own.get(key)
+        if found is None and self.defaults is not None:
+            found = self.defaults.get(key)
+        return found
+
+    def plain(self, key: str, default: Any = None) -> Any:
+        """Return the plain value of a key."""
+        found = self.get(key)
+        return default if found is None else found.value
+
+
+def build_operation(
+    keys: Settled, home: Draft, catalog: Catalog, broken: frozenset[str], findings: Findings
+) -> BatchOperation | None:
+    """Read one operation.
+
+    Args:
+        keys: What it says.
+        home: The entity whose file it stands in.
+        catalog: All entities.
+        broken: Names of entities that could not be read and were reported.
+        findings: Gets what is wrong.
+    """
+    name = keys.own["operation"]
+    check_name(name.value, name.span, "operation name", findings)
+    target = _target(keys, home, catalog, broken, findings)
+    if target is None:
+        return None
+    return _Builder(keys, target, findings).operation()
+
+
+def _target(
+    keys: Settled, home: Draft, catalog: Catalog, broken: frozenset[str], findings: Findings
+) -> Draft | None:
+    node = keys.get("target_entity")
+    if node is None:
+        return home
+    if node.value in catalog:
+        target = catalog[node.value]
+        if not target.primary_key and target is not home:
+            message = f'"{target.name}" has no key to go through its rows by'
+            findings.error("no-primary-key", node.span, message, "give it a primary_key")
+        return target
+    if node.value not in broken:
+        near = did_you_mean(node.value, catalog) or f"known entities: {', '.join(catalog)}"
+        findings.error("unknown-entity", node.span, f'there is no entity "{node.value}"', near)
+    return None
+
+
+class _Builder:
+    def __init__(self, keys: Settled, target: Draft, findings: Findings) -> None:
+        self.keys = keys
+        self.target = target
+        self.findings = findings
+        self.type = self._type()
+
+    def _type(self) -> OperationType:
+        said = self.keys.plain("operation_type")
+        if said is not None:
+            return OperationType(said)
+        return next(kind for key, kind in _DATA_KEYS.items() if self.keys.get(key))
+
+    def operation(self) -> BatchOperation:
+        """Read everything; parts that are wrong are reported and left out."""
+        keys, findings = self.keys, self.findings
+        name = keys.own["operation"]
+        where = self._fragment(keys.get("where_condition"), self.target.scope("where_condition"))
+        data = self._data()
+        conflict = self._columns("conflict_target")
+        parameters = self._parameters()
+        return BatchOperation(
+            name=name.value,
+            span=name.span,
+            entity=self.target.name,
+            type=self.type,
+            source=self._source(where, data, parameters),
+            description=keys.plain("description"),
+            data=data,
+            where=where,
+            conflict_target=self._checked_conflict(conflict),
+            update_columns=self._update_columns(data, conflict),
+            select_fields=self._columns("select_fields"),
+            returning=self._returning(),
+            parameters=parameters,
+            preconditions=self._preconditions(),
+            limits=policies.read_limits(keys.get, findings),
+            errors=policies.read_errors(keys.get, findings),
+            reporting=policies.read_reporting(keys.get, findings),
+            grants=policies.read_grants(keys.get, findings),
+        )
+
+    def _fragment(self, node: Node | None, scope: Scope) -> SqlFragment | None:
+        return None if node is None else parse_fragment(node.value, node.locate, scope, self.findings)
+
+    def _columns(self, key: str) -> tuple[str, ...]:
+        node = self.keys.get(key)
+        return () if node is None else read_columns(node, self.target, self.findings)
+
+    # What is written
+
+    def _data(self) -> tuple[Assignment, ...]:
+        node = self.keys.get(f"{self.type}_data")
+        if node is None or self.type is OperationType.SELECT:
+            return ()
+        assignments = [self._assignment(column, value) for column, value in node.items()]
+        return tuple(item for item in assignments if item)
+
+    def _assignment(self, column: str, node: Node) -> Assignment | None:
+        target, findings = self.target, self.findings
+        if column not in target.types:
+            unknown_column(column, node.key_span, target, findings)
+            return None
+        field = target.node["fields"].value[column]
+        if isinstance(field, dict) and "generated" in field:
+            message = f'"{column}" is generated, so nothing can be assigned to it'
+            findings.error("generated-column", node.key_span, message, "remove it")
+            return None
+        if self.type is OperationType.UPDATE and column in target.primary_key:
+            self._refuse_key(column, node)
+            return None
+        # The row that an insert writes is not there yet, so its values cannot name columns.
+        columns = target.bases if self.type is OperationType.UPDATE else None
+        scope = Scope(
+            columns, target.qualifiers, condition=False, assigned=column, what=f"the value of {column}"
+        )
+        value = read_value(node, target.types[column], scope, findings)
+        if isinstance(value, Literal) and value.value is None and self._is_required(column):
+            message = f'"{column}" cannot be NULL'
+            findings.error("null-value", node.span, message, "give a value, or allow NULL in the field")
+            return None
+        return Assignment(column, value, node.key_span) if value else None
+
+    def _is_required(self, column: str) -> bool:
+        field = self.target.node["fields"].value[column]
+        return column in self.target.primary_key or (
+            isinstance(field, dict) and field.get("nullable") is False
+        )
+
+    def _refuse_key(self, column: str, node: Node) -> None:
+        self.findings.error(
+            "key-update",
+            node.key_span,
+            f'"{column}" is part of the primary key; an operation walks by it and cannot change it',
+            "remove it",
+        )
+
+    def _checked_conflict(self, columns: tuple[str, ...]) -> tuple[str, ...]:
+        node = self.keys.get("conflict_target")
+        if node and columns and self.target.managed and not is_unique(self.target, columns):
+            self.findings.error(
+                "no-unique-index",
+                node.span,
+                f'nothing promises that ({", ".join(columns)}) is unique in "{self.target.name}", so no conflict can arise',
+                f"add it to the entity: indexes: [{{columns: [{', '.join(columns)}], unique: true}}]",
+            )
+        given = self.keys.get("upsert_data")
+        if node and given:
+            for column in columns:
+                if column not in given.value:
+                    message = f'conflict_target names "{column}", which upsert_data does not give'
+                    self.findings.error("missing-column", node.span, message, f"add {column} to upsert_data")
+        return columns
+
+    def _update_columns(self, data: tuple[Assignment, ...], conflict: tuple[str, ...]) -> tuple[str, ...]:
+        if self.type is not OperationType.UPSERT:
+            return ()
+        node = self.keys.get("update_columns")
+        given = tuple(item.column for item in data)
+        key = self.target.primary_key
+        if node is None:
+            return tuple(column for column in given if column not in conflict and column not in key)
+        chosen: list[str] = []
+        for item in node.each():
+            if item.value not in self.target.types:
+                unknown_column(item.value, item.span, self.target, self.findings)
+            elif item.value in key:
+                self._refuse_key(item.value, item)
+            elif item.value not in given:
+                message = f'update_columns names "{item.value}", which upsert_data does not give'
+                self.findings.error("missing-column", item.span, message, f"add {item.value} to upsert_data")
+            else:
+                chosen.append(item.value)
+        return tuple(chosen)
+
+    def _returning(self) -> tuple[str, ...]:
+        node = self.keys.get("returning")
+        if node is None or node.value is False:
+            return ()
+        key = self.target.primary_key
+        if node.value is True:
+            return key
+        columns = read_columns(node, self.target, self.findings)
+        return (*key, *(column for column in columns if column not in key))
+
+    # What is worked through
+
+    def _source(
+        self,
+        where: SqlFragment | None,
+        data: tuple[Assignment, ...],
+        parameters: tuple[DeclaredParameter, ...],
+    ) -> Source:
+        node = self.keys.get("data_source")
+        if node is not None:
+            return self._records(node, where, data, parameters)
+        self._refuse_item_fields(where, data)
+        if self.type not in _OVER_ROWS:
+            return SingleSource()
+        return (self._keys() if where else None) or RowSource()
+
+    def _keys(self) -> KeySource | None:
+        node = self.keys.get("where_condition")
+        key = self.target.primary_key
+        if node is None or len(key) != 1:
+            return None
+        scope = self.target.scope("where_condition")
+        test = find_key_test(node.value, node.locate, scope, lambda name, _qualifier: name == key[0])
+        if test is None or test.parameter.field is not None:
+            return None
+        if self._names_elsewhere(test.parameter.name):
+            return None
+        return KeySource(test.parameter.name, test.column, test.remainder, test.parameter.span)
+
+    def _names_elsewhere(self, name: str) -> bool:
+        """Say whether the data or a precondition names the array too; then it is more than a source."""
+        texts: list[str] = []
+        for key in ("update_data", "preconditions"):
+            node = self.keys.get(key)
+            if node is not None:
+                texts.append(repr(node.value))
+        return any(f":{name}" in text for text in texts)
+
+    def _records(
+        self,
+        node: Node,
+        where: SqlFragment | None,
+        data: tuple[Assignment, ...],
+        parameters: tuple[DeclaredParameter, ...],
+    ) -> RecordSource:
+        match_on: tuple[str, ...] = ()
+        if self.type in (OperationType.UPDATE, OperationType.DELETE):
+            match_on = self._columns("match_on") or self.target.primary_key
+        fields = item_fields(
+            self.target, match_on, data, where, {item.name: item.type for item in parameters}, self.findings
+        )
+        return RecordSource(node.value.strip()[1:], fields, match_on, node.span)
+
+    def _refuse_item_fields(self, where: SqlFragment | None, data: tuple[Assignment, ...]) -> None:
+        from specgen.spec.records import references  # noqa: PLC0415
+
+        for name, field, span in references(data, where):
+            if field is not None:
+                self.findings.error(
+                    "unknown-item",
+                    span,
+                    f":{name}.{field} is a field of an item, and this operation has no items",
+                    f"add data_source: :records, or name a parameter: :{field}",
+                )
+
+    # What is declared and asked for
+
+    def _parameters(self) -> tuple[DeclaredParameter, ...]:
+        node = self.keys.get("parameters")
+        if node is None:
+            return ()
+        return tuple(self._parameter(name, item) for name, item in node.items())
+
+    def _parameter(self, name: str, node: Node) -> DeclaredParameter:
+        check_name(name, node.key_span, "parameter name", self.findings)
+        if not isinstance(node.value, dict):
+            return DeclaredParameter(name, self._declared_type(node), None, None, node.key_span)
+        type_node, default_node = node.get("type"), node.get("default")
+        return DeclaredParameter(
+            name=name,
+            type=self._declared_type(type_node) if type_node else None,
+            default=self._parameter_default(default_node) if default_node else None,
+            description=node.value.get("description"),
+            span=node.key_span,
+        )
+
+    def _declared_type(self, node: Node) -> Any:
+        parsed = parse_type(node.value)
+        if isinstance(parsed, TypeProblem):
+            self.findings.error(parsed.code, node.span, parsed.message, parsed.help)
+            return None
+        return parsed
+
+    def _parameter_default(self, node: Node) -> SqlFragment | None:
+        value = node.value
+        if isinstance(value, str):
+            scope = Scope(None, condition=False, parameters=False, what="a parameter's default")
+            return parse_fragment(value, node.locate, scope, self.findings)
+        text = {None: "NULL", True: "true", False: "false"}.get(value) if not _is_number(value) else node.raw
+        return SqlFragment(node.raw, node.span, (str(text),))
+
+    def _preconditions(self) -> tuple[Precondition, ...]:
+        node = self.keys.get("preconditions")
+        if node is None:
+            return ()
+        found: list[Precondition] = []
+        for item in node.each():
+            scope = self.target.scope("a precondition", aggregates=True)
+            fragment = parse_fragment(item.value, item.locate, scope, self.findings)
+            if fragment is None:
+                continue
+            if fragment.columns and not fragment.aggregate:
+                self.findings.error(
+                    "no-columns-here",
+                    fragment.columns[0].span,
+                    "a precondition without an aggregate looks at no row, so it cannot name a column",
+                    "use an aggregate, such as bool_and(...) or COUNT(*) FILTER (WHERE ...)",
+                )
+            found.append(Precondition(fragment, fragment.aggregate))
+        return tuple(found)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,0 +1,96 @@
+"""Records that the caller hands in: which fields of an item an operation reads, and as what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from specgen.spec.model import Assignment, Expression, FieldType, ItemField, Reference
+from specgen.spec.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from specgen.diagnostics import Findings, Span
+    from specgen.spec.entities import Draft
+    from specgen.spec.fragments import Evidence, SqlFragment
+
+
+def references(
+    data: tuple[Assignment, ...], where: SqlFragment | None
+) -> Iterator[tuple[str, str | None, Span]]:
+    """Yield every ``:name`` and ``:name.field`` of an operation's data and condition."""
+    for item in data:
+        match item.value:
+            case Reference(name, field, span):
+                yield name, field, span
+            case Expression(fragment):
+                yield from ((part.name, part.field, part.span) for part in fragment.parameters)
+    if where:
+        yield from ((part.name, part.field, part.span) for part in where.parameters)
+
+
+def item_fields(
+    target: Draft,
+    match_on: tuple[str, ...],
+    data: tuple[Assignment, ...],
+    where: SqlFragment | None,
+    declared: Mapping[str, FieldType | None],
+    findings: Findings,
+) -> tuple[ItemField, ...]:
+    """Return the fields of the current item that an operation reads, with their types.
+
+    A field that is a column of the target has that column's type. Another one has the type of what it
+    is assigned to, compared with or cast to.
+    """
+    items = ("item", target.name)
+    found = {column: ItemField(column, target.types[column]) for column in match_on}
+    hints = _hints(target, data, where)
+    for name, field, span in references(data, where):
+        if field is None or field in found:
+            continue
+        if name not in items:
+            message = (
+                f":{name}.{field} is no field of the current item, which is called :item or :{target.name}"
+            )
+            findings.error("unknown-item", span, message, did_you_mean(name, items) or f"write :item.{field}")
+            continue
+        kind = target.types.get(field) or hints.get(field)
+        if kind is None:
+            findings.error(
+                "unknown-item-field",
+                span,
+                f'the type of the item\'s field "{field}" cannot be told: "{target.name}" has no such column',
+                did_you_mean(field, target.types) or f"cast it: :{name}.{field}::text",
+            )
+            continue
+        found[field] = ItemField(field, kind)
+    del declared
+    return tuple(found.values())
+
+
+def _hints(target: Draft, data: tuple[Assignment, ...], where: SqlFragment | None) -> dict[str, FieldType]:
+    """Return the types that the uses of item fields tell."""
+    hints: dict[str, FieldType] = {}
+    for item in data:
+        if isinstance(item.value, Reference) and item.value.field:
+            hints.setdefault(item.value.field, target.types[item.column])
+        elif isinstance(item.value, Expression):
+            _collect(item.value.fragment.evidence, target, hints)
+    if where:
+        _collect(where.evidence, target, hints)
+    return hints
+
+
+def _collect(evidence: tuple[Evidence, ...], target: Draft, hints: dict[str, FieldType]) -> None:
+    for item in evidence:
+        field = item.parameter.field
+        if field is None:
+            continue
+        if item.column:
+            hints.setdefault(field, target.types[item.column])
+        elif item.array_of:
+            element = target.types[item.array_of]
+            hints.setdefault(field, FieldType(element.sql + "[]", element.base, array=True))
+        elif item.sql_type:
+            array = item.sql_type.endswith("[]")
+            hints.setdefault(field, FieldType(item.sql_type, item.sql_type.removesuffix("[]"), array))

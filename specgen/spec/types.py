@@ -1,0 +1,208 @@
+"""Field types: the short names of the language and PostgreSQL's own, checked when generating."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from specgen.spec.model import FieldType
+from specgen.spec.suggest import did_you_mean
+
+SHORT_TYPES = {
+    "uuid": "uuid",
+    "string": "text",
+    "text": "text",
+    "varchar": "varchar",
+    "integer": "integer",
+    "int": "integer",
+    "bigint": "bigint",
+    "smallint": "smallint",
+    "decimal": "numeric",
+    "numeric": "numeric",
+    "float": "double precision",
+    "double": "double precision",
+    "real": "real",
+    "boolean": "boolean",
+    "bool": "boolean",
+    "date": "date",
+    "time": "time",
+    "timestamp": "timestamptz",
+    "timestamptz": "timestamptz",
+    "interval": "interval",
+    "json": "json",
+    "jsonb": "jsonb",
+    "bytea": "bytea",
+}
+"""The language's names and what PostgreSQL calls them."""
+
+_OTHER_TYPES = frozenset(
+    "bit box character cidr circle daterange datemultirange inet int4range int4multirange int8range "
+    "int8multirange line lseg macaddr macaddr8 money name numrange nummultirange oid path pg_lsn point "
+    "polygon regclass regconfig regproc regrole regtype timetz tsquery tsrange tsmultirange tstzrange "
+    "tstzmultirange tsvector txid_snapshot varbit xid xid8 xml "
+    # Types of extensions that are nearly always found by the search path.
+    "citext geography geometry halfvec hstore ltree vector".split()
+)
+# How PostgreSQL's grammar calls types that can be written in several words.
+_GRAMMAR_NAMES = {
+    "bool": "boolean",
+    "int2": "smallint",
+    "int4": "integer",
+    "int8": "bigint",
+    "float4": "real",
+    "float8": "double precision",
+    "bpchar": "character",
+}
+_SHORT = re.compile(r"\s*([A-Za-z]+)\s*(?:\(([^()]*)\))?\s*(\[\])?\s*", re.DOTALL)
+_ENUM = re.compile(r"\s*enum\s*\((.*)\)\s*(\[\])?\s*", re.DOTALL | re.IGNORECASE)
+_ENUM_VALUE = re.compile(r"""\s*(?:'((?:[^']|'')*)'|"((?:[^"]|"")*)"|([^,'"]+?))\s*(?:,|\Z)""")
+_REF = re.compile(r"\s*ref\s*\(\s*(.+?)\s*\)\s*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class TypeProblem:
+    """Why a text is not a type."""
+
+    code: str
+    message: str
+    help: str | None = None
+
+
+def referenced_entity(text: str) -> str | None:
+    """Return the entity of ``ref(entity)``, if that is what the text says."""
+    match = _REF.fullmatch(text)
+    return match[1].strip("\"'") if match else None
+
+
+@lru_cache(maxsize=1024)
+def parse_type(text: str) -> FieldType | TypeProblem:
+    """Return the type that a text names, or why it names none."""
+    if match := _ENUM.fullmatch(text):
+        return _enum(match[1], array=match[2] is not None)
+    if match := _SHORT.fullmatch(text):
+        name, modifier, array = match[1].lower(), match[2], match[3] is not None
+        if name in SHORT_TYPES:
+            return _short(name, modifier, array=array)
+    return _other(text)
+
+
+def _enum(text: str, *, array: bool) -> FieldType | TypeProblem:
+    values: list[str] = []
+    position = 0
+    while position < len(text):
+        match = _ENUM_VALUE.match(text, position)
+        if match is None:
+            break
+        single, double, plain = match.groups()
+        if single is not None:
+            values.append(single.replace("''", "'"))
+        elif double is not None:
+            values.append(double.replace('""', '"'))
+        else:
+            values.append(plain.strip())
+        position = match.end()
+    if position < len(text):
+        return TypeProblem(
+            "unknown-type", f"the values of this enum cannot be read from {text[position:]!r} on", _ENUM_HELP
+        )
+    if not values or not all(values):
+        return TypeProblem(
+            "empty-enum", "an enum needs at least one value, and none may be empty", _ENUM_HELP
+        )
+    if len(set(values)) < len(values):
+        twice = next(value for value in values if values.count(value) > 1)
+        return TypeProblem("duplicate-value", f'the enum has "{twice}" twice', "keep one")
+    return FieldType("text[]" if array else "text", "text", array, tuple(values))
+
+
+_ENUM_HELP = "write enum(new, active), values with commas or quotes in single quotes"
+
+
+def _short(name: str, modifier: str | None, *, array: bool) -> FieldType | TypeProblem:
+    base = SHORT_TYPES[name]
+    sql = base
+    if modifier is not None:
+        numbers = [part.strip() for part in modifier.split(",")]
+        if not all(re.fullmatch(r"-?[0-9]{1,6}", number) for number in numbers):
+            return TypeProblem(
+                "unknown-type", f"({modifier}) is no length or precision", f"for example: {_example(base)}"
+            )
+        problem = _modifier_problem(base, [int(number) for number in numbers])
+        if problem:
+            return TypeProblem("unknown-type", problem, f"for example: {_example(base)}")
+        sql = f"{base}({','.join(numbers)})"
+    return FieldType(sql + "[]" * array, base, array)
+
+
+def _example(base: str) -> str:
+    return {"varchar": "varchar(200)", "numeric": "decimal(10,2)"}.get(base, base)
+
+
+def _modifier_problem(base: str, numbers: list[int]) -> str | None:
+    match base, numbers:
+        case "varchar", [length]:
+            return None if 1 <= length <= 10_485_760 else "a varchar has a length from 1 to 10485760"
+        case "numeric", [precision] | [precision, _]:
+            if not 1 <= precision <= 1000:
+                return "a decimal has 1 to 1000 digits"
+            scale = numbers[1] if len(numbers) > 1 else 0
+            return None if -1000 <= scale <= 1000 else "a decimal's scale is between -1000 and 1000"
+        case "time" | "timestamptz" | "interval", [precision]:
+            return None if 0 <= precision <= 6 else "fractions of a second have at most 6 digits"
+        case _:
+            return f"{base} does not take {'this' if len(numbers) == 1 else 'so many numbers'}"
+
+
+def _other(text: str) -> FieldType | TypeProblem:
+    """Parse a type that is not in the language's list by PostgreSQL's grammar."""
+    names, modifiers, array = _parse_name(text)
+    bare = text.strip()
+    if not names:
+        near = did_you_mean(re.split(r"[\s(\[]", bare)[0], [*SHORT_TYPES, "enum", "ref"]) if bare else None
+        return TypeProblem("unknown-type", f'"{bare}" is not a type', near or _TYPES_HELP)
+    if len(names) == 2 and names[0] == "pg_catalog":
+        names = names[1:]
+    if len(names) == 1:
+        base = _GRAMMAR_NAMES.get(names[0], names[0])
+        if base not in _OTHER_TYPES and base not in SHORT_TYPES.values() and base != "timestamp":
+            near = did_you_mean(names[0], [*SHORT_TYPES, *_OTHER_TYPES, "enum", "ref"])
+            return TypeProblem("unknown-type", f'there is no type "{names[0]}"', near or _TYPES_HELP)
+        sql = "timestamp without time zone" if base == "timestamp" else base
+        if modifiers and base != "interval":
+            sql = f"{base}({','.join(modifiers)})"
+            sql += " without time zone" if base == "timestamp" else ""
+    else:
+        base = sql = re.sub(r"(\s*\[[0-9]*\])+\s*\Z", "", bare)
+    return FieldType(sql + "[]" * array, base, array)
+
+
+_TYPES_HELP = "use one of the language's types, or name your own with its schema: app.my_type"
+
+
+def _parse_name(text: str) -> tuple[list[str], list[str], bool]:
+    """Return a type's name parts, its numeric modifiers and whether it is an array; no parts if it is none."""
+    import json  # noqa: PLC0415
+
+    from pglast.parser import ParseError, parse_sql_json  # noqa: PLC0415 - heavy
+
+    try:
+        statements = json.loads(parse_sql_json(f"SELECT NULL::{text}"))["stmts"]
+        target = statements[0]["stmt"]["SelectStmt"]
+        cast = target["targetList"][0]["ResTarget"]
+        if len(statements) != 1 or set(target) - {"targetList", "limitOption", "op"} or "name" in cast:
+            return [], [], False
+        node = cast["val"]["TypeCast"]["typeName"]
+    except (ParseError, KeyError, IndexError):
+        return [], [], False
+    if "--" in text or "/*" in text or "setof" in node:
+        return [], [], False
+    names = [part["String"].get("sval", "") for part in node["names"]]
+    modifiers = [
+        str(item["A_Const"]["ival"].get("ival", 0))
+        for item in node.get("typmods", ())
+        if "ival" in item.get("A_Const", {})
+    ]
+    if names == ["pg_catalog", "bpchar"] and modifiers == ["1"] and "(" not in text:
+        modifiers = []
+    return names, modifiers, bool(node.get("arrayBounds"))
