@@ -17,11 +17,13 @@ from specgen.spec.entities import Catalog, Draft, draft_entity, report_cycles, r
 from specgen.spec.model import BatchOperation, Entity, Project
 from specgen.spec.operations import Settled, build_operation
 from specgen.spec.schema import ENTITY, check_structure
-from specgen.spec.source import EntityDocument, Node, read_documents
+from specgen.spec.source import read_documents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from specgen.spec.documents import EntityDocument, Node
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from specgen.spec.documents import Node
 from specgen.spec.model import Paths, Settings
 from specgen.spec.names import check_name
 from specgen.spec.schema import SETTINGS, check_structure
-from specgen.spec.source import Node, read_documents
+from specgen.spec.source import read_documents
 
 if TYPE_CHECKING:
     from specgen.diagnostics import Findings

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from specgen.spec.documents import EntityDocument, Node
 from specgen.spec.fragments import Scope, SqlFragment, parse_fragment
 from specgen.spec.model import Field, FieldType, ForeignKey, Index, Settings
 from specgen.spec.names import check_name
-from specgen.spec.source import EntityDocument, Node
 from specgen.spec.suggest import did_you_mean
 from specgen.spec.types import TypeProblem, parse_type, referenced_entity
 from specgen.spec.values import read_literal, read_value
@@ -58,9 +58,18 @@ class Draft:
         """Names that stand for the table before a dot."""
         return (self.name,) if self.name == self.table else (self.name, self.table)
 
-    def scope(self, what: str, **kwargs: bool) -> Scope:
+    def scope(
+        self, what: str, *, condition: bool = True, aggregates: bool = False, parameters: bool = True
+    ) -> Scope:
         """Return a scope in which the entity's columns can be named."""
-        return Scope(self.bases, self.qualifiers, what=what, **kwargs)
+        return Scope(
+            self.bases,
+            self.qualifiers,
+            condition=condition,
+            aggregates=aggregates,
+            parameters=parameters,
+            what=what,
+        )
 
 
 Catalog = dict[str, Draft]
@@ -155,7 +164,7 @@ def resolve_entity(
     """Read the fields of an entity, now that all entities are known."""
     resolver = _Resolver(draft, catalog, broken, findings)
     for name, node in draft.pending.items():
-        draft.types[name] = resolver.key_type(name, node)
+        draft.types[name] = resolver.key_type(node)
     draft.fields = tuple(resolver.field(name, node) for name, node in draft.node["fields"].items())
     indexes = draft.node.get("indexes")
     draft.indexes = tuple(resolver.index(node) for node in indexes.each()) if indexes else ()
@@ -170,7 +179,7 @@ class _Resolver:
         self.broken = broken
         self.findings = findings
 
-    def key_type(self, name: str, node: Node, seen: frozenset[tuple[str, str]] = frozenset()) -> FieldType:
+    def key_type(self, node: Node, seen: frozenset[tuple[str, str]] = frozenset()) -> FieldType:
         """Return the type of ``ref(entity)``: that of the entity's key, through any chain of references."""
         target = self._entity(str(referenced_entity(node.value)), node)
         if target is None:
@@ -179,7 +188,7 @@ class _Resolver:
         if column is None or (target.name, column) in seen:
             return _UNRESOLVED
         if column in target.pending:
-            return self.key_type(column, target.pending[column], seen | {(target.name, column)})
+            return self.key_type(target.pending[column], seen | {(target.name, column)})
         return replace(target.types[column], array=False)
 
     def _entity(self, name: str, node: Node) -> Draft | None:

@@ -12,14 +12,25 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from specgen.spec.lexing import Hole, LexError, Token, Words, char_offset, cut
+from specgen.spec.lexing import LexError, Words, char_offset, cut
+from specgen.spec.pgcatalog import (
+    AGGREGATES,
+    ARITHMETIC,
+    COMPARISONS,
+    RESULT_TYPES,
+    SET_RETURNING,
+    TEXT_FUNCTIONS,
+    TEXT_OPERATORS,
+    VALUE_FUNCTIONS,
+    constant_type,
+    type_name,
+)
+from specgen.spec.rewriting import PREFIX, parse_text, render_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Node: TypeAlias = dict[str, Any]
-
-_PREFIX = "SELECT ("
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +117,7 @@ class _Reader:
     def __init__(self, words: Words) -> None:
         self.words = words
         self.text = words.text
-        self.query, self.offsets = _query(words)
+        self.query, self.offsets = parse_text(words)
         self.ascii = self.query.isascii()
         self.columns: list[ColumnUse] = []
         self.uses: list[HoleUse] = []
@@ -121,11 +132,11 @@ class _Reader:
         single = next(iter(root)) in ("FuncCall", "CoalesceExpr", "MinMaxExpr")
         return Analysis(
             words=self.words,
-            parts=_parts(self.words, self.rewrites),
+            parts=render_parts(self.words, self.rewrites),
             columns=tuple(sorted(self.columns, key=lambda column: column.start)),
             uses=tuple(self.uses),
             calls=tuple(self.calls),
-            constant=_constant_type(root.get("A_Const")),
+            constant=constant_type(root.get("A_Const")),
             single_call=single and self.words.tokens[0].kind != "ASCII_40",
             key_test=self._key_test(root),
         )
@@ -152,7 +163,7 @@ class _Reader:
             raise LexError("sql-syntax", 0, 1, "this expression is nested too deeply") from None
         root: Node = statements[0]["stmt"]["SelectStmt"]["targetList"][0]["ResTarget"]["val"]
         row = root.get("RowExpr")
-        if row and row.get("location") == len(_PREFIX) - 1:
+        if row and row.get("location") == len(PREFIX) - 1:
             raise LexError(
                 "not-one-expression",
                 0,
@@ -247,7 +258,7 @@ class _Reader:
 
     def _call(self, node: Node, *, own: bool) -> None:
         name = node["funcname"][-1]["String"].get("sval", "")
-        if name in _TEXT_FUNCTIONS and node.get("args"):
+        if name in TEXT_FUNCTIONS and node.get("args"):
             hole = _hole(node["args"][0])
             if hole is not None:
                 self.uses.append(HoleUse(hole, TypeSource(sql_type="text")))
@@ -257,9 +268,9 @@ class _Reader:
                 key in node
                 for key in ("agg_star", "agg_distinct", "agg_filter", "agg_order", "agg_within_group")
             )
-            aggregate = (marked or name in _AGGREGATES) and not window
+            aggregate = (marked or name in AGGREGATES) and not window
             start = self._place(node["location"])
-            self.calls.append(FunctionCall(name, start, aggregate, window, name in _SET_RETURNING))
+            self.calls.append(FunctionCall(name, start, aggregate, window, name in SET_RETURNING))
 
     def _booleans(self, nodes: list[Node]) -> None:
         for node in nodes:
@@ -269,7 +280,8 @@ class _Reader:
 
     def _comparison(self, node: Node, *, own: bool) -> None:
         kind = node["kind"]
-        left, right = node.get("lexpr"), node.get("rexpr")
+        left: Any = node.get("lexpr")
+        right: Any = node.get("rexpr")
         operator = node["name"][-1]["String"]["sval"]
         if kind in ("AEXPR_OP_ANY", "AEXPR_OP_ALL"):
             self._array(left, _hole(right), own=own)
@@ -286,9 +298,9 @@ class _Reader:
             for side in (left, right):
                 if (hole := _hole(side)) is not None:
                     self.uses.append(HoleUse(hole, TypeSource(sql_type="text")))
-        elif kind in ("AEXPR_DISTINCT", "AEXPR_NOT_DISTINCT") or operator in _COMPARISONS:
+        elif kind in ("AEXPR_DISTINCT", "AEXPR_NOT_DISTINCT") or operator in COMPARISONS:
             self._same_type([side for side in (left, right) if side], own=own)
-        elif operator in _TEXT_OPERATORS and (hole := _hole(right)) is not None:
+        elif operator in TEXT_OPERATORS and (hole := _hole(right)) is not None:
             self.uses.append(HoleUse(hole, TypeSource(sql_type="text")))
 
     def _array(self, left: Node | None, hole: int | None, *, own: bool) -> None:
@@ -355,23 +367,15 @@ class _Reader:
         match name:
             case "ColumnRef":
                 return self._column_source(inner) if own else None
-            case "TypeCast":
-                return TypeSource(sql_type=type_name(inner["typeName"]))
-            case "A_Const":
-                kind = _constant_type(inner)
-                return TypeSource(sql_type=kind) if kind else None
-            case "SQLValueFunction":
-                kind = _VALUE_FUNCTIONS.get(inner["op"])
-                return TypeSource(sql_type=kind) if kind else None
-            case "FuncCall":
-                kind = _RESULT_TYPES.get(inner["funcname"][-1]["String"].get("sval", ""))
-                return TypeSource(sql_type=kind) if kind else None
             case "CollateClause":
                 return self._anchor(inner["arg"], own=own)
             case "A_Expr" if _arithmetic(inner):
                 children = [inner[side] for side in ("lexpr", "rexpr") if side in inner]
-            case _:
+            case "CoalesceExpr" | "MinMaxExpr" | "CaseExpr" | "A_Expr":
                 children = list(_alternatives(name, inner))
+            case _:
+                kind = _known_type(name, inner)
+                return TypeSource(sql_type=kind) if kind else None
         sources = [source for child in children if (source := self._anchor(child, own=own))]
         return next((source for source in sources if source.column), sources[0] if sources else None)
 
@@ -396,69 +400,6 @@ class _Reader:
         return self.columns[0], hole
 
 
-def _query(words: Words) -> tuple[str, list[tuple[int, int]]]:
-    """Return the query to parse, and where its stretches lie in the fragment.
-
-    Comments become blanks, so that a ``--`` cannot swallow the closing parenthesis.
-    """
-    pieces: list[str] = [_PREFIX]
-    length = len(_PREFIX)
-    offsets: list[tuple[int, int]] = [(0, -length)]
-    position = 0
-    for number, hole in enumerate([*words.holes, None], start=1):
-        end = hole.start if hole else len(words.text)
-        offsets.append((length, position))
-        stretch = _blank_comments(words, position, end)
-        pieces.append(stretch)
-        length += len(stretch)
-        if hole:
-            offsets.append((length, hole.start))
-            pieces.append(f"${number}")
-            length += len(pieces[-1])
-            position = hole.end
-    return "".join([*pieces, ")"]), offsets
-
-
-def _blank_comments(words: Words, start: int, end: int) -> str:
-    stretch = words.text[start:end]
-    for first, last in words.comments:
-        if start <= first < end:
-            stretch = stretch[: first - start] + " " * (last - first) + stretch[last - start :]
-    return stretch
-
-
-def _parts(words: Words, rewrites: list[tuple[int, int, str]]) -> tuple[str | int, ...]:
-    """Return the text cut at its parameters, comments dropped and ``IN (:x)`` rewritten."""
-    edits: list[tuple[int, int, str | int]] = [*rewrites]
-    edits += [(hole.start, hole.end, number) for number, hole in enumerate(words.holes)]
-    edits += [(start, end, " ") for start, end in words.comments]
-    parts: list[str | int] = []
-    position = 0
-    for start, end, new in sorted(edits, key=lambda edit: edit[:2]):
-        if start < position:  # a comment inside a rewritten stretch is gone with it
-            continue
-        _append(parts, words.text[position:start])
-        _append(parts, new)
-        position = end
-    _append(parts, words.text[position:])
-    return _stripped(parts)
-
-
-def _append(parts: list[str | int], part: str | int) -> None:
-    if isinstance(part, str) and parts and isinstance(parts[-1], str):
-        parts[-1] += part
-    elif part != "":
-        parts.append(part)
-
-
-def _stripped(parts: list[str | int]) -> tuple[str | int, ...]:
-    if parts and isinstance(parts[0], str):
-        parts[0] = parts[0].lstrip()
-    if parts and isinstance(parts[-1], str):
-        parts[-1] = parts[-1].rstrip()
-    return tuple(part for part in parts if part != "")
-
-
 def _hole(node: Node | None) -> int | None:
     if node and "ParamRef" in node:
         return int(node["ParamRef"]["number"]) - 1
@@ -467,7 +408,7 @@ def _hole(node: Node | None) -> int | None:
 
 def _arithmetic(node: Node) -> str:
     operator = node["name"][-1]["String"]["sval"]
-    return str(operator) if node["kind"] == "AEXPR_OP" and operator in _ARITHMETIC else ""
+    return str(operator) if node["kind"] == "AEXPR_OP" and operator in ARITHMETIC else ""
 
 
 def _alternatives(name: str, node: Any) -> Iterator[Node]:
@@ -482,88 +423,16 @@ def _alternatives(name: str, node: Any) -> Iterator[Node]:
             yield node["defresult"]
 
 
-def _constant_type(node: Node | None) -> str | None:
-    if node is None:
-        return None
-    for key, kind in (("ival", "integer"), ("fval", "numeric"), ("boolval", "boolean"), ("sval", "text")):
-        if key in node:
-            return kind
-    return None
-
-
-def type_name(node: Node) -> str:
-    """Return a parsed type's name, without modifiers."""
-    names = [part["String"]["sval"] for part in node["names"]]
-    if names[0] == "pg_catalog":
-        names = names[1:]
-    name = (
-        _SQL_NAMES.get(names[0], names[0]) if len(names) == 1 else ".".join(_quoted(part) for part in names)
-    )
-    return name + "[]" * bool(node.get("arrayBounds"))
-
-
-def _quoted(name: str) -> str:
-    plain = name.isidentifier() and name.isascii() and name == name.lower()
-    return name if plain else '"' + name.replace('"', '""') + '"'
-
-
-_SQL_NAMES = {
-    "bool": "boolean",
-    "int2": "smallint",
-    "int4": "integer",
-    "int8": "bigint",
-    "float4": "real",
-    "float8": "double precision",
-    "bpchar": "character",
-}
-_COMPARISONS = frozenset(("=", "<>", "!=", "<", "<=", ">", ">=", "@>", "<@", "&&"))
-_ARITHMETIC = frozenset(("+", "-", "*", "/", "%", "||"))
-_TEXT_OPERATORS = frozenset(("~", "~*", "!~", "!~*", "->>"))
-_VALUE_FUNCTIONS = {
-    "SVFOP_CURRENT_DATE": "date",
-    "SVFOP_CURRENT_TIMESTAMP": "timestamptz",
-    "SVFOP_LOCALTIMESTAMP": "timestamp",
-    "SVFOP_CURRENT_USER": "text",
-}
-_RESULT_TYPES = {
-    "now": "timestamptz",
-    "clock_timestamp": "timestamptz",
-    "statement_timestamp": "timestamptz",
-    "transaction_timestamp": "timestamptz",
-    "length": "integer",
-    "char_length": "integer",
-    "count": "bigint",
-    "lower": "text",
-    "upper": "text",
-    "btrim": "text",
-    "md5": "text",
-    "extract": "numeric",
-    "gen_random_uuid": "uuid",
-    "random": "double precision",
-}
-_TEXT_FUNCTIONS = frozenset(
-    ("lower", "upper", "btrim", "ltrim", "rtrim", "md5", "initcap", "length", "char_length")
-)
-_AGGREGATES = frozenset(
-    "any_value array_agg avg bit_and bit_or bit_xor bool_and bool_or corr count covar_pop covar_samp every "
-    "json_agg json_object_agg jsonb_agg jsonb_object_agg max min mode percentile_cont percentile_disc "
-    "range_agg range_intersect_agg stddev stddev_pop stddev_samp string_agg sum variance var_pop var_samp".split()
-)
-_SET_RETURNING = frozenset(
-    "generate_series generate_subscripts unnest regexp_matches regexp_split_to_table string_to_table "
-    "json_array_elements json_array_elements_text json_each json_each_text json_object_keys "
-    "jsonb_array_elements jsonb_array_elements_text jsonb_each jsonb_each_text jsonb_object_keys "
-    "jsonb_path_query jsonb_populate_recordset jsonb_to_recordset".split()
-)
-
-__all__ = [
-    "Analysis",
-    "ColumnUse",
-    "FunctionCall",
-    "Hole",
-    "HoleUse",
-    "Token",
-    "TypeSource",
-    "analyse",
-    "type_name",
-]
+def _known_type(name: str, node: Node) -> str | None:
+    """Return the type of an expression that shows it without any column."""
+    match name:
+        case "TypeCast":
+            return type_name(node["typeName"])
+        case "A_Const":
+            return constant_type(node)
+        case "SQLValueFunction":
+            return VALUE_FUNCTIONS.get(node["op"])
+        case "FuncCall":
+            return RESULT_TYPES.get(node["funcname"][-1]["String"].get("sval", ""))
+        case _:
+            return None

@@ -12,7 +12,7 @@ import math
 import re
 import uuid
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from specgen.spec.suggest import did_you_mean, kind_of
@@ -100,7 +100,7 @@ def _fit_text(value: Any, raw: str, wanted: FieldType) -> Data | LiteralProblem:
 _INTEGER_BITS = {"smallint": 15, "integer": 31, "bigint": 63}
 
 
-def _fit_integer(value: Any, raw: str, wanted: FieldType) -> Data | LiteralProblem:
+def _fit_integer(value: Any, _raw: str, wanted: FieldType) -> Data | LiteralProblem:
     number = value
     if isinstance(value, str) and re.fullmatch(r"\s*[-+]?[0-9]{1,40}\s*", value):
         number = int(value)
@@ -114,34 +114,46 @@ def _fit_integer(value: Any, raw: str, wanted: FieldType) -> Data | LiteralProbl
     return number
 
 
+_DECIMAL = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,4})?")
+
+
 def _fit_numeric(value: Any, raw: str, wanted: FieldType) -> Data | LiteralProblem:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return _no_fit(value, wanted, "write a number")
+    if isinstance(value, float) and not math.isfinite(value):
+        return _special_number(value)
     text = value.strip() if isinstance(value, str) else raw or str(value)
-    if text.lower().lstrip("+-") in ("nan", "infinity", ".nan", ".inf"):
-        return (
-            text.replace(".", "").replace("inf", "infinity") if text.startswith((".", "+.", "-.")) else text
-        )
-    if not re.fullmatch(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,4})?", text):
-        if not isinstance(value, int):
-            return _no_fit(value, wanted, "write a number")
-        text = str(value)
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
+    if text.lower().lstrip("+-") in ("nan", "infinity"):
+        return text
+    if isinstance(value, int):
+        text = str(value)  # octal and hexadecimal digits are YAML's, not PostgreSQL's
+    if not _DECIMAL.fullmatch(text):
         return _no_fit(value, wanted, "write a number")
+    number = Decimal(text)
+    return _overflow(number, text, wanted) or _exact(value, text, number)
+
+
+def _exact(value: float | str, text: str, number: Decimal) -> Data:
+    """Return a number as it was written: its text, where a float would not come out the same."""
+    return text if isinstance(value, float) and Decimal(repr(value)) != number else value
+
+
+def _overflow(number: Decimal, text: str, wanted: FieldType) -> LiteralProblem | None:
     digits = re.fullmatch(r"numeric\((\d+)(?:,(-?\d+))?\)", wanted.sql)
-    if digits:
-        precision, scale = int(digits[1]), int(digits[2] or 0)
-        if abs(number) >= Decimal(10) ** (precision - scale):
-            return LiteralProblem(
-                f"{text} is too large for {wanted.sql}",
-                f"it has {max(precision - scale, 0)} digits before the point",
-            )
-    if isinstance(value, float):
-        # A float that would not come out as it was written is kept as its text.
-        return value if Decimal(repr(value)) == number else text
-    return text if isinstance(value, str) else value
+    if digits is None:
+        return None
+    whole = int(digits[1]) - int(digits[2] or 0)
+    if abs(number) < Decimal(10) ** whole:
+        return None
+    return LiteralProblem(
+        f"{text} is too large for {wanted.sql}", f"it has {max(whole, 0)} digits before the point"
+    )
+
+
+def _special_number(value: float) -> str:
+    if math.isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
 
 
 def _fit_float(value: Any, _raw: str, wanted: FieldType) -> Data | LiteralProblem:
@@ -154,7 +166,7 @@ def _fit_float(value: Any, _raw: str, wanted: FieldType) -> Data | LiteralProble
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return _no_fit(value, wanted, "write a number")
     if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        return _special_number(value)
     return value
 
 

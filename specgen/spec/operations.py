@@ -22,14 +22,14 @@ from specgen.spec.model import (
     Source,
 )
 from specgen.spec.names import check_name
-from specgen.spec.records import item_fields
+from specgen.spec.records import item_fields, references
 from specgen.spec.suggest import did_you_mean
 from specgen.spec.types import TypeProblem, parse_type
 from specgen.spec.values import read_value
 
 if TYPE_CHECKING:
     from specgen.diagnostics import Findings
-    from specgen.spec.source import Node
+    from specgen.spec.documents import Node
 
 _DATA_KEYS = {
     "update_data": OperationType.UPDATE,
@@ -124,7 +124,7 @@ class _Builder:
             span=name.span,
             entity=self.target.name,
             type=self.type,
-            source=self._source(where, data, parameters),
+            source=self._source(where, data),
             description=keys.plain("description"),
             data=data,
             where=where,
@@ -201,7 +201,8 @@ class _Builder:
             self.findings.error(
                 "no-unique-index",
                 node.span,
-                f'nothing promises that ({", ".join(columns)}) is unique in "{self.target.name}", so no conflict can arise',
+                f'nothing promises that ({", ".join(columns)}) is unique in "{self.target.name}",'
+                " so no conflict can arise",
                 f"add it to the entity: indexes: [{{columns: [{', '.join(columns)}], unique: true}}]",
             )
         given = self.keys.get("upsert_data")
@@ -245,15 +246,10 @@ class _Builder:
 
     # What is worked through
 
-    def _source(
-        self,
-        where: SqlFragment | None,
-        data: tuple[Assignment, ...],
-        parameters: tuple[DeclaredParameter, ...],
-    ) -> Source:
+    def _source(self, where: SqlFragment | None, data: tuple[Assignment, ...]) -> Source:
         node = self.keys.get("data_source")
         if node is not None:
-            return self._records(node, where, data, parameters)
+            return self._records(node, where, data)
         self._refuse_item_fields(where, data)
         if self.type not in _OVER_ROWS:
             return SingleSource()
@@ -281,24 +277,14 @@ class _Builder:
                 texts.append(repr(node.value))
         return any(f":{name}" in text for text in texts)
 
-    def _records(
-        self,
-        node: Node,
-        where: SqlFragment | None,
-        data: tuple[Assignment, ...],
-        parameters: tuple[DeclaredParameter, ...],
-    ) -> RecordSource:
+    def _records(self, node: Node, where: SqlFragment | None, data: tuple[Assignment, ...]) -> RecordSource:
         match_on: tuple[str, ...] = ()
         if self.type in (OperationType.UPDATE, OperationType.DELETE):
             match_on = self._columns("match_on") or self.target.primary_key
-        fields = item_fields(
-            self.target, match_on, data, where, {item.name: item.type for item in parameters}, self.findings
-        )
+        fields = item_fields(self.target, match_on, data, where, self.findings)
         return RecordSource(node.value.strip()[1:], fields, match_on, node.span)
 
     def _refuse_item_fields(self, where: SqlFragment | None, data: tuple[Assignment, ...]) -> None:
-        from specgen.spec.records import references  # noqa: PLC0415
-
         for name, field, span in references(data, where):
             if field is not None:
                 self.findings.error(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from specgen.diagnostics import Findings
-    from specgen.spec.source import Node
+    from specgen.spec.documents import Node
 
     Getter = Callable[[str], Node | None]
 

@@ -8,7 +8,7 @@ from specgen.spec.model import Assignment, Expression, FieldType, ItemField, Ref
 from specgen.spec.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from specgen.diagnostics import Findings, Span
     from specgen.spec.entities import Draft
@@ -34,7 +34,6 @@ def item_fields(
     match_on: tuple[str, ...],
     data: tuple[Assignment, ...],
     where: SqlFragment | None,
-    declared: Mapping[str, FieldType | None],
     findings: Findings,
 ) -> tuple[ItemField, ...]:
     """Return the fields of the current item that an operation reads, with their types.
@@ -64,7 +63,6 @@ def item_fields(
             )
             continue
         found[field] = ItemField(field, kind)
-    del declared
     return tuple(found.values())
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from specgen.diagnostics import Findings, Span
-    from specgen.spec.source import DataPath
+    from specgen.spec.documents import DataPath
 
 ENTITY = "entity.schema.json"
 SETTINGS = "specgen.schema.json"
@@ -52,7 +52,7 @@ def _validator(name: str) -> Any:
     registry: Any = Registry()
     for schema in (ENTITY, SETTINGS):
         registry = registry.with_resource(schema, Resource.from_contents(load_schema(schema)))
-    extended = validators.extend(Draft202012Validator, {NOT_YET: refuse})
+    extended = validators.extend(Draft202012Validator, {NOT_YET: refuse})  # type: ignore[no-untyped-call]
     return extended(load_schema(name), registry=registry)
 
 

@@ -15,21 +15,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from bisect import bisect_right
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from specgen.diagnostics import Position, Span
+from specgen.spec.documents import DataPath, EntityDocument, Place, SourceFile
+from specgen.spec.scalars import resolve_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from specgen.diagnostics import Findings
-
-DataPath: TypeAlias = tuple[str | int, ...]
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -41,145 +38,6 @@ MAX_NODES = 200_000
 
 MAX_BYTES = 16 * 1024 * 1024
 """A spec file larger than this is something else."""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """The text of a file and the places of its lines.
-
-    Attributes:
-        name: The file as the user named it, with forward slashes.
-        text: Its characters, without a byte order mark.
-        digest: SHA-256 of its bytes, in hex.
-        line_starts: The index of each line's first character.
-    """
-
-    name: str
-    text: str
-    digest: str
-    line_starts: tuple[int, ...]
-
-    def position(self, index: int) -> Position:
-        """Return the line and column of a character."""
-        line = bisect_right(self.line_starts, index)
-        return Position(line, index - self.line_starts[line - 1] + 1)
-
-    def span(self, start: int, end: int) -> Span:
-        """Return the stretch between two characters, at least one character wide."""
-        return Span(self.name, self.position(start), self.position(max(end, start + 1)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a value stands, and its key if it has one.
-
-    Attributes:
-        indirect: Whether an alias put it here, so that key and value stand apart.
-    """
-
-    start: int
-    end: int
-    key_start: int
-    key_end: int
-    style: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class EntityDocument:
-    """One YAML document: its plain data and the place of every key and value."""
-
-    file: SourceFile
-    number: int
-    data: Any
-    places: dict[DataPath, _Place] = field(repr=False)
-
-    def span(self, path: DataPath) -> Span:
-        """Return where the value at ``path`` stands (or the nearest value around it)."""
-        place = self._place(path)
-        return self.file.span(place.start, place.end)
-
-    def key_span(self, path: DataPath) -> Span:
-        """Return where the key at ``path`` stands; a list item has none, so its value's place."""
-        place = self._place(path)
-        return self.file.span(place.key_start, place.key_end)
-
-    def raw(self, path: DataPath) -> str:
-        """Return the text of a scalar as it stands in the file."""
-        place = self._place(path)
-        return self.file.text[place.start : place.end]
-
-    def locator(self, path: DataPath) -> Callable[[int, int], Span]:
-        """Return a function from offsets within the string at ``path`` to a stretch of the file."""
-        value = self._value(path)
-        place = self._place(path)
-        first = place.start + (1 if place.style in ('"', "'") else 0)
-        if self.file.text.startswith(value, first):
-            return lambda start, end: self.file.span(first + start, first + end)
-        indexes = _align(value, self.file.text, place)
-
-        def locate(start: int, end: int) -> Span:
-            last = indexes[end - 1] + 1 if end > start else indexes[start]
-            return self.file.span(indexes[start], last)
-
-        return locate
-
-    def _place(self, path: DataPath) -> _Place:
-        while path not in self.places:
-            path = path[:-1]
-        return self.places[path]
-
-    def _value(self, path: DataPath) -> str:
-        value = self.data
-        for part in path:
-            value = value[part]
-        return str(value)
-
-
-_ESCAPE_WIDTHS = {"x": 4, "u": 6, "U": 10}
-
-
-def _align(value: str, text: str, place: _Place) -> list[int]:
-    """Return the file index of each character of a scalar's value, and of its end.
-
-    Folding, indentation and doubled quotes only ever drop or change white space and escapes, so
-    walking both texts side by side places every visible character exactly.
-    """
-    index = place.start
-    if place.style in ("|", ">"):
-        index = text.find("\n", place.start) + 1
-    elif place.style:
-        index += 1
-    indexes: list[int] = []
-    for character in value:
-        if not character.isspace():
-            index = _skip_space(text, index, place)
-        if index >= place.end:
-            index = place.end - 1
-        indexes.append(index)
-        index += _width(text, index, character, place.style)
-    indexes.append(min(index, place.end))
-    return indexes
-
-
-def _skip_space(text: str, index: int, place: _Place) -> int:
-    while index < place.end:
-        if text[index].isspace():
-            index += 1
-        elif place.style == '"' and text[index] == "\\" and text[index + 1] in "\r\n":
-            index += 2
-        else:
-            break
-    return index
-
-
-def _width(text: str, index: int, character: str, style: str | None) -> int:
-    if style == "'" and character == "'":
-        return 2
-    if style == '"' and text[index] == "\\":
-        return _ESCAPE_WIDTHS.get(text[index + 1], 2)
-    if character.isspace() and not text[index].isspace():
-        return 0
-    return 1
 
 
 # A colon that is followed by a word and opens a token is, in YAML 1.2, always the first character of a
@@ -285,7 +143,7 @@ class _Builder:
         self.file = file
         self.events = events
         self.mask = mask
-        self.places: dict[DataPath, _Place] = {}
+        self.places: dict[DataPath, Place] = {}
         self.anchors: dict[str, int] = {}
         self.open_anchors: set[str] = set()
         self.nodes = 0
@@ -408,7 +266,7 @@ class _Builder:
 
     def _scalar(self, event: Any) -> Any:
         text = self._text(event)
-        if event.tag == "tag:yaml.org,2002:str" or event.tag == "!":
+        if event.tag in ("tag:yaml.org,2002:str", "!"):
             return text
         return resolve_plain(text) if event.implicit[0] and event.style in (None, "") else text
 
@@ -420,51 +278,15 @@ class _Builder:
             while end > start + 1 and text[end - 1 : end].isspace():
                 end -= 1
         if key is None:
-            self.places[path] = _Place(start, end, start, end, getattr(first, "style", None))
+            self.places[path] = Place(start, end, start, end, getattr(first, "style", None))
         else:
-            self.places[path] = _Place(
+            self.places[path] = Place(
                 start, end, key.start_mark.index, key.end_mark.index, getattr(first, "style", None)
             )
 
     @staticmethod
     def _refusal(code: str, event: Any, message: str, help: str) -> _Refused:
         return _Refused(code, event.start_mark.index, event.end_mark.index, message, help)
-
-
-_NULL = frozenset(("", "~", "null", "Null", "NULL"))
-_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_NUMBER_START = frozenset("+-.0123456789")
-_INTEGER = re.compile(r"[-+]?[0-9]+")
-_OCTAL = re.compile(r"0o[0-7]+")
-_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_INFINITY = re.compile(r"[-+]?\.(inf|Inf|INF)")
-_MAX_DIGITS = 1000
-
-
-def resolve_plain(text: str) -> str | int | float | bool | None:
-    """Return what an unquoted scalar means in the YAML 1.2 core schema."""
-    if text in _NULL:
-        return None
-    if text in _BOOLEANS:
-        return _BOOLEANS[text]
-    if text[0] not in _NUMBER_START or len(text) > _MAX_DIGITS:
-        return text
-    return _number(text)
-
-
-def _number(text: str) -> str | int | float:
-    if _INTEGER.fullmatch(text):
-        return int(text)
-    if _OCTAL.fullmatch(text) or _HEXADECIMAL.fullmatch(text):
-        return int(text, 0)
-    if _FLOAT.fullmatch(text):
-        return float(text)
-    if _INFINITY.fullmatch(text):
-        return float("-inf") if text[0] == "-" else float("inf")
-    if text in (".nan", ".NaN", ".NAN"):
-        return float("nan")
-    return text
 
 
 def _report_syntax(error: yaml.YAMLError, file: SourceFile, findings: Findings) -> None:
@@ -497,56 +319,3 @@ def _syntax_help(problem: str, line: str) -> str:
     if "alias" in problem or "anchor" in problem:
         return "a text that starts with * or & needs quotes"
     return "look at this line and the one above it: indentation, quotes, brackets, a missing colon"
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A value in a document together with where it stands: what the builders of the model walk."""
-
-    document: EntityDocument
-    path: DataPath
-    value: Any
-
-    @classmethod
-    def root(cls, document: EntityDocument) -> Node:
-        """Return the document's top."""
-        return cls(document, (), document.data)
-
-    @property
-    def span(self) -> Span:
-        """Where the value stands."""
-        return self.document.span(self.path)
-
-    @property
-    def key_span(self) -> Span:
-        """Where its key stands."""
-        return self.document.key_span(self.path)
-
-    @property
-    def raw(self) -> str:
-        """The scalar's text as it stands in the file."""
-        return self.document.raw(self.path)
-
-    @property
-    def locate(self) -> Callable[[int, int], Span]:
-        """A function from offsets within the string to a stretch of the file."""
-        return self.document.locator(self.path)
-
-    def get(self, key: str) -> Node | None:
-        """Return the value under a key, if there is one."""
-        if key not in self.value:
-            return None
-        return Node(self.document, (*self.path, key), self.value[key])
-
-    def __getitem__(self, key: str | int) -> Node:
-        return Node(self.document, (*self.path, key), self.value[key])
-
-    def items(self) -> list[tuple[str, Node]]:
-        """Return the keys and values of a map."""
-        return [(key, self[key]) for key in self.value]
-
-    def each(self) -> list[Node]:
-        """Return the items of a list; a single value is a list of one."""
-        if not isinstance(self.value, list):
-            return [self]
-        return [self[index] for index in range(len(self.value))]

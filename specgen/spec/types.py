@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 
 from specgen.spec.model import FieldType
+from specgen.spec.pgcatalog import SQL_NAMES
 from specgen.spec.suggest import did_you_mean
 
 SHORT_TYPES = {
@@ -37,23 +39,58 @@ SHORT_TYPES = {
 """The language's names and what PostgreSQL calls them."""
 
 _OTHER_TYPES = frozenset(
-    "bit box character cidr circle daterange datemultirange inet int4range int4multirange int8range "
-    "int8multirange line lseg macaddr macaddr8 money name numrange nummultirange oid path pg_lsn point "
-    "polygon regclass regconfig regproc regrole regtype timetz tsquery tsrange tsmultirange tstzrange "
-    "tstzmultirange tsvector txid_snapshot varbit xid xid8 xml "
-    # Types of extensions that are nearly always found by the search path.
-    "citext geography geometry halfvec hstore ltree vector".split()
+    (
+        "bit",
+        "box",
+        "character",
+        "cidr",
+        "circle",
+        "daterange",
+        "datemultirange",
+        "inet",
+        "int4range",
+        "int4multirange",
+        "int8range",
+        "int8multirange",
+        "line",
+        "lseg",
+        "macaddr",
+        "macaddr8",
+        "money",
+        "name",
+        "numrange",
+        "nummultirange",
+        "oid",
+        "path",
+        "pg_lsn",
+        "point",
+        "polygon",
+        "regclass",
+        "regconfig",
+        "regproc",
+        "regrole",
+        "regtype",
+        "timetz",
+        "tsquery",
+        "tsrange",
+        "tsmultirange",
+        "tstzrange",
+        "tstzmultirange",
+        "tsvector",
+        "txid_snapshot",
+        "varbit",
+        "xid",
+        "xid8",
+        "xml",
+        "citext",
+        "geography",
+        "geometry",
+        "halfvec",
+        "hstore",
+        "ltree",
+        "vector",
+    )
 )
-# How PostgreSQL's grammar calls types that can be written in several words.
-_GRAMMAR_NAMES = {
-    "bool": "boolean",
-    "int2": "smallint",
-    "int4": "integer",
-    "int8": "bigint",
-    "float4": "real",
-    "float8": "double precision",
-    "bpchar": "character",
-}
 _SHORT = re.compile(r"\s*([A-Za-z]+)\s*(?:\(([^()]*)\))?\s*(\[\])?\s*", re.DOTALL)
 _ENUM = re.compile(r"\s*enum\s*\((.*)\)\s*(\[\])?\s*", re.DOTALL | re.IGNORECASE)
 _ENUM_VALUE = re.compile(r"""\s*(?:'((?:[^']|'')*)'|"((?:[^"]|"")*)"|([^,'"]+?))\s*(?:,|\Z)""")
@@ -164,7 +201,7 @@ def _other(text: str) -> FieldType | TypeProblem:
     if len(names) == 2 and names[0] == "pg_catalog":
         names = names[1:]
     if len(names) == 1:
-        base = _GRAMMAR_NAMES.get(names[0], names[0])
+        base = SQL_NAMES.get(names[0], names[0])
         if base not in _OTHER_TYPES and base not in SHORT_TYPES.values() and base != "timestamp":
             near = did_you_mean(names[0], [*SHORT_TYPES, *_OTHER_TYPES, "enum", "ref"])
             return TypeProblem("unknown-type", f'there is no type "{names[0]}"', near or _TYPES_HELP)
@@ -181,9 +218,7 @@ _TYPES_HELP = "use one of the language's types, or name your own with its schema
 
 
 def _parse_name(text: str) -> tuple[list[str], list[str], bool]:
-    """Return a type's name parts, its numeric modifiers and whether it is an array; no parts if it is none."""
-    import json  # noqa: PLC0415
-
+    """Return a type's name parts, its modifiers and whether it is an array; no parts if it is none."""
     from pglast.parser import ParseError, parse_sql_json  # noqa: PLC0415 - heavy
 
     try:

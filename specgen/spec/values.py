@@ -12,7 +12,7 @@ from specgen.spec.model import Expression, FieldType, Literal, Reference, Value
 
 if TYPE_CHECKING:
     from specgen.diagnostics import Findings
-    from specgen.spec.source import Node
+    from specgen.spec.documents import Node
 
 _REFERENCE = re.compile(r"\s*:([A-Za-z_][A-Za-z0-9_]*)(?:\.([A-Za-z_][A-Za-z0-9_]*))?\s*")
 _CALL = re.compile(r"\s*[\w.\"]+\s*\(.*\)\s*", re.DOTALL)

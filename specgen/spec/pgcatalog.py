@@ -1,0 +1,129 @@
+"""What is known of PostgreSQL's own functions, operators and types without asking a server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Node = dict[str, Any]
+
+
+def constant_type(node: Node | None) -> str | None:
+    """Return the type of a constant of the parse tree, or nothing for NULL and for no constant."""
+    if node is None:
+        return None
+    for key, kind in (("ival", "integer"), ("fval", "numeric"), ("boolval", "boolean"), ("sval", "text")):
+        if key in node:
+            return kind
+    return None
+
+
+def type_name(node: Node) -> str:
+    """Return a parsed type's name, without modifiers."""
+    names = [part["String"]["sval"] for part in node["names"]]
+    if names[0] == "pg_catalog":
+        names = names[1:]
+    name = SQL_NAMES.get(names[0], names[0]) if len(names) == 1 else ".".join(_quoted(part) for part in names)
+    return name + "[]" * bool(node.get("arrayBounds"))
+
+
+def _quoted(name: str) -> str:
+    plain = name.isidentifier() and name.isascii() and name == name.lower()
+    return name if plain else '"' + name.replace('"', '""') + '"'
+
+
+SQL_NAMES = {
+    "bool": "boolean",
+    "int2": "smallint",
+    "int4": "integer",
+    "int8": "bigint",
+    "float4": "real",
+    "float8": "double precision",
+    "bpchar": "character",
+}
+COMPARISONS = frozenset(("=", "<>", "!=", "<", "<=", ">", ">=", "@>", "<@", "&&"))
+ARITHMETIC = frozenset(("+", "-", "*", "/", "%", "||"))
+TEXT_OPERATORS = frozenset(("~", "~*", "!~", "!~*", "->>"))
+VALUE_FUNCTIONS = {
+    "SVFOP_CURRENT_DATE": "date",
+    "SVFOP_CURRENT_TIMESTAMP": "timestamptz",
+    "SVFOP_LOCALTIMESTAMP": "timestamp",
+    "SVFOP_CURRENT_USER": "text",
+}
+RESULT_TYPES = {
+    "now": "timestamptz",
+    "clock_timestamp": "timestamptz",
+    "statement_timestamp": "timestamptz",
+    "transaction_timestamp": "timestamptz",
+    "length": "integer",
+    "char_length": "integer",
+    "count": "bigint",
+    "lower": "text",
+    "upper": "text",
+    "btrim": "text",
+    "md5": "text",
+    "extract": "numeric",
+    "gen_random_uuid": "uuid",
+    "random": "double precision",
+}
+TEXT_FUNCTIONS = frozenset(
+    ("lower", "upper", "btrim", "ltrim", "rtrim", "md5", "initcap", "length", "char_length")
+)
+AGGREGATES = frozenset(
+    (
+        "any_value",
+        "array_agg",
+        "avg",
+        "bit_and",
+        "bit_or",
+        "bit_xor",
+        "bool_and",
+        "bool_or",
+        "corr",
+        "count",
+        "covar_pop",
+        "covar_samp",
+        "every",
+        "json_agg",
+        "json_object_agg",
+        "jsonb_agg",
+        "jsonb_object_agg",
+        "max",
+        "min",
+        "mode",
+        "percentile_cont",
+        "percentile_disc",
+        "range_agg",
+        "range_intersect_agg",
+        "stddev",
+        "stddev_pop",
+        "stddev_samp",
+        "string_agg",
+        "sum",
+        "variance",
+        "var_pop",
+        "var_samp",
+    )
+)
+SET_RETURNING = frozenset(
+    (
+        "generate_series",
+        "generate_subscripts",
+        "unnest",
+        "regexp_matches",
+        "regexp_split_to_table",
+        "string_to_table",
+        "json_array_elements",
+        "json_array_elements_text",
+        "json_each",
+        "json_each_text",
+        "json_object_keys",
+        "jsonb_array_elements",
+        "jsonb_array_elements_text",
+        "jsonb_each",
+        "jsonb_each_text",
+        "jsonb_object_keys",
+        "jsonb_path_query",
+        "jsonb_populate_recordset",
+        "jsonb_to_recordset",
+    )
+)
