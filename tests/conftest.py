@@ -26,6 +26,17 @@ def majors() -> list[int]:
     return [int(major) for major in os.environ.get(MAJORS_VARIABLE, "18").split(",")]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--update-golden`` writes what came out as what is expected; look at the difference before a commit."""
+    parser.addoption("--update-golden", action="store_true", help="rewrite expected files of golden tests")
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether expected files are to be rewritten."""
+    return bool(request.config.getoption("--update-golden"))
+
+
 def pytest_configure() -> None:
     """Let servers that were fetched for the version matrix be found where no other of their version is."""
     for fetched in (Path(__file__).parents[1] / ".postgres").glob("[0-9]*/bin"):
