@@ -60,7 +60,15 @@ def _files(paths: Sequence[Path], root: Path, findings: Findings) -> Iterator[Pa
     """Yield spec files, each once, folders walked in sorted order."""
     seen: set[Path] = set()
     for path in paths:
-        found = list(_walk(path)) if path.is_dir() else [path]
+        try:
+            found = list(_walk(path)) if path.is_dir() else [path]
+        except OSError as error:
+            span = Span(display_name(path, root), Position(1, 1), Position(1, 2))
+            reason = error.strerror or type(error).__name__
+            findings.error(
+                "unreadable-file", span, f"the folder cannot be read: {reason}", "check its rights"
+            )
+            continue
         if not found:
             name = display_name(path, root)
             span = Span(name, Position(1, 1), Position(1, 2))

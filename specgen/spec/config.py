@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,9 +74,8 @@ def _settings(node: Node, root: Path, findings: Findings) -> Settings:
 
 def display_name(path: Path, root: Path) -> str:
     """Return a path as findings and generated files name it: relative where it can be, with slashes."""
-    for base in (root, Path.cwd()):
-        try:
-            return path.resolve().relative_to(base.resolve()).as_posix()
-        except (ValueError, OSError):
-            continue
+    whole = Path(os.path.normpath(path.absolute()))
+    for base in (root.absolute(), Path.cwd()):
+        if whole.is_relative_to(os.path.normpath(base)):
+            return whole.relative_to(os.path.normpath(base)).as_posix()
     return path.as_posix()

@@ -68,6 +68,8 @@ class Draft:
             condition=condition,
             aggregates=aggregates,
             parameters=parameters,
+            # What cannot have parameters is part of the table, and cannot look at others.
+            subqueries=parameters,
             what=what,
         )
 
@@ -116,6 +118,8 @@ def _draft_type(draft: Draft, name: str, node: Node, findings: Findings) -> None
     allowed = node.get("enum") if isinstance(node.value, dict) else None
     if allowed is not None:
         values = tuple(item.value if isinstance(item.value, str) else item.raw for item in allowed.each())
+        for item in allowed.each():
+            read_literal(item, parsed, findings)
         parsed = replace(parsed, enum=values)
     draft.types[name] = parsed
 
@@ -322,7 +326,7 @@ class _Resolver:
         )
 
 
-_DEFAULT_SCOPE = Scope(None, condition=False, parameters=False, what="a default")
+_DEFAULT_SCOPE = Scope(None, condition=False, parameters=False, subqueries=False, what="a default")
 
 
 def is_unique(draft: Draft, columns: tuple[str, ...]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from specgen.spec.grammar import Analysis, HoleUse, analyse
+from specgen.spec.grammar import Analysis, ColumnUse, HoleUse, analyse
 from specgen.spec.lexing import LexError, split_at_and
 from specgen.spec.suggest import did_you_mean
 
@@ -94,6 +94,7 @@ class Scope:
         condition: Whether a boolean is wanted.
         aggregates: Whether an aggregate may be called.
         parameters: Whether there may be ``:names``.
+        subqueries: Whether there may be subqueries.
         assigned: The column that the fragment's value goes to.
         what: What the fragment is, for messages, such as ``where_condition``.
     """
@@ -103,6 +104,7 @@ class Scope:
     condition: bool = True
     aggregates: bool = False
     parameters: bool = True
+    subqueries: bool = True
     assigned: str | None = None
     what: str = "the SQL"
 
@@ -318,12 +320,20 @@ def _check_columns(
                 "unknown-column",
                 span,
                 f'"{table}" has no column "{column.name}"',
-                did_you_mean(column.name, scope.columns) or f"its columns: {', '.join(scope.columns)}",
+                _slice_help(analysis, column)
+                or did_you_mean(column.name, scope.columns)
+                or f"its columns: {', '.join(scope.columns)}",
             )
     if not scope.parameters:
         for hole in analysis.words.holes:
             message = f"{scope.what} cannot have parameters"
             findings.error("no-parameters-here", locate(hole.start, hole.end), message, "use a constant")
+
+
+def _slice_help(analysis: Analysis, column: ColumnUse) -> str | None:
+    if analysis.words.text[column.start - 1 : column.start] != ":":
+        return None
+    return f"the colon cuts a slice here; for a parameter write (:{column.name})"
 
 
 def _check_calls(
@@ -344,6 +354,12 @@ def _check_calls(
 def _check_shape(
     analysis: Analysis, locate: Callable[[int, int], Span], scope: Scope, findings: Findings
 ) -> None:
+    if analysis.subquery and not scope.subqueries:
+        span = locate(0, len(analysis.words.text))
+        message = f"{scope.what} looks at one row of one table, so it cannot have a subquery"
+        findings.error(
+            "subquery", span, message, "check it in a trigger, or in an operation's where_condition"
+        )
     if scope.condition and analysis.constant not in (None, "boolean"):
         text = analysis.words.text
         message = f"{scope.what} must be true or false, and this is a constant {analysis.constant}"

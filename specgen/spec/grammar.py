@@ -87,6 +87,7 @@ class Analysis:
     Attributes:
         parts: The text cut at its parameters; a number is the index of a hole.
         constant: The type of the constant that is all the fragment says, if it is one.
+        subquery: Whether there is a subquery in it.
         single_call: Whether the fragment is one function call and nothing else.
         key_test: Column and hole of ``column = ANY(:x)`` or ``column IN (:x)``, if that is all.
     """
@@ -99,6 +100,7 @@ class Analysis:
     constant: str | None
     single_call: bool
     key_test: tuple[ColumnUse, int] | None
+    subquery: bool
 
 
 @lru_cache(maxsize=4096)
@@ -109,6 +111,8 @@ def analyse(text: str) -> Analysis | LexError:
         return _Reader(words).analysis()
     except LexError as error:
         return error.with_traceback(None)
+    except RecursionError:
+        return LexError("sql-syntax", 0, 1, "this expression is nested too deeply", "split it up")
 
 
 class _Reader:
@@ -123,7 +127,7 @@ class _Reader:
         self.uses: list[HoleUse] = []
         self.calls: list[FunctionCall] = []
         self.rewrites: list[tuple[int, int, str]] = []
-        self.key_test: tuple[ColumnUse, int] | None = None
+        self.subquery = False
 
     def analysis(self) -> Analysis:
         root = self._root()
@@ -139,6 +143,7 @@ class _Reader:
             constant=constant_type(root.get("A_Const")),
             single_call=single and self.words.tokens[0].kind != "ASCII_40",
             key_test=self._key_test(root),
+            subquery=self.subquery,
         )
 
     # The shape of the whole
@@ -159,8 +164,6 @@ class _Reader:
             statements = json.loads(parse_sql_json(self.query))["stmts"]
         except ParseError as error:
             raise self._syntax_error(error) from None
-        except RecursionError:
-            raise LexError("sql-syntax", 0, 1, "this expression is nested too deeply") from None
         root: Node = statements[0]["stmt"]["SelectStmt"]["targetList"][0]["ResTarget"]["val"]
         row = root.get("RowExpr")
         if row and row.get("location") == len(PREFIX) - 1:
@@ -220,6 +223,7 @@ class _Reader:
             if name == "ColumnRef" and own:
                 self._column(inner)
             elif name == "SubLink":
+                self.subquery = True
                 self._visit(inner.get("testexpr"), own=own)
                 self._visit(inner.get("subselect"), own=False)
             else:

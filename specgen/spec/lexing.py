@@ -139,7 +139,9 @@ def _match_brackets(tokens: list[Token]) -> dict[int, int]:
     for index, token in enumerate(tokens):
         if token.kind in _CLOSING:
             if not stack or _OPENING[tokens[stack[-1]].kind] != token.kind:
-                raise LexError("sql-syntax", token.start, token.end, f'"{token.text}" closes nothing')
+                raise LexError(
+                    "sql-syntax", token.start, token.end, f'"{token.text}" closes nothing', "remove it"
+                )
             stack.pop()
         if stack:
             inside[index] = stack[-1]
@@ -147,7 +149,7 @@ def _match_brackets(tokens: list[Token]) -> dict[int, int]:
             stack.append(index)
     if stack:
         token = tokens[stack[-1]]
-        raise LexError("sql-syntax", token.start, token.end, f'"{token.text}" is not closed')
+        raise LexError("sql-syntax", token.start, token.end, f'"{token.text}" is not closed', "close it")
     return inside
 
 

@@ -44,7 +44,9 @@ def fit_literal(value: Any, raw: str, wanted: FieldType) -> Data | LiteralProble
     if wanted.array:
         return _fit_array(value, wanted)
     if wanted.enum:
-        return _fit_enum(value, raw, wanted.enum)
+        text = _fit_enum(value, raw, wanted.enum)
+        if isinstance(text, LiteralProblem) or wanted.base == "text":
+            return text
     check = _CHECKS.get(wanted.base)
     if check is not None:
         return check(value, raw, wanted)

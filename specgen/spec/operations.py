@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from specgen.spec.model import (
     Source,
 )
 from specgen.spec.names import check_name
-from specgen.spec.records import item_fields, references
+from specgen.spec.records import item_fields, references, refuse_item_fields
 from specgen.spec.suggest import did_you_mean
 from specgen.spec.types import TypeProblem, parse_type
 from specgen.spec.values import read_value
@@ -250,7 +251,7 @@ class _Builder:
         node = self.keys.get("data_source")
         if node is not None:
             return self._records(node, where, data)
-        self._refuse_item_fields(where, data)
+        refuse_item_fields(references(data, where), self.findings)
         if self.type not in _OVER_ROWS:
             return SingleSource()
         return (self._keys() if where else None) or RowSource()
@@ -275,7 +276,7 @@ class _Builder:
             node = self.keys.get(key)
             if node is not None:
                 texts.append(repr(node.value))
-        return any(f":{name}" in text for text in texts)
+        return any(re.search(rf":{name}\b", text) for text in texts)
 
     def _records(self, node: Node, where: SqlFragment | None, data: tuple[Assignment, ...]) -> RecordSource:
         match_on: tuple[str, ...] = ()
@@ -283,16 +284,6 @@ class _Builder:
             match_on = self._columns("match_on") or self.target.primary_key
         fields = item_fields(self.target, match_on, data, where, self.findings)
         return RecordSource(node.value.strip()[1:], fields, match_on, node.span)
-
-    def _refuse_item_fields(self, where: SqlFragment | None, data: tuple[Assignment, ...]) -> None:
-        for name, field, span in references(data, where):
-            if field is not None:
-                self.findings.error(
-                    "unknown-item",
-                    span,
-                    f":{name}.{field} is a field of an item, and this operation has no items",
-                    f"add data_source: :records, or name a parameter: :{field}",
-                )
 
     # What is declared and asked for
 
@@ -340,6 +331,9 @@ class _Builder:
             fragment = parse_fragment(item.value, item.locate, scope, self.findings)
             if fragment is None:
                 continue
+            refuse_item_fields(
+                ((part.name, part.field, part.span) for part in fragment.parameters), self.findings
+            )
             if fragment.columns and not fragment.aggregate:
                 self.findings.error(
                     "no-columns-here",

@@ -8,7 +8,7 @@ from specgen.spec.model import Assignment, Expression, FieldType, ItemField, Ref
 from specgen.spec.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from specgen.diagnostics import Findings, Span
     from specgen.spec.entities import Draft
@@ -27,6 +27,18 @@ def references(
                 yield from ((part.name, part.field, part.span) for part in fragment.parameters)
     if where:
         yield from ((part.name, part.field, part.span) for part in where.parameters)
+
+
+def refuse_item_fields(found: Iterable[tuple[str, str | None, Span]], findings: Findings) -> None:
+    """Report fields of an item where there is no item."""
+    for name, field, span in found:
+        if field is not None:
+            findings.error(
+                "unknown-item",
+                span,
+                f":{name}.{field} is a field of an item, and there are no items here",
+                f"add data_source: :records, or name a parameter: :{field}",
+            )
 
 
 def item_fields(

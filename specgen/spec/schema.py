@@ -245,12 +245,12 @@ class _Reporter:
         self.findings.error("wrong-type", self.value_span(path), message, self._example(key))
 
     def _enum(self, path: DataPath, error: Any) -> None:
-        allowed = error.validator_value
+        allowed = [value for value in error.validator_value if value != "custom_function"]
         label = self._label(path)
         if label == "name" and allowed == ["batch_operations"]:
-            message, code = f"there is no pattern {kind_of(error.instance)}", "unknown-pattern"
+            message, code = f"there is no pattern {_quoted(error.instance)}", "unknown-pattern"
         else:
-            message, code = f"{label} cannot be {kind_of(error.instance)}", "wrong-value"
+            message, code = f"{label} cannot be {_quoted(error.instance)}", "wrong-value"
         near = did_you_mean(str(error.instance), allowed)
         listed = f"one of: {', '.join(allowed)}"
         self.findings.error(code, self.value_span(path), message, f"{near} ({listed})" if near else listed)
@@ -368,6 +368,10 @@ class _Reporter:
         if not found or not found.get("examples"):
             return None
         return f"for example: {key}: {_flow(found['examples'][0])}"
+
+
+def _quoted(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else kind_of(value)
 
 
 def _flow(value: Any) -> str:

@@ -128,6 +128,9 @@ def _decode(content: bytes, name: str, findings: Findings) -> SourceFile | None:
     return SourceFile(name, text, hashlib.sha256(content).hexdigest(), starts)
 
 
+_KNOWN_TAGS = frozenset(("!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"))
+
+
 class _Refused(Exception):  # noqa: N818 - it never leaves this module
     """A document that is YAML, but not one that is read."""
 
@@ -147,6 +150,7 @@ class _Builder:
         self.anchors: dict[str, int] = {}
         self.open_anchors: set[str] = set()
         self.nodes = 0
+        self.expanding: Any = None
 
     def documents(self) -> tuple[EntityDocument, ...]:
         """Return the documents of the file, those with nothing in them left out."""
@@ -191,7 +195,7 @@ class _Builder:
         if self.nodes > MAX_NODES:
             raise self._refusal(
                 "too-large",
-                event,
+                self.expanding or event,
                 f"the file grows to more than {MAX_NODES} values",
                 "write out what its aliases repeat, or split the file",
             )
@@ -203,7 +207,7 @@ class _Builder:
                 "a spec needs about ten levels",
             )
         tag = getattr(event, "tag", None)
-        if tag and not tag.startswith("tag:yaml.org,2002:") and tag != "!":
+        if tag and tag not in _KNOWN_TAGS:
             raise self._refusal("yaml-tag", event, f"the tag {tag} is not understood", "remove it")
 
     def _alias(self, event: Any, path: DataPath, key: Any) -> Any:
@@ -216,7 +220,12 @@ class _Builder:
             raise self._refusal(
                 "unknown-alias", event, f"there is no anchor &{name} before this alias", "define it first"
             )
+        outermost = self.expanding is None
+        if outermost:
+            self.expanding = event
         data, _ = self._node(self.anchors[name], path, key or event)
+        if outermost:
+            self.expanding = None
         return data
 
     def _sequence(self, index: int, path: DataPath) -> tuple[list[Any], int]:
