@@ -1,0 +1,515 @@
+"""One batch operation as named SQL functions: every name, type and expression decided.
+
+Templates print what stands here and decide nothing. The SQL of expressions is ready, parameters
+replaced by the variables that hold them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from specgen.plan import naming
+from specgen.plan.naming import OperationNames, QualifiedName
+from specgen.plan.parameters import TypedParameter, typed_parameters
+from specgen.plan.settings import settings_of
+from specgen.plan.sqltext import constant, ident, literal, one_line_strings
+from specgen.spec.model import (
+    BatchOperation,
+    Entity,
+    Expression,
+    KeySource,
+    Literal,
+    OperationType,
+    RecordSource,
+    Reference,
+    RowSource,
+    Settings,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from specgen.diagnostics import Findings
+    from specgen.spec.fragments import ParameterName, SqlFragment
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedParameter:
+    """A parameter of the operation.
+
+    Attributes:
+        name: As callers write it.
+        variable: What holds it inside the functions that contain the user's SQL.
+        reason: Where the type comes from.
+    """
+
+    name: str
+    variable: str
+    type: str
+    reason: str
+    default: str | None
+    description: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyColumn:
+    """A column of the key that the operation walks by, and the variables that go with it."""
+
+    column: str
+    column_qualified: str
+    type: str
+    alias: str
+    array: str
+    slice: str
+    from_: str
+    upto: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedItemField:
+    """A field of the handed-in records; ``alias`` is its name where the target's columns are visible too."""
+
+    name: str
+    type: str
+    alias: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedAssignment:
+    """A column and the SQL of its value."""
+
+    column: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A column by which a record finds its row, and the SQL of the record's value."""
+
+    column: str
+    column_qualified: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPrecondition:
+    """A precondition and how its failure reads."""
+
+    condition: str
+    aggregate: bool
+    message: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFunction:
+    """A function as the catalog knows it.
+
+    Attributes:
+        argument_types: As SQL writes them, in order.
+        signature: A hash of all that CREATE OR REPLACE cannot change.
+    """
+
+    schema: str
+    name: str
+    argument_types: tuple[str, ...]
+    signature: str
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedOperation:
+    """Everything the templates say about one operation."""
+
+    name: str
+    type: str
+    entity: str
+    origin: str
+    description: str | None
+    runtime: str
+    search_path: tuple[str, ...]
+    table: QualifiedName
+    names: OperationNames
+    parameters: tuple[PlannedParameter, ...]
+    kept_parameters: tuple[PlannedParameter, ...]
+    where_parameters: tuple[PlannedParameter, ...]
+    write_parameters: tuple[PlannedParameter, ...]
+    handed_in: PlannedParameter | None
+    walks_rows: bool
+    hands_in_keys: bool
+    hands_in_records: bool
+    keys: tuple[KeyColumn, ...]
+    condition: str | None
+    condition_origin: str
+    assignments: tuple[PlannedAssignment, ...]
+    assignments_kept: tuple[PlannedAssignment, ...]
+    conflict_target: tuple[str, ...]
+    update_columns: tuple[str, ...]
+    returning: tuple[str, ...]
+    returning_all: tuple[str, ...]
+    tie_columns: tuple[str, ...]
+    item_alias: str
+    number_alias: str
+    item_fields: tuple[PlannedItemField, ...]
+    item_key_fields: tuple[str, ...]
+    matches: tuple[Match, ...]
+    identity: tuple[str, ...]
+    identity_label: str
+    preconditions: tuple[PlannedPrecondition, ...]
+    settings: dict[str, object]
+    requires_confirmation: bool
+    atomic: bool
+    progress_tracking: bool
+    lock_timeout_ms: int | None
+    log_table: str | None
+    metrics_table: str | None
+    grants: tuple[str, ...]
+    functions: tuple[PlannedFunction, ...]
+
+    @property
+    def by_key(self) -> bool:
+        """Whether a batch is a list of keys, not of records."""
+        return self.walks_rows or self.hands_in_keys
+
+    @property
+    def call(self) -> QualifiedName:
+        """The operation in one call."""
+        return self.names.call
+
+    @property
+    def submit(self) -> QualifiedName:
+        """Plans it for workers."""
+        return self.names.submit
+
+    @property
+    def plan(self) -> QualifiedName:
+        """Checks, counts, decides."""
+        return self.names.plan
+
+    @property
+    def ranges(self) -> QualifiedName:
+        """Cuts it into pieces."""
+        return self.names.ranges
+
+    @property
+    def next(self) -> QualifiedName:
+        """Finds the next batch of a range of rows."""
+        return self.names.next
+
+    @property
+    def batch(self) -> QualifiedName:
+        """Writes one batch."""
+        return self.names.batch
+
+    @property
+    def columns_qualified(self) -> tuple[str, ...]:
+        """The key's columns, qualified by their table."""
+        return tuple(key.column_qualified for key in self.keys)
+
+    @property
+    def columns_descending(self) -> tuple[str, ...]:
+        """The key's columns for a descending order."""
+        return tuple(f"{key.column_qualified} DESC" for key in self.keys)
+
+    @property
+    def from_variables(self) -> tuple[str, ...]:
+        """The variables that hold where a range goes on."""
+        return tuple(ident(key.from_) for key in self.keys)
+
+    @property
+    def upto_variables(self) -> tuple[str, ...]:
+        """The variables that hold where a range ends."""
+        return tuple(ident(key.upto) for key in self.keys)
+
+
+def plan_operation(
+    operation: BatchOperation, target: Entity, settings: Settings, findings: Findings
+) -> PlannedOperation:
+    """Decide everything about one operation.
+
+    Args:
+        operation: A valid operation.
+        target: The entity it works on.
+        settings: The project's settings.
+        findings: Gets parameters whose types cannot be told, and the like.
+    """
+    return _Planner(operation, target, settings, findings).plan()
+
+
+class _Planner:
+    def __init__(
+        self, operation: BatchOperation, target: Entity, settings: Settings, findings: Findings
+    ) -> None:
+        self.operation = operation
+        self.target = target
+        self.settings = settings
+        self.columns = tuple(item.name for item in target.fields)
+        self.table = QualifiedName(target.schema, target.table)
+        self.item_alias = naming.free("item", (target.table,))
+        self.number_alias = naming.free("item_number", self.columns)
+        self.parameters = tuple(
+            self._parameter(item) for item in typed_parameters(operation, target, findings)
+        )
+
+    def _parameter(self, item: TypedParameter) -> PlannedParameter:
+        variable = naming.free(f"p_{item.name}", (*self.columns, *_VARIABLES))
+        return PlannedParameter(item.name, variable, item.type, item.reason, item.default, item.description)
+
+    def plan(self) -> PlannedOperation:
+        """Put it together."""
+        operation, target = self.operation, self.target
+        source = operation.source
+        condition = self._condition()
+        handed_in = self._named(source.parameter) if isinstance(source, KeySource | RecordSource) else None
+        names = naming.operation_names(target.schema, operation.name)
+        where_names = _names(condition)
+        write_names = where_names | {name for item in operation.data for name in _value_names(item.value)}
+        assignments = tuple(
+            PlannedAssignment(item.column, self._value(item.value, item.column)) for item in operation.data
+        )
+        kept = self._kept(assignments)
+        returning = operation.select_fields or operation.returning
+        planned = PlannedOperation(
+            name=operation.name,
+            type=str(operation.type),
+            entity=target.name,
+            origin=f"{operation.span.file}:{operation.span.start.line}",
+            description=operation.description,
+            runtime=self.settings.runtime_schema,
+            search_path=tuple(
+                ident(name) for name in dict.fromkeys(("pg_catalog", *self.settings.search_path, "pg_temp"))
+            ),
+            table=self.table,
+            names=names,
+            parameters=self.parameters,
+            kept_parameters=tuple(item for item in self.parameters if item != handed_in),
+            where_parameters=tuple(item for item in self.parameters if item.name in where_names),
+            write_parameters=tuple(item for item in self.parameters if item.name in write_names),
+            handed_in=handed_in,
+            walks_rows=isinstance(source, RowSource),
+            hands_in_keys=isinstance(source, KeySource),
+            hands_in_records=isinstance(source, RecordSource),
+            keys=self._keys(),
+            condition=self._sql(condition) if condition else None,
+            condition_origin=self._origin(condition, "where_condition") if condition else "",
+            assignments=assignments,
+            assignments_kept=kept,
+            conflict_target=operation.conflict_target,
+            update_columns=operation.update_columns,
+            returning=returning,
+            returning_all=tuple(dict.fromkeys((*target.primary_key, *operation.conflict_target, *returning))),
+            tie_columns=operation.conflict_target or target.primary_key,
+            item_alias=self.item_alias,
+            number_alias=self.number_alias,
+            item_fields=self._item_fields(),
+            item_key_fields=self._item_key_fields(),
+            matches=self._matches(),
+            identity=self._identity(assignments),
+            identity_label=", ".join(self._identity_columns()),
+            preconditions=self._preconditions(),
+            settings={},
+            requires_confirmation=operation.limits.requires_confirmation,
+            atomic=operation.limits.atomic,
+            progress_tracking=operation.reporting.progress_tracking,
+            lock_timeout_ms=operation.limits.lock_timeout_ms,
+            log_table=operation.reporting.log_table,
+            metrics_table=operation.reporting.metrics_table,
+            grants=operation.grants,
+            functions=(),
+        )
+        return _with_functions(planned, settings_of(operation, planned))
+
+    def _named(self, name: str) -> PlannedParameter | None:
+        return next((item for item in self.parameters if item.name == name), None)
+
+    # The user's SQL
+
+    def _condition(self) -> SqlFragment | None:
+        """The condition that batches repeat; ``true`` needs no repeating."""
+        match self.operation.source:
+            case KeySource(remainder=remainder):
+                return remainder
+            case _:
+                where = self.operation.where
+                return None if where and where.source.strip().lower() == "true" else where
+
+    def _sql(self, fragment: SqlFragment) -> str:
+        return one_line_strings(fragment.render(self._variable).strip())
+
+    def _variable(self, name: ParameterName) -> str:
+        return self._reference(name.name, name.field)
+
+    def _reference(self, name: str, field: str | None) -> str:
+        if field is not None:
+            alias = field if self.operation.type in _INSERTING else self._item_column(field)
+            return f"{ident(self.item_alias)}.{ident(alias)}"
+        parameter = self._named(name)
+        return ident(parameter.variable) if parameter else "NULL"
+
+    def _value(self, value: Value, column: str) -> str:
+        match value:
+            case Literal(data):
+                return constant(data, self.target.field(column).type)
+            case Reference(name, field):
+                return self._reference(name, field)
+            case Expression(fragment):
+                return self._sql(fragment)
+
+    def _origin(self, fragment: SqlFragment, key: str) -> str:
+        return f"{key}, {fragment.span.file}:{fragment.span.start.line}"
+
+    def _preconditions(self) -> tuple[PlannedPrecondition, ...]:
+        return tuple(
+            PlannedPrecondition(
+                condition=self._sql(item.fragment),
+                aggregate=item.aggregate,
+                message=f"{self.operation.name}: precondition not met: {item.fragment.source.strip()}",
+                origin=f"{item.fragment.span.file}:{item.fragment.span.start.line}",
+            )
+            for item in self.operation.preconditions
+        )
+
+    # Keys and records
+
+    def _keys(self) -> tuple[KeyColumn, ...]:
+        names = self.target.primary_key
+        return tuple(self._key(name, "" if len(names) == 1 else f"_{n}") for n, name in enumerate(names, 1))
+
+    def _key(self, name: str, suffix: str) -> KeyColumn:
+        return KeyColumn(
+            column=name,
+            column_qualified=f"{ident(self.target.table)}.{ident(name)}",
+            type=self.target.field(name).type.sql,
+            alias=naming.free(f"batch_key{suffix}", self.columns),
+            array=f"v_keys{suffix}",
+            slice=f"v_slice{suffix}",
+            from_=f"v_from{suffix}",
+            upto=f"v_upto{suffix}",
+        )
+
+    def _item_column(self, field: str) -> str:
+        return naming.free(f"item_{field}", self.columns)
+
+    def _item_fields(self) -> tuple[PlannedItemField, ...]:
+        match self.operation.source:
+            case RecordSource(fields=fields):
+                return tuple(
+                    PlannedItemField(item.name, item.type.sql, self._item_column(item.name))
+                    for item in fields
+                )
+            case _:
+                return ()
+
+    def _item_key_fields(self) -> tuple[str, ...]:
+        match self.operation.source:
+            case RecordSource(fields=fields, match_on=match_on):
+                read = {item.name for item in fields}
+                wanted = match_on or self.operation.conflict_target or self.target.primary_key
+                return tuple(name for name in wanted if name in read)
+            case _:
+                return ()
+
+    def _matches(self) -> tuple[Match, ...]:
+        match self.operation.source:
+            case RecordSource(match_on=match_on):
+                return tuple(
+                    Match(
+                        name,
+                        f"{ident(self.target.table)}.{ident(name)}",
+                        f"{ident(self.item_alias)}.{ident(self._item_column(name))}",
+                    )
+                    for name in match_on
+                )
+            case _:
+                return ()
+
+    def _identity_columns(self) -> tuple[str, ...]:
+        """The columns that must not repeat among the records; none for an insert."""
+        match self.operation.source:
+            case RecordSource(match_on=match_on):
+                return match_on or self.operation.conflict_target
+            case _:
+                return ()
+
+    def _identity(self, assignments: tuple[PlannedAssignment, ...]) -> tuple[str, ...]:
+        columns = self._identity_columns()
+        if self.operation.type is OperationType.UPSERT:
+            values = {item.column: item.value for item in assignments}
+            return tuple(values[name] for name in columns if name in values)
+        return tuple(f"{ident(self.item_alias)}.{ident(name)}" for name in columns)
+
+    def _kept(self, assignments: tuple[PlannedAssignment, ...]) -> tuple[PlannedAssignment, ...]:
+        """The assignments of an insert that keeps its rows, with keys drawn beforehand."""
+        operation, target = self.operation, self.target
+        if not operation.returning or operation.type not in _INSERTING or operation.conflict_target:
+            return assignments
+        given = {item.column for item in assignments}
+        drawn = tuple(
+            PlannedAssignment(name, self._drawn(name)) for name in target.primary_key if name not in given
+        )
+        return drawn + assignments
+
+    def _drawn(self, name: str) -> str:
+        field = self.target.field(name)
+        match field.default:
+            case Expression() | Literal():
+                return self._value(field.default, name)
+            case _ if field.type.base == "uuid":
+                return "gen_random_uuid()"
+            case _:
+                table = f"{ident(self.table.schema)}.{ident(self.table.name)}"
+                return f"nextval(pg_get_serial_sequence({literal(table)}, {literal(name)}))"
+
+
+_INSERTING = (OperationType.INSERT, OperationType.UPSERT)
+_VARIABLES = ("p_operation", "p_range", "p_keys", "p_items", "p_options", "p_submitted", "p_confirm")
+
+
+def _names(fragment: SqlFragment | None) -> frozenset[str]:
+    if fragment is None:
+        return frozenset()
+    return frozenset(item.name for item in fragment.parameters if item.field is None)
+
+
+def _value_names(value: Value) -> frozenset[str]:
+    match value:
+        case Reference(name, None):
+            return frozenset({name})
+        case Expression(fragment):
+            return _names(fragment)
+        case _:
+            return frozenset()
+
+
+def _with_functions(planned: PlannedOperation, settings: dict[str, object]) -> PlannedOperation:
+    return replace(planned, settings=settings, functions=_functions(planned))
+
+
+def _functions(op: PlannedOperation) -> tuple[PlannedFunction, ...]:
+    rows = f"{ident(op.runtime)}.batch_operations"
+    range_ = f"{ident(op.runtime)}.batch_ranges"
+    own = tuple(item.type for item in op.parameters)
+    confirm = ("boolean",) if op.requires_confirmation else ()
+    handed_in = (op.handed_in.type,) if op.handed_in else ()
+    what = op.description or f"{op.type} of {op.entity}"
+    public = ",".join(f"{item.name} {item.type} {item.default}" for item in op.parameters)
+
+    def function(name: QualifiedName, types: tuple[str, ...], comment: str) -> PlannedFunction:
+        digest = sha256("|".join((name.name, *types, public, op.runtime)).encode()).hexdigest()[:8]
+        return PlannedFunction(
+            name.schema, name.name, types, digest, f"{comment} (generated by specgen: {digest})"
+        )
+
+    result = [function(op.names.call, (*own, "boolean", *confirm, "jsonb"), what)]
+    if not op.atomic:
+        result.append(
+            function(op.names.submit, (*own, *confirm, "jsonb"), f"{what}; submitted, for batch_work()")
+        )
+    result.append(function(op.names.plan, (*own, *confirm, "jsonb", "boolean"), f"Plans {op.name}"))
+    result.append(function(op.names.ranges, (rows, *handed_in), f"Cuts {op.name} into ranges"))
+    if op.walks_rows:
+        result.append(function(op.names.next, (rows, range_), f"Finds the next batch of {op.name}"))
+    batch = (rows, range_, *handed_in)
+    result.append(function(op.names.batch, batch, f"Writes one batch of {op.name}"))
+    return tuple(result)

@@ -1,0 +1,194 @@
+"""An operation's parameters: their order, their types, and where each type comes from.
+
+A type is inferred from every use: the column a parameter is assigned to or compared with, a cast, a
+constant. Uses that disagree are reported, as is a parameter that no use tells anything about.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from specgen.spec.model import (
+    BatchOperation,
+    Entity,
+    Expression,
+    FieldType,
+    KeySource,
+    RecordSource,
+    Reference,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from specgen.diagnostics import Findings, Span
+    from specgen.spec.fragments import Evidence, SqlFragment
+
+_NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
+_TEXTS = ("text", "varchar", "character varying")
+RESERVED = frozenset({"dry_run", "confirm", "options"})
+
+
+@dataclass(frozen=True, slots=True)
+class TypedParameter:
+    """A parameter with its type.
+
+    Attributes:
+        type: As SQL writes it, without length or precision, which PostgreSQL ignores in parameters.
+        reason: Where the type comes from, for ``specgen explain``.
+        default: A SQL expression, or nothing.
+    """
+
+    name: str
+    type: str
+    reason: str
+    default: str | None = None
+    description: str | None = None
+
+
+@dataclass(slots=True)
+class _Use:
+    span: Span
+    types: list[tuple[str, str]] = field(default_factory=list)
+    weak: list[tuple[str, str]] = field(default_factory=list)
+
+
+def parameter_type(kind: FieldType) -> str:
+    """Return the type of a parameter that holds a column's value."""
+    base = kind.base
+    return f"{base}[]" if kind.array else base
+
+
+def typed_parameters(
+    operation: BatchOperation, target: Entity, findings: Findings
+) -> tuple[TypedParameter, ...]:
+    """Return an operation's parameters in the order of its function.
+
+    Declared ones come first, then those of the condition, the data, the preconditions and the source.
+    PostgreSQL wants parameters with a default behind those without.
+    """
+    uses = _uses(operation, target)
+    declared = {item.name: item for item in operation.parameters}
+    result: list[TypedParameter] = []
+    for name in dict.fromkeys((*declared, *uses)):
+        entry = declared.get(name)
+        use = uses.get(name)
+        span = entry.span if entry else uses[name].span
+        if name in RESERVED:
+            findings.error(
+                "reserved-parameter",
+                span,
+                f'"{name}" is an argument that every operation has',
+                "choose another name for the parameter",
+            )
+            continue
+        if use is None:
+            findings.error("unused-parameter", span, f'nothing uses the parameter ":{name}"', "remove it")
+            continue
+        if entry and entry.type:
+            kind, reason = parameter_type(entry.type), "declared"
+        else:
+            inferred = _infer(name, use, findings)
+            if inferred is None:
+                continue
+            kind, reason = inferred
+        result.append(
+            TypedParameter(
+                name,
+                kind,
+                reason,
+                entry.default.source if entry and entry.default else None,
+                entry.description if entry else None,
+            )
+        )
+    return tuple(sorted(result, key=lambda item: item.default is not None))
+
+
+def _uses(operation: BatchOperation, target: Entity) -> dict[str, _Use]:
+    uses: dict[str, _Use] = {}
+    for fragment in _fragments(operation.where):
+        _add_fragment(fragment, target, uses)
+    for assignment in operation.data:
+        kind = target.field(assignment.column).type
+        match assignment.value:
+            case Reference(name, None, span):
+                use = uses.setdefault(name, _Use(span))
+                use.types.append((parameter_type(kind), f"assigned to {assignment.column}"))
+            case Expression(fragment):
+                _add_fragment(fragment, target, uses)
+            case _:
+                pass
+    for precondition in operation.preconditions:
+        _add_fragment(precondition.fragment, target, uses)
+    match operation.source:
+        case RecordSource(parameter, span=span):
+            uses.setdefault(parameter, _Use(span)).types.append(("jsonb", "the records"))
+        case KeySource(parameter, column, _, span):
+            kind = target.field(column).type
+            use = uses.setdefault(parameter, _Use(span))
+            use.types.append((f"{parameter_type(kind)}[]", f"keys of {column}"))
+        case _:
+            pass
+    return uses
+
+
+def _fragments(fragment: SqlFragment | None) -> Iterator[SqlFragment]:
+    if fragment is not None:
+        yield fragment
+
+
+def _add_fragment(fragment: SqlFragment, target: Entity, uses: dict[str, _Use]) -> None:
+    for name in fragment.parameters:
+        if name.field is None:
+            uses.setdefault(name.name, _Use(name.span))
+    for item in fragment.evidence:
+        if item.parameter.field is None:
+            _add_evidence(item, target, uses[item.parameter.name])
+
+
+def _add_evidence(item: Evidence, target: Entity, use: _Use) -> None:
+    if item.column:
+        use.types.append((parameter_type(target.field(item.column).type), f"compared with {item.column}"))
+    elif item.array_of:
+        kind = parameter_type(target.field(item.array_of).type)
+        use.types.append((f"{kind}[]", f"a list of {item.array_of}"))
+    elif item.sql_type:
+        use.weak.append((item.sql_type, f"used as {item.sql_type}"))
+
+
+def _infer(name: str, use: _Use, findings: Findings) -> tuple[str, str] | None:
+    found = use.types or use.weak
+    if not found:
+        findings.error(
+            "unknown-parameter-type",
+            use.span,
+            f'the type of ":{name}" cannot be told from its uses',
+            f"declare it: parameters: {{{name}: <type>}}",
+        )
+        return None
+    kind, reason = found[0]
+    for other, other_reason in found[1:]:
+        wider = _common(kind, other)
+        if wider is None:
+            findings.error(
+                "contradicting-parameter-types",
+                use.span,
+                f'":{name}" is {kind} ({reason}) and {other} ({other_reason})',
+                f"declare the one you mean: parameters: {{{name}: {kind}}}",
+            )
+            return None
+        if wider != kind:
+            kind, reason = wider, other_reason
+    return kind, reason
+
+
+def _common(one: str, other: str) -> str | None:
+    """Return the type that holds both, or nothing."""
+    if one == other:
+        return one
+    if one in _NUMBERS and other in _NUMBERS:
+        return max(one, other, key=_NUMBERS.index)
+    if one in _TEXTS and other in _TEXTS:
+        return "text"
+    return None

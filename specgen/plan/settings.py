@@ -1,0 +1,52 @@
+"""The settings of an operation as its row in ``batch_operations`` will hold them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from specgen.plan.sqltext import ident
+from specgen.spec.model import ParallelRuns
+
+if TYPE_CHECKING:
+    from specgen.plan.operation import PlannedOperation
+    from specgen.spec.model import BatchOperation
+
+
+def settings_of(operation: BatchOperation, planned: PlannedOperation) -> dict[str, object]:
+    """Return column → value; what is not said here has the column's default meaning, NULL."""
+    limits, errors, reporting = operation.limits, operation.errors, operation.reporting
+    batch, table = planned.names.batch, planned.table
+    settings: dict[str, object] = {
+        "operation": operation.name,
+        "entity": planned.entity,
+        "target_table": f"{ident(table.schema)}.{ident(table.name)}",
+        "batch_function": f"{ident(batch.schema)}.{ident(batch.name)}",
+        "batch_size": limits.batch_size,
+        "max_records": limits.max_records,
+        "on_limit": str(limits.on_limit),
+        "timeout": _interval(limits.timeout_ms),
+        "lock_timeout": _interval(limits.lock_timeout_ms),
+        "statement_timeout": _interval(limits.statement_timeout_ms),
+        "error_handling": str(errors.handling),
+        "error_isolation": str(errors.isolation),
+        "max_errors": errors.max_errors.count,
+        "max_error_percent": errors.max_errors.percent,
+        "max_attempts": errors.retry.max_attempts,
+        "backoff": _interval(errors.retry.backoff_ms),
+        "atomic": limits.atomic,
+        "exclusive": limits.parallel_runs is ParallelRuns.EXCLUSIVE,
+        "progress_tracking": reporting.progress_tracking,
+        "logging_level": str(reporting.logging_level),
+        "collect_metrics": reporting.collect_metrics,
+        "log_table": _table(planned.runtime, reporting.log_table, "batch_operation_logs"),
+        "metrics_table": _table(planned.runtime, reporting.metrics_table, "batch_performance_metrics"),
+    }
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def _interval(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else f"{milliseconds} ms"
+
+
+def _table(runtime: str, name: str | None, standard: str) -> str | None:
+    return None if name in (None, standard) else f"{ident(runtime)}.{ident(str(name))}"

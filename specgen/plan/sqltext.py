@@ -1,0 +1,126 @@
+"""SQL text from values: identifiers, literals, typed constants.
+
+Every identifier and literal in a generated file goes through here; nothing else quotes. No text made
+here holds a raw line break, so templates may indent what they include without changing a value.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from specgen.spec.model import Data, FieldType
+
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
+
+
+@lru_cache(maxsize=1)
+def _keywords() -> frozenset[str]:
+    """Words that PostgreSQL takes as something else than a name in some place where we write one."""
+    from pglast import keywords
+
+    return frozenset(
+        keywords.RESERVED_KEYWORDS | keywords.TYPE_FUNC_NAME_KEYWORDS | keywords.COL_NAME_KEYWORDS
+    )
+
+
+@lru_cache(maxsize=65536)
+def ident(name: str) -> str:
+    """Return a name as an identifier, quoted only where it must be."""
+    if _PLAIN.match(name) and name not in _keywords():
+        return name
+    escaped = name.replace('"', '""')
+    if re.search(r"[\r\n]", escaped):
+        coded = escaped.replace("\\", "\\\\").replace("\r", "\\000D").replace("\n", "\\000A")
+        return f'U&"{coded}"'
+    return f'"{escaped}"'
+
+
+def literal(text: str) -> str:
+    """Return a text as a string constant, whatever ``standard_conforming_strings`` says."""
+    escaped = text.replace("'", "''")
+    if "\\" not in text and "\n" not in text and "\r" not in text:
+        return f"'{escaped}'"
+    coded = escaped.replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n")
+    return f"E'{coded}'"
+
+
+def constant(value: Data, kind: FieldType) -> str:
+    """Return a checked YAML value as a constant of a column's type."""
+    match value:
+        case None:
+            return "NULL"
+        case _ if kind.base in ("json", "jsonb") and not kind.array:
+            return f"{literal(json.dumps(_plain(value), ensure_ascii=False))}::{kind.base}"
+        case tuple():
+            return f"{literal(_array(value))}::{kind.sql}"
+        case bool():
+            return "true" if value else "false"
+        case int() | float() if kind.base not in ("text", "varchar"):
+            return str(value)
+        case dict():
+            return f"{literal(json.dumps(_plain(value), ensure_ascii=False))}::{kind.sql}"
+        case _:
+            text = literal(str(value))
+            return text if kind.base in ("text", "varchar") else f"{text}::{kind.sql}"
+
+
+def _plain(value: Data) -> object:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+def _array(value: tuple[Data, ...]) -> str:
+    return "{" + ",".join(_element(item) for item in value) + "}"
+
+
+def _element(item: Data) -> str:
+    match item:
+        case None:
+            return "NULL"
+        case tuple():
+            return _array(item)
+        case bool():
+            return "true" if item else "false"
+        case dict():
+            text = json.dumps(_plain(item), ensure_ascii=False)
+        case _:
+            text = str(item)
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def one_line_strings(sql: str) -> str:
+    """Return SQL in which no string or name runs over a line end.
+
+    A fragment's lines are indented where it is used; that must not reach into a string.
+    """
+    if "\n" not in sql or not re.search(r"['\"$]", sql):
+        return sql
+    from pglast.parser import scan
+
+    encoded = sql.encode()
+    pieces: list[bytes] = []
+    done = 0
+    for token in scan(sql):
+        text = encoded[token.start : token.end + 1].decode()
+        if "\n" in text and token.name in ("SCONST", "IDENT", "USCONST", "UIDENT"):
+            pieces += [encoded[done : token.start], _one_line(text).encode()]
+            done = token.end + 1
+    return b"".join([*pieces, encoded[done:]]).decode()
+
+
+def _one_line(token: str) -> str:
+    if token.startswith('"'):
+        return ident(token[1:-1].replace('""', '"'))
+    if token.startswith("'"):
+        return literal(token[1:-1].replace("''", "'"))
+    if token.startswith("$"):
+        tag = token[: token.index("$", 1) + 1]
+        return literal(token[len(tag) : -len(tag)])
+    return token.replace("\r", "\\r").replace("\n", "\\n")

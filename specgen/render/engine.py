@@ -1,0 +1,133 @@
+"""The template engine: Jinja with filters that quote, and nothing that decides.
+
+Templates are looked for in the project's own folder first, so that a project may shadow one of them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from specgen import __version__
+from specgen.plan.patterns import PATTERNS
+from specgen.plan.project import RUNTIME_FILE, Plan, PlannedEntity
+from specgen.plan.sqltext import ident, literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from specgen.plan.naming import QualifiedName
+    from specgen.plan.operation import PlannedFunction
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedFile:
+    """A file's name, relative to the output folder, and its text."""
+
+    name: str
+    text: str
+
+
+def render_plan(plan: Plan, *, shadow: Path | None = None) -> tuple[RenderedFile, ...]:
+    """Render every file of a plan.
+
+    Args:
+        plan: What to render.
+        shadow: A folder whose templates take the place of those with the same name.
+
+    Raises:
+        jinja2.TemplateError: A template, most likely a shadowing one, is wrong.
+    """
+    environment = _environment(shadow)
+    runtime = RenderedFile(RUNTIME_FILE, render_runtime(plan.settings.runtime_schema, shadow=shadow))
+    template = environment.get_template("entity/entity.sql.j2")
+    operation = environment.get_template(PATTERNS["batch_operations"].template)
+
+    def render(entity: PlannedEntity) -> RenderedFile:
+        operations = [operation.render(op=item) for item in entity.operations]
+        return RenderedFile(
+            entity.file, template.render(entity=entity, version=__version__, operations=operations)
+        )
+
+    return (runtime, *(render(entity) for entity in plan.entities))
+
+
+def render_runtime(schema: str, *, shadow: Path | None = None) -> str:
+    """Render the objects that all operations share."""
+    template = _environment(shadow).get_template("runtime/runtime.sql.j2")
+    return template.render(runtime=schema, version=__version__)
+
+
+def template_folder() -> Path:
+    """Return the folder of the templates: inside the wheel, or at the top of a checkout."""
+    package = Path(__file__).parent.parent
+    shipped = package / "templates"
+    return shipped if shipped.is_dir() else package.parent / "templates"
+
+
+@lru_cache(maxsize=4)
+def _environment(shadow: Path | None) -> Environment:
+    folders = [template_folder()] if shadow is None else [shadow, template_folder()]
+    environment = Environment(
+        loader=FileSystemLoader(folders),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 -- SQL, not HTML; a test forbids interpolation without a filter
+    )
+    environment.filters.update(FILTERS)
+    return environment
+
+
+def qname(name: QualifiedName | PlannedFunction) -> str:
+    """Return a qualified name as SQL."""
+    return f"{ident(name.schema)}.{ident(name.name)}"
+
+
+def comment(text: object) -> str:
+    """Return a text that stays within its ``--`` comment."""
+    return " ".join(str(text).split())
+
+
+def sql(text: str, indent: int = 0) -> str:
+    """Return SQL that the plan made, its further lines indented."""
+    return text.replace("\n", "\n" + " " * indent) if indent else text
+
+
+def sqllist(parts: Iterable[str]) -> str:
+    """Return expressions that the plan made, joined by commas."""
+    return ", ".join(parts)
+
+
+def jsonb(value: Mapping[str, object], indent: int) -> str:
+    """Return a mapping as a jsonb constant, a key a line."""
+    pad = " " * indent
+    lines = ",\n".join(
+        f"{pad}{json.dumps(key)}: {json.dumps(item, ensure_ascii=False)}" for key, item in value.items()
+    )
+    text = "{\n" + lines + "\n" + pad[4:] + "}"
+    return "'" + text.replace("'", "''") + "'"
+
+
+def number(value: int) -> str:
+    """Return a whole number."""
+    return str(int(value))
+
+
+FILTERS = {
+    "comment": comment,
+    "ident": ident,
+    "jsonb": jsonb,
+    "literal": literal,
+    "number": number,
+    "qname": qname,
+    "sql": sql,
+    "sqllist": sqllist,
+}
+"""What a template may pass an interpolation through."""
