@@ -7,6 +7,7 @@ import os
 import pwd
 import subprocess
 import sys
+import sysconfig
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -59,8 +60,8 @@ class Case:
     patience: float = 2.0
     environment: dict[str, str] = field(default_factory=dict)
 
-    def program(self, body: str) -> list[str]:
-        return [sys.executable, "-c", OWNER.format(body=body, **self.source)]
+    def program(self, body: str, python: str = sys.executable) -> list[str]:
+        return [python, "-c", OWNER.format(body=body, **self.source)]
 
 
 @dataclass(slots=True)
@@ -80,11 +81,13 @@ class Owner:
 
 
 @contextmanager
-def owner_of(case: Case, body: str = "sys.stdin.readline()", **options: Any) -> Iterator[Owner]:
+def owner_of(
+    case: Case, body: str = "sys.stdin.readline()", python: str = sys.executable, **options: Any
+) -> Iterator[Owner]:
     """Start a process that owns a server."""
-    environment = {"PYTHONPATH": str(ROOT), **os.environ, **options.pop("environment", {})}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)} | options.pop("environment", {})
     process = subprocess.Popen(
-        case.program(body),
+        case.program(body, python),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -186,12 +189,35 @@ def newest_image() -> int:
 
 
 @pytest.fixture
-def nobody(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def nobody() -> dict[str, Any]:
     """How to start a process as an ordinary user; skips where we are one, or where it could not run."""
     if os.geteuid() != 0:
         pytest.skip("not root: every other test runs as an ordinary user already")
-    places = [*Path(sys.executable).resolve().parents, *Path(sys.prefix).parents, *ROOT.parents, ROOT]
-    closed = [str(place) for place in places if not place.stat().st_mode & 0o001]
-    if closed:
-        pytest.skip(f"an ordinary user cannot enter {closed[0]}")
-    return {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []}
+    packages = sysconfig.get_path("purelib")
+    for place in (Path(packages), ROOT):
+        if not open_to_all(place):
+            pytest.skip(f"an ordinary user cannot enter {place}")
+    python = next((path for path in pythons() if open_to_all(path.resolve())), None)
+    if python is None:
+        pytest.skip("an ordinary user cannot run this Python")
+    return {
+        "python": str(python),
+        "environment": {"HOME": "/nonexistent", "PYTHONPATH": f"{ROOT}:{packages}"},
+        "user": "nobody",
+        "group": pwd.getpwnam("nobody").pw_gid,
+        "extra_groups": [],
+    }
+
+
+def pythons() -> Iterator[Path]:
+    """This interpreter, then others of its version: it may be root's own."""
+    yield Path(sys.executable)
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    yield from (folder / name for folder in map(Path, os.get_exec_path()) if (folder / name).is_file())
+    system = Path("/usr/bin") / name
+    if system.is_file():
+        yield system
+
+
+def open_to_all(place: Path) -> bool:
+    return all(each.stat().st_mode & 0o001 for each in (place, *place.parents))

@@ -7,55 +7,73 @@ import os
 import shlex
 import subprocess
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from specgen.database import watchdog
 from specgen.database.container import listened_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import TextIO
 
 SCRIPT = Path(__file__).parents[4] / "shared" / "tools" / "container-engine-up"
 HOME = os.environ.get("CONTAINER_ENGINE_HOME", "/tmp/container-engine")
 SOCKET = f"{HOME}/docker.sock"
-LOCK = Path(HOME) / "tests.lock"
+PATIENCE = 30.0
 STARTED = "started by a test run"
 
 
 @contextmanager
 def running() -> Iterator[dict[str, str]]:
     """The environment that reaches the engine; the last of the processes that share it stops it."""
-    LOCK.parent.mkdir(exist_ok=True)
-    with LOCK.open("a+", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        was_there = listened_to(SOCKET)
-        exports = _start()
-        if not was_there:
-            lock.write(STARTED)
-            lock.flush()
-        fcntl.flock(lock, fcntl.LOCK_SH)
+    Path(HOME).mkdir(exist_ok=True)
+    with open_lock("users") as users:
+        with open_lock("changes") as changes:
+            fcntl.flock(changes, fcntl.LOCK_EX)
+            fcntl.flock(users, fcntl.LOCK_SH)
+            was_there = listened_to(SOCKET)
+            exports = _start()
+            if not was_there:
+                users.write(STARTED)
+                users.flush()
         try:
             yield exports
         finally:
-            # Refused while another process of the run still uses the engine.
-            with suppress(BlockingIOError):
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                lock.seek(0)
-                if lock.read():
-                    _stop()
-                    lock.truncate(0)
+            with open_lock("changes") as changes:
+                fcntl.flock(changes, fcntl.LOCK_EX)
+                _stop_unless_used(users)
+
+
+def open_lock(name: str) -> TextIO:
+    return Path(HOME, f"tests-{name}.lock").open("a+", encoding="utf-8")
+
+
+def _stop_unless_used(users: TextIO) -> None:
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    users.seek(0)
+    if users.read():
+        _stop()
+        users.truncate(0)
+
+
+def _stop() -> None:
+    """Stop the daemon and see it end: on its way out it removes the file that names its successor."""
+    pid = int(Path(HOME, "pid").read_text(encoding="ascii"))
+    _run("down")
+    deadline = time.monotonic() + PATIENCE
+    while watchdog.alive(pid):
+        assert time.monotonic() < deadline, f"the container engine {pid} does not stop"
+        time.sleep(0.05)
 
 
 def _start() -> dict[str, str]:
     printed = _run(stdout=subprocess.PIPE)
     return dict(word.split("=", 1) for word in shlex.split(printed.stdout) if word != "export")
-
-
-def _stop() -> None:
-    _run("down")
-    while listened_to(SOCKET):
-        time.sleep(0.05)
 
 
 def _run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:

@@ -116,10 +116,8 @@ def test_the_owner_cleans_up_when_its_watcher_was_killed(case: Case) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_an_ordinary_user_can_own_an_embedded_server(
-    nobody: dict[str, Any], tmp_path_factory: pytest.TempPathFactory, number: int
-) -> None:
-    with owner_of(embedded(18), environment={"HOME": "/nonexistent"}, **nobody) as owner:
+def test_an_ordinary_user_can_own_an_embedded_server(nobody: dict[str, Any], number: int) -> None:
+    with owner_of(embedded(18), **nobody) as owner:
         assert Path(owner.facts["folder"]).owner() == "nobody"
         owner.send(number)
         assert_gone(owner.facts, 2)
