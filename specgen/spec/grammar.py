@@ -158,7 +158,7 @@ class _Reader:
                 "one SQL expression is wanted, and this is a query",
                 "put a subquery in parentheses",
             )
-        from pglast.parser import ParseError, parse_sql_json  # noqa: PLC0415 - heavy
+        from pglast.parser import ParseError, parse_sql_json
 
         try:
             statements = json.loads(parse_sql_json(self.query))["stmts"]

@@ -101,7 +101,7 @@ def cut(text: str) -> Words:
 
 
 def _scan(text: str) -> list[Token]:
-    from pglast.parser import ParseError, scan  # noqa: PLC0415 - heavy, and `--help` needs none of it
+    from pglast.parser import ParseError, scan
 
     try:
         return [Token(t.name, text[t.start : t.end + 1], t.start, t.end + 1) for t in scan(text)]

@@ -22,11 +22,16 @@ def type_name(node: Node) -> str:
     names = [part["String"]["sval"] for part in node["names"]]
     if names[0] == "pg_catalog":
         names = names[1:]
-    name = SQL_NAMES.get(names[0], names[0]) if len(names) == 1 else ".".join(_quoted(part) for part in names)
+    name = (
+        SQL_NAMES.get(names[0], names[0])
+        if len(names) == 1
+        else ".".join(quoted_name(part) for part in names)
+    )
     return name + "[]" * bool(node.get("arrayBounds"))
 
 
-def _quoted(name: str) -> str:
+def quoted_name(name: str) -> str:
+    """Return a name of a type, in quotes where it needs them."""
     plain = name.isidentifier() and name.isascii() and name == name.lower()
     return name if plain else '"' + name.replace('"', '""') + '"'
 

@@ -42,9 +42,9 @@ def _is_valid(name: str) -> Check:
 @cache
 def _validator(name: str) -> Any:
     # Imported late: most runs meet no error, and `specgen --help` never does.
-    from jsonschema import Draft202012Validator, validators  # noqa: PLC0415
-    from jsonschema.exceptions import ValidationError  # noqa: PLC0415
-    from referencing import Registry, Resource  # noqa: PLC0415
+    from jsonschema import Draft202012Validator, validators
+    from jsonschema.exceptions import ValidationError
+    from referencing import Registry, Resource
 
     def refuse(_validator: Any, mark: Any, _instance: Any, _schema: Any) -> Iterator[ValidationError]:
         yield ValidationError(str(mark))

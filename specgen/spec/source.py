@@ -24,6 +24,7 @@ from specgen.spec.documents import DataPath, EntityDocument, Place, SourceFile
 from specgen.spec.scalars import resolve_plain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from specgen.diagnostics import Findings
@@ -90,7 +91,7 @@ def parse_documents(content: bytes, name: str, findings: Findings) -> tuple[Enti
         return ()
     masked, mask = _mask_opening_colons(file.text)
     try:
-        events = list(yaml.parse(masked, Loader=_LOADER))
+        events = _bounded(yaml.parse(masked, Loader=_LOADER))
         documents = _Builder(file, events, mask).documents()
     except yaml.YAMLError as error:
         _report_syntax(error, file, findings)
@@ -103,6 +104,24 @@ def parse_documents(content: bytes, name: str, findings: Findings) -> tuple[Enti
             "empty-file", file.span(0, 0), "the file is empty", "describe an entity: name, fields, patterns"
         )
     return documents
+
+
+def _bounded(events: Iterable[Any]) -> list[Any]:
+    """Return the events of a file, cut short where they nest too deeply.
+
+    The scanner's work grows with the square of the open brackets, so it must not get to read them all.
+    """
+    taken: list[Any] = []
+    depth = 0
+    for event in events:
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise _too_deep(event)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        taken.append(event)
+    return taken
 
 
 def _decode(content: bytes, name: str, findings: Findings) -> SourceFile | None:
@@ -137,6 +156,16 @@ class _Refused(Exception):  # noqa: N818 - it never leaves this module
     def __init__(self, code: str, start: int, end: int, message: str, help: str) -> None:
         self.code, self.start, self.end, self.message, self.help = code, start, end, message, help
         super().__init__(message)
+
+
+def _too_deep(event: Any) -> _Refused:
+    return _Refused(
+        "too-deep",
+        event.start_mark.index,
+        event.end_mark.index,
+        f"values are nested more than {MAX_DEPTH} deep",
+        "a spec needs about ten levels",
+    )
 
 
 class _Builder:
@@ -200,12 +229,7 @@ class _Builder:
                 "write out what its aliases repeat, or split the file",
             )
         if len(path) > MAX_DEPTH:
-            raise self._refusal(
-                "too-deep",
-                event,
-                f"values are nested more than {MAX_DEPTH} deep",
-                "a spec needs about ten levels",
-            )
+            raise _too_deep(self.expanding or event)
         tag = getattr(event, "tag", None)
         if tag and tag not in _KNOWN_TAGS:
             raise self._refusal("yaml-tag", event, f"the tag {tag} is not understood", "remove it")

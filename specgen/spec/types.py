@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from specgen.spec.model import FieldType
-from specgen.spec.pgcatalog import SQL_NAMES
+from specgen.spec.pgcatalog import SQL_NAMES, quoted_name
 from specgen.spec.suggest import did_you_mean
 
 SHORT_TYPES = {
@@ -210,7 +210,9 @@ def _other(text: str) -> FieldType | TypeProblem:
             sql = f"{base}({','.join(modifiers)})"
             sql += " without time zone" if base == "timestamp" else ""
     else:
-        base = sql = re.sub(r"(\s*\[[0-9]*\])+\s*\Z", "", bare)
+        # Put together again rather than copied: nothing else of the text comes along.
+        base = ".".join(quoted_name(name) for name in names)
+        sql = f"{base}({','.join(modifiers)})" if modifiers else base
     return FieldType(sql + "[]" * array, base, array)
 
 
@@ -219,18 +221,19 @@ _TYPES_HELP = "use one of the language's types, or name your own with its schema
 
 def _parse_name(text: str) -> tuple[list[str], list[str], bool]:
     """Return a type's name parts, its modifiers and whether it is an array; no parts if it is none."""
-    from pglast.parser import ParseError, parse_sql_json  # noqa: PLC0415 - heavy
+    from pglast.parser import ParseError, parse_sql_json
 
     try:
         statements = json.loads(parse_sql_json(f"SELECT NULL::{text}"))["stmts"]
         target = statements[0]["stmt"]["SelectStmt"]
         cast = target["targetList"][0]["ResTarget"]
-        if len(statements) != 1 or set(target) - {"targetList", "limitOption", "op"} or "name" in cast:
-            return [], [], False
         node = cast["val"]["TypeCast"]["typeName"]
-    except (ParseError, KeyError, IndexError):
+        alone = len(statements) == 1 == len(target["targetList"]) and "name" not in cast
+        alone = alone and not set(target) - {"targetList", "limitOption", "op"}
+        alone = alone and "A_Const" in cast["val"]["TypeCast"]["arg"]
+    except (ParseError, KeyError, IndexError, RecursionError):
         return [], [], False
-    if "--" in text or "/*" in text or "setof" in node:
+    if not alone or "--" in text or "/*" in text or "setof" in node or "pct_type" in node:
         return [], [], False
     names = [part["String"].get("sval", "") for part in node["names"]]
     modifiers = [

@@ -170,7 +170,10 @@ def key_test(text: str) -> KeyTest | None:
         ("id IN (:ids)", None),
         ("qty BETWEEN 1 AND 2 AND id = ANY(:ids) AND status = 'x'", "qty BETWEEN 1 AND 2 AND status = 'x'"),
         ("id IN (:ids) AND (qty = 1 OR qty = 2)", "(qty = 1 OR qty = 2)"),
-        ("CASE WHEN active AND true THEN true END AND id IN (:ids)", "CASE WHEN active AND true THEN true END"),
+        (
+            "CASE WHEN active AND true THEN true END AND id IN (:ids)",
+            "CASE WHEN active AND true THEN true END",
+        ),
         ('"user".id = ANY(:ids) AND qty < :most', "qty < ?"),
     ],
 )
@@ -218,7 +221,11 @@ def test_a_string_never_holds_a_parameter(text: str) -> None:
     assert [name.name for name in fragment.parameters] == ["c"]
 
 
-@given(st.lists(st.sampled_from(["qty > 1", "status = 'a:b'", "tags[1:2] = tags", "born::text = 'x'"]), min_size=1))
+@given(
+    st.lists(
+        st.sampled_from(["qty > 1", "status = 'a:b'", "tags[1:2] = tags", "born::text = 'x'"]), min_size=1
+    )
+)
 def test_a_text_without_parameters_stays_as_it_is(conditions: list[str]) -> None:
     text = " AND ".join(conditions)
     assert parse(text).render(str) == text

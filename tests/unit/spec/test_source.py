@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specgen.diagnostics import Findings
-from specgen.spec.documents import EntityDocument
+from specgen.spec.scalars import resolve_plain
 from specgen.spec.source import parse_documents
+
+if TYPE_CHECKING:
+    from specgen.spec.documents import EntityDocument
 
 
 def load(text: str) -> EntityDocument:
@@ -79,8 +82,11 @@ def test_scalars_mean_what_yaml_1_2_says(text: str, value: object) -> None:
     assert type(found) is type(value)
 
 
+# The dumper writes YAML 1.1 and quotes what that takes for something else; what only 1.2 takes for a
+# number, such as 0E0, it leaves bare.
+TEXT = st.text().filter(lambda text: isinstance(resolve_plain(text), str))
 DATA = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=20,
 )
@@ -88,7 +94,6 @@ DATA = st.recursive(
 
 @given(st.dictionaries(st.text(), DATA, min_size=1, max_size=5))
 def test_dumped_data_loads_again(data: dict[str, object]) -> None:
-    # The dumper writes YAML 1.1: what only that reads as a number or a moment, it quotes.
     assert load(yaml.safe_dump(data)).data == data
 
 
@@ -112,7 +117,7 @@ def test_any_bytes_give_documents_or_findings(content: bytes) -> None:
 def test_bottomless_nesting_is_a_finding(text: str) -> None:
     findings = Findings()
     assert not parse_documents(text.encode(), "x.yaml", findings)
-    assert [item.code for item in findings.items] in (["too-deep"], ["yaml-syntax"], ["yaml-key"])
+    assert [item.code for item in findings.items] == ["too-deep"]
 
 
 def test_positions_within_strings_are_those_of_the_file() -> None:
