@@ -10,7 +10,7 @@ import sys
 import sysconfig
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +58,6 @@ class Case:
     source: dict[str, str]
     version: int
     patience: float = 2.0
-    environment: dict[str, str] = field(default_factory=dict)
 
     def program(self, body: str, python: str = sys.executable) -> list[str]:
         return [python, "-c", OWNER.format(body=body, **self.source)]
@@ -85,7 +84,8 @@ def owner_of(
     case: Case, body: str = "sys.stdin.readline()", python: str = sys.executable, **options: Any
 ) -> Iterator[Owner]:
     """Start a process that owns a server."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT)} | options.pop("environment", {})
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {"PYTHONPATH": path} | options.pop("environment", {})
     process = subprocess.Popen(
         case.program(body, python),
         stdin=subprocess.PIPE,
