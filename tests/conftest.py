@@ -38,7 +38,7 @@ def update_golden(request: pytest.FixtureRequest) -> bool:
 
 
 def pytest_configure() -> None:
-    """Let servers that were fetched for the version matrix be found where no other of their version is."""
+    """Let fetched servers be found where there is no other of their version."""
     for fetched in (Path(__file__).parents[1] / ".postgres").glob("[0-9]*/bin"):
         major = fetched.parent.name
         try:

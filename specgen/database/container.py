@@ -41,7 +41,7 @@ def docker_reachable() -> bool:
     if host.startswith("unix://") and not listened_to(host.removeprefix("unix://")):
         return False
     try:
-        import docker  # noqa: PLC0415 - slow to import
+        import docker  # slow to import
 
         client = docker.from_env(timeout=REACH_TIMEOUT)
     except Exception:  # the packages raise many kinds, and all of them mean no
@@ -86,8 +86,8 @@ class ContainerProvider:
         """
         if not docker_reachable():
             raise DatabaseUnavailable("no container engine answers", kind=Kind.CONTAINER, help="start Docker")
-        from docker.errors import DockerException  # noqa: PLC0415 - slow to import
-        from requests.exceptions import RequestException  # noqa: PLC0415
+        from docker.errors import DockerException  # slow to import
+        from requests.exceptions import RequestException
 
         try:
             remove_orphans()
@@ -178,7 +178,7 @@ class _Reaper:
 
 def _image(major: int | None) -> str:
     """The image to use, pulled if it is not there."""
-    import docker  # noqa: PLC0415 - slow to import
+    import docker  # slow to import
 
     client = docker.from_env()
     try:
@@ -195,12 +195,12 @@ def _image(major: int | None) -> str:
 
 def _container(image: str, session: str) -> Any:
     """The container, not yet started."""
-    from testcontainers.core.config import testcontainers_config  # noqa: PLC0415 - slow to import
+    from testcontainers.core.config import testcontainers_config  # slow to import
 
     try:
-        from testcontainers.community.postgres import PostgresContainer  # noqa: PLC0415
+        from testcontainers.community.postgres import PostgresContainer
     except ImportError:
-        from testcontainers.postgres import PostgresContainer  # noqa: PLC0415 - its name in older versions
+        from testcontainers.postgres import PostgresContainer  # its name in older versions
 
     class Postgres(PostgresContainer):
         def _connect(self) -> None:
@@ -223,7 +223,7 @@ def _container(image: str, session: str) -> Any:
 
 def _await_answer(container: Any, dsn: str) -> tuple[int, str]:
     """The server's version, major and full, once it answers."""
-    import psycopg  # noqa: PLC0415 - slow to import
+    import psycopg  # slow to import
 
     deadline = time.monotonic() + START_TIMEOUT
     while True:

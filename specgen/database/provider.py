@@ -60,7 +60,7 @@ def choose(
             "provider url needs a database URL", help=f"pass --database-url or set {URL_VARIABLE}"
         )
     if url is not None and wanted in (None, Kind.URL):
-        from specgen.database.url import UrlProvider  # noqa: PLC0415 - psycopg only where it is used
+        from specgen.database.url import UrlProvider  # psycopg only where it is used
 
         return UrlProvider(url, postgres=postgres)
     return _local(wanted, postgres)
@@ -71,7 +71,7 @@ def _local(wanted: Kind | None, postgres: int | None) -> Provider:
         return EmbeddedProvider(postgres=postgres)
 
     # Its package takes a while to import.
-    from specgen.database.container import ContainerProvider, docker_reachable  # noqa: PLC0415
+    from specgen.database.container import ContainerProvider, docker_reachable
 
     if wanted is Kind.CONTAINER:
         return ContainerProvider(postgres=postgres)

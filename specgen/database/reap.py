@@ -30,8 +30,8 @@ def remove(label: str, chosen: Callable[[dict[str, str]], bool]) -> int:
     Returns:
         How many there were.
     """
-    import docker  # noqa: PLC0415 - only where there is something to remove
-    from docker.errors import DockerException  # noqa: PLC0415
+    import docker  # only where there is something to remove
+    from docker.errors import DockerException
 
     removed = 0
     client = docker.from_env()

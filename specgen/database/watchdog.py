@@ -131,7 +131,7 @@ def release_shared_memory(folder: str) -> None:
     except (OSError, IndexError, ValueError):
         return
     if any(int(row["shmid"]) == segment and int(row["uid"]) == user for row in rows):
-        import ctypes  # noqa: PLC0415 - seldom needed
+        import ctypes  # seldom needed
 
         remove = 0  # IPC_RMID
         ctypes.CDLL(None).shmctl(segment, remove, None)
@@ -139,7 +139,7 @@ def release_shared_memory(folder: str) -> None:
 
 def remove_folder(folder: str) -> None:
     """Remove the folder; a server's last process may still write into it, so try more than once."""
-    import shutil  # noqa: PLC0415 - slow to import, and needed only now
+    import shutil  # slow to import, and needed only now
 
     for _ in range(100):
         shutil.rmtree(folder, ignore_errors=True)
