@@ -22,11 +22,8 @@ def type_name(node: Node) -> str:
     names = [part["String"]["sval"] for part in node["names"]]
     if names[0] == "pg_catalog":
         names = names[1:]
-    name = (
-        SQL_NAMES.get(names[0], names[0])
-        if len(names) == 1
-        else ".".join(quoted_name(part) for part in names)
-    )
+    known = SQL_NAMES.get(names[0]) if len(names) == 1 else None
+    name = known or ".".join(quoted_name(part) for part in names)
     return name + "[]" * bool(node.get("arrayBounds"))
 
 

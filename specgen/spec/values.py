@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from specgen.spec.documents import Node
 
 _REFERENCE = re.compile(r"\s*:([A-Za-z_][A-Za-z0-9_]*)(?:\.([A-Za-z_][A-Za-z0-9_]*))?\s*")
-_CALL = re.compile(r"\s*[\w.\"]+\s*\(.*\)\s*", re.DOTALL)
+# Without a blank before the parenthesis: "Sofa (used)" is a text.
+_CALL = re.compile(r"\s*[\w.\"]+\(.*\)\s*", re.DOTALL)
 _KEYWORDS = frozenset(("DEFAULT", "CURRENT_DATE", "CURRENT_TIMESTAMP", "CURRENT_USER"))
 
 
@@ -104,7 +105,7 @@ def reads_like_sql(text: str, columns: object) -> bool:
     analysis = analyse(text)
     if not isinstance(analysis, Analysis) or len(analysis.words.tokens) < 2:
         return False
-    if analysis.calls or analysis.words.holes:
+    if analysis.words.holes or (analysis.calls and re.search(r"\w\(", text)):
         return True
     known = columns if isinstance(columns, (dict, tuple)) else ()
     if any(column.name in known for column in analysis.columns):

@@ -109,6 +109,7 @@ def test_what_is_rendered(text: str, rendered: str) -> None:
         ("CASE WHEN :c THEN qty ELSE :d END > 3", [("d", "qty"), ("c", "boolean")]),
         ("created_at > :day::date", [("day", "date")]),
         ("qty = ANY(CAST(:list AS int[]))", [("list", "integer[]")]),
+        ('created_at > :x::"a; DROP TABLE x"', [("x", '"a; DROP TABLE x"')]),
         ("lower(:x) = status", [("x", "text")]),
         ("f(:x)", []),
         ("born + :n > born", []),
