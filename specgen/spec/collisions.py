@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from specgen.diagnostics import Findings, Span
     from specgen.spec.model import BatchOperation, Entity
 
-DERIVED_SUFFIXES = ("_submit", "_batch", "_explain")
-"""What the functions beside an operation's own are called."""
+DERIVED_SUFFIXES = ("_submit", "_plan", "_ranges", "_next", "_batch")
+"""What the functions beside an operation's own are called; a test holds it to the plan's naming."""
 
 
 def report(entities: tuple[Entity, ...], findings: Findings) -> None:
@@ -41,7 +42,7 @@ def _report_entities(entities: tuple[Entity, ...], findings: Findings) -> None:
 
 def file_key(name: str) -> str:
     """Return what a file name keeps of an entity's name on every file system."""
-    return "".join(character if character.isalnum() else "_" for character in name).casefold()
+    return re.sub(r"[^\w-]", "_", name).casefold()
 
 
 def _report_operations(operations: list[BatchOperation], findings: Findings) -> None:

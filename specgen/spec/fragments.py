@@ -167,7 +167,7 @@ def find_key_test(
         The test, if there is exactly one such conjunct and nothing else names its parameter.
     """
     whole = analyse(text)
-    if isinstance(whole, LexError):
+    if isinstance(whole, LexError) or not any(use.array for use in whole.uses):
         return None
     stretches = split_at_and(whole.words)
     found: list[tuple[int, Analysis]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -318,8 +319,7 @@ class _Builder:
         if isinstance(value, str):
             scope = Scope(None, condition=False, parameters=False, what="a parameter's default")
             return parse_fragment(value, node.locate, scope, self.findings)
-        text = {None: "NULL", True: "true", False: "false"}.get(value) if not _is_number(value) else node.raw
-        return SqlFragment(node.raw, node.span, (str(text),))
+        return SqlFragment(node.raw, node.span, (_constant(value, node.raw),))
 
     def _preconditions(self) -> tuple[Precondition, ...]:
         node = self.keys.get("preconditions")
@@ -345,5 +345,12 @@ class _Builder:
         return tuple(found)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _constant(value: float | None, raw: str) -> str:
+    """Return a YAML scalar that is no text as SQL."""
+    match value:
+        case None:
+            return "NULL"
+        case bool() | int():
+            return str(value).lower()
+        case _:
+            return raw if math.isfinite(value) else f"'{value}'::double precision"

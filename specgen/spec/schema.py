@@ -237,8 +237,8 @@ class _Reporter:
             self.findings.error(
                 "wrong-type",
                 self.value_span(path),
-                f"a spec file is a map of keys, not {kind_of(error.instance)}",
-                "start with `name: ...`",
+                f"the file must be a map of keys and values, not {kind_of(error.instance)}",
+                "start with `name: ...`" if error.schema.get("$id") == ENTITY else None,
             )
             return
         message = f"{self._label(path)} must be {expected}, not {kind_of(error.instance)}"
@@ -302,7 +302,7 @@ class _Reporter:
         seen: list[Any] = []
         for index, item in enumerate(error.instance):
             if item in seen:
-                message = f"{self._label(path)} names {kind_of(item)} twice"
+                message = f"{self._label(path)} names {_quoted(item)} twice"
                 self.findings.error("duplicate-value", self.value_span((*path, index)), message, "keep one")
             seen.append(item)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from specgen.diagnostics import Severity
+from specgen.plan import naming
 from specgen.spec.build import load_project
+from specgen.spec.collisions import DERIVED_SUFFIXES
 from specgen.spec.fragments import SqlFragment
 from specgen.spec.model import (
     BatchOperation,
@@ -351,3 +354,20 @@ def test_reading_specs_imports_the_heavy_parsers_only_when_needed() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
     )
     assert run.stdout.strip() == "set()"
+
+
+def test_the_functions_beside_an_operations_own_are_the_plans(tmp_path: Path) -> None:
+    names = naming.operation_names("public", "purge")
+    derived = {getattr(names, item.name).name for item in dataclasses.fields(names)} - {"purge"}
+    assert {f"purge{suffix}" for suffix in DERIVED_SUFFIXES} == derived
+
+
+@pytest.mark.parametrize(
+    ("default", "sql"),
+    [("null", "NULL"), ("true", "true"), ("0o10", "8"), ("2.50", "2.50"), ("CURRENT_DATE", "CURRENT_DATE")],
+)
+def test_defaults_of_parameters_are_sql(tmp_path: Path, default: str, sql: str) -> None:
+    body = f"parameters: {{x: {{type: text, default: {default}}}}}\ninsert_data: {{email: x}}"
+    found = operation(tmp_path, body).parameters[0].default
+    assert found is not None
+    assert found.render(str) == sql
