@@ -10,27 +10,21 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
+from specgen.spec.inference import TypeSource, free_holes, hole_of, type_source
 from specgen.spec.lexing import LexError, Words, char_offset, cut
 from specgen.spec.pgcatalog import (
     AGGREGATES,
-    ARITHMETIC,
     COMPARISONS,
-    RESULT_TYPES,
     SET_RETURNING,
     TEXT_FUNCTIONS,
     TEXT_OPERATORS,
-    VALUE_FUNCTIONS,
+    Node,
     constant_type,
     type_name,
 )
 from specgen.spec.rewriting import PREFIX, parse_text, render_parts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-Node: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +35,6 @@ class ColumnUse:
     qualifier: str | None
     start: int
     end: int
-
-
-@dataclass(frozen=True, slots=True)
-class TypeSource:
-    """Where a type comes from: a column of the target, or a type's name."""
-
-    column: str | None = None
-    qualifier: str | None = None
-    sql_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +226,7 @@ class _Reader:
             case "CaseWhen":
                 self._booleans([node["expr"]])
             case "TypeCast":
-                hole = _hole(node["arg"])
+                hole = hole_of(node["arg"])
                 if hole is not None:
                     self.uses.append(HoleUse(hole, TypeSource(sql_type=type_name(node["typeName"]))))
             case "FuncCall":
@@ -263,7 +248,7 @@ class _Reader:
     def _call(self, node: Node, *, own: bool) -> None:
         name = node["funcname"][-1]["String"].get("sval", "")
         if name in TEXT_FUNCTIONS and node.get("args"):
-            hole = _hole(node["args"][0])
+            hole = hole_of(node["args"][0])
             if hole is not None:
                 self.uses.append(HoleUse(hole, TypeSource(sql_type="text")))
         if own:
@@ -278,7 +263,7 @@ class _Reader:
 
     def _booleans(self, nodes: list[Node]) -> None:
         for node in nodes:
-            hole = _hole(node)
+            hole = hole_of(node)
             if hole is not None:
                 self.uses.append(HoleUse(hole, TypeSource(sql_type="boolean")))
 
@@ -288,10 +273,10 @@ class _Reader:
         right: Any = node.get("rexpr")
         operator = node["name"][-1]["String"]["sval"]
         if kind in ("AEXPR_OP_ANY", "AEXPR_OP_ALL"):
-            self._array(left, _hole(right), own=own)
+            self._array(left, hole_of(right), own=own)
         elif kind == "AEXPR_IN":
             items = right["List"]["items"]
-            if len(items) == 1 and (hole := _hole(items[0])) is not None:
+            if len(items) == 1 and (hole := hole_of(items[0])) is not None:
                 self._array(left, hole, own=own)
                 self._rewrite_in(node, negated=operator == "<>")
             else:
@@ -300,17 +285,17 @@ class _Reader:
             self._same_type([left, *right["List"]["items"]], own=own)
         elif kind in ("AEXPR_LIKE", "AEXPR_ILIKE", "AEXPR_SIMILAR"):
             for side in (left, right):
-                if (hole := _hole(side)) is not None:
+                if (hole := hole_of(side)) is not None:
                     self.uses.append(HoleUse(hole, TypeSource(sql_type="text")))
         elif kind in ("AEXPR_DISTINCT", "AEXPR_NOT_DISTINCT") or operator in COMPARISONS:
             self._same_type([side for side in (left, right) if side], own=own)
-        elif operator in TEXT_OPERATORS and (hole := _hole(right)) is not None:
+        elif operator in TEXT_OPERATORS and (hole := hole_of(right)) is not None:
             self.uses.append(HoleUse(hole, TypeSource(sql_type="text")))
 
     def _array(self, left: Node | None, hole: int | None, *, own: bool) -> None:
         if hole is None or left is None:
             return
-        source = self._anchor(left, own=own)
+        source = type_source(left, own=own)
         if source:
             self.uses.append(HoleUse(hole, source, array=True))
 
@@ -322,10 +307,10 @@ class _Reader:
 
     def _same_type(self, sides: list[Node], *, own: bool) -> None:
         """Note the types of parameters among expressions that are compared with one another."""
-        anchors = [self._anchor(side, own=own) for side in sides]
+        anchors = [type_source(side, own=own) for side in sides]
         for index, side in enumerate(sides):
             others = [anchor for place, anchor in enumerate(anchors) if place != index]
-            for hole, operator, sibling in self._free(side, own=own):
+            for hole, operator, sibling in free_holes(side, own=own):
                 self._relate(hole, operator, sibling, others)
 
     def _relate(
@@ -339,56 +324,12 @@ class _Reader:
             self.uses.append(HoleUse(hole, source, operator))
 
     def _value_of_all(self, root: Node) -> None:
-        hole = _hole(root)
+        hole = hole_of(root)
         if hole is not None:
             self.uses.append(HoleUse(hole, None))
             return
-        for free, operator, sibling in self._free(root, own=True):
+        for free, operator, sibling in free_holes(root, own=True):
             self.uses.append(HoleUse(free, sibling, operator))
-
-    def _free(self, node: Node, *, own: bool) -> Iterator[tuple[int, str, TypeSource | None]]:
-        """Yield the parameters whose type is that of the expression, with what joins them to it."""
-        hole = _hole(node)
-        if hole is not None:
-            yield hole, "", None
-            return
-        name, inner = next(iter(node.items()))
-        if name == "A_Expr" and (operator := _arithmetic(inner)):
-            for side in ("lexpr", "rexpr"):
-                sibling = inner.get("rexpr" if side == "lexpr" else "lexpr")
-                source = self._anchor(sibling, own=own) if sibling else None
-                for found, nested, nearest in self._free(inner.get(side) or {"Null": {}}, own=own):
-                    yield found, nested or operator, nearest or source
-        else:
-            source = self._anchor(node, own=own)
-            for child in _alternatives(name, inner):
-                for found, nested, nearest in self._free(child, own=own):
-                    yield found, nested, nearest or source
-
-    def _anchor(self, node: Node, *, own: bool) -> TypeSource | None:
-        """Return where the type of an expression comes from, a column first."""
-        name, inner = next(iter(node.items()))
-        match name:
-            case "ColumnRef":
-                return self._column_source(inner) if own else None
-            case "CollateClause":
-                return self._anchor(inner["arg"], own=own)
-            case "A_Expr" if _arithmetic(inner):
-                children = [inner[side] for side in ("lexpr", "rexpr") if side in inner]
-            case "CoalesceExpr" | "MinMaxExpr" | "CaseExpr" | "A_Expr":
-                children = list(_alternatives(name, inner))
-            case _:
-                kind = _known_type(name, inner)
-                return TypeSource(sql_type=kind) if kind else None
-        sources = [source for child in children if (source := self._anchor(child, own=own))]
-        return next((source for source in sources if source.column), sources[0] if sources else None)
-
-    @staticmethod
-    def _column_source(node: Node) -> TypeSource | None:
-        names = [field["String"].get("sval", "") for field in node["fields"] if "String" in field]
-        if not names:
-            return None
-        return TypeSource(column=names[-1], qualifier=names[-2] if len(names) > 1 else None)
 
     def _key_test(self, root: Node) -> tuple[ColumnUse, int] | None:
         node = root.get("A_Expr")
@@ -396,47 +337,9 @@ class _Reader:
             return None
         hole: int | None = None
         if node["kind"] == "AEXPR_OP_ANY":
-            hole = _hole(node["rexpr"])
+            hole = hole_of(node["rexpr"])
         elif node["kind"] == "AEXPR_IN" and len(node["rexpr"]["List"]["items"]) == 1:
-            hole = _hole(node["rexpr"]["List"]["items"][0])
+            hole = hole_of(node["rexpr"]["List"]["items"][0])
         if hole is None or len(self.columns) != 1:
             return None
         return self.columns[0], hole
-
-
-def _hole(node: Node | None) -> int | None:
-    if node and "ParamRef" in node:
-        return int(node["ParamRef"]["number"]) - 1
-    return None
-
-
-def _arithmetic(node: Node) -> str:
-    operator = node["name"][-1]["String"]["sval"]
-    return str(operator) if node["kind"] == "AEXPR_OP" and operator in ARITHMETIC else ""
-
-
-def _alternatives(name: str, node: Any) -> Iterator[Node]:
-    """Yield the parts of an expression that all have its own type."""
-    if name in ("CoalesceExpr", "MinMaxExpr"):
-        yield from node["args"]
-    elif name == "A_Expr" and node["kind"] == "AEXPR_NULLIF":
-        yield from (node["lexpr"], node["rexpr"])
-    elif name == "CaseExpr":
-        yield from (when["CaseWhen"]["result"] for when in node["args"])
-        if "defresult" in node:
-            yield node["defresult"]
-
-
-def _known_type(name: str, node: Node) -> str | None:
-    """Return the type of an expression that shows it without any column."""
-    match name:
-        case "TypeCast":
-            return type_name(node["typeName"])
-        case "A_Const":
-            return constant_type(node)
-        case "SQLValueFunction":
-            return VALUE_FUNCTIONS.get(node["op"])
-        case "FuncCall":
-            return RESULT_TYPES.get(node["funcname"][-1]["String"].get("sval", ""))
-        case _:
-            return None
