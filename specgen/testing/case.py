@@ -1,0 +1,145 @@
+"""One prepared call: the records it gets, and what must be true of each afterwards."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from specgen.testing.subject import Operation
+
+ANY = "(any value)"
+"""Stands for a value that nobody can foresee, such as a random one; it must not be NULL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How a record fails.
+
+    Attributes:
+        name: The constraint, ``NOT NULL column``, ``unreadable field``, or the test's own trigger.
+        sqlstate: What PostgreSQL raises; several where the type decides.
+        constraint: As the error names it.
+        column: As the error row must name it.
+    """
+
+    name: str
+    sqlstate: tuple[str, ...]
+    constraint: str | None
+    column: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record of the call, or a row beside them.
+
+    Attributes:
+        mark: Its letter in the layout.
+        number: Its number in the input, counted from 1; for rows, its place in key order.
+        key: The key of the row it meets, as far as known.
+        item: What is handed in for it.
+        before: The row it meets.
+        after: What the written row holds.
+    """
+
+    mark: str
+    number: int
+    key: dict[str, Any]
+    item: dict[str, Any] | None = None
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a call did to the target table; rows as dictionaries, in the order of their text."""
+
+    inserted: list[dict[str, Any]]
+    updated: list[dict[str, Any]]
+    deleted: list[dict[str, Any]]
+
+
+@dataclass(slots=True)
+class Case:
+    """What one call gets, and what it must do.
+
+    Attributes:
+        arguments: Parameter to value.
+        records: The records in the order in which batches take them.
+        unstable: Columns whose new values nobody can foresee.
+        failure: How its failing records fail.
+        snapshot: The table before the call: key to place and row.
+    """
+
+    operation: Operation
+    arguments: dict[str, Any]
+    records: list[Record]
+    unstable: frozenset[str] = frozenset()
+    failure: Failure | None = None
+    snapshot: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """How many records there are."""
+        return len(self.records)
+
+    @property
+    def good(self) -> list[Record]:
+        """Those that are to be written, in order."""
+        return [item for item in self.records if item.mark in "gu"]
+
+    @property
+    def failing(self) -> list[Record]:
+        """Those that are to fail, in order."""
+        return [item for item in self.records if item.mark == "x"]
+
+    @property
+    def skipped(self) -> list[Record]:
+        """Those that meet no row, in order."""
+        return [item for item in self.records if item.mark in "ms"]
+
+    def batches(self, size: int) -> list[list[Record]]:
+        """The records as batches of a size."""
+        return [self.records[start : start + size] for start in range(0, self.total, size)]
+
+    def until_failure(self, size: int) -> list[Record]:
+        """The records of the batches before the first that has a failing record."""
+        kept: list[Record] = []
+        for batch in self.batches(size):
+            if any(item.mark == "x" for item in batch):
+                break
+            kept += batch
+        return kept
+
+    def changes(self, records: list[Record]) -> Changes:
+        """What writing just these records does."""
+        records = [item for item in records if item.mark in "gu"]
+        operation = self.operation
+        if operation.type == "select":
+            return Changes([], [], [])
+        if operation.type == "delete":
+            return Changes([], [], ordered([item.before or {} for item in records]))
+        inserted = [self.foreseen(item.after) for item in records if item.before is None]
+        updated = [self.foreseen({**item.before, **item.after}) for item in records if item.before is not None]
+        if operation.type == "upsert" and not operation.updates:
+            updated = []
+        return Changes(ordered(inserted), ordered(updated), [])
+
+    def output(self, records: list[Record]) -> list[dict[str, Any]]:
+        """What batch_output() must give for these records."""
+        records = sorted((item for item in records if item.mark in "gu"), key=lambda item: item.number)
+        rows = []
+        for item in records:
+            row = (item.before or {}) | ({} if self.operation.type in ("select", "delete") else item.after)
+            rows.append(self.foreseen({name: row.get(name, ANY) for name in self.operation.returning}))
+        return rows
+
+    def foreseen(self, row: dict[str, Any]) -> dict[str, Any]:
+        """A row without the values that nobody can foresee."""
+        return {name: ANY if name in self.unstable and value is not None else value for name, value in row.items()}
+
+
+def ordered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows in the order of their text."""
+    return sorted(rows, key=lambda row: json.dumps(row, sort_keys=True))

@@ -1,0 +1,111 @@
+"""Makes the rows and records of a test: from a solution of ``solve``, numbered so that none repeats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from psycopg.types.json import Jsonb
+
+from specgen.testing import candidates
+from specgen.testing.catalog import Table, read_table
+from specgen.testing.solve import Solver, quote
+from specgen.testing.subject import Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import psycopg
+
+    from specgen.testing.catalog import Column
+
+
+@dataclass(slots=True)
+class Maker:
+    """Writes rows, with the rows they refer to."""
+
+    connection: psycopg.Connection[Any]
+    extra: Mapping[str, Sequence[str]]
+    tables: dict[str, Table] = field(default_factory=dict)
+    _valid: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def table(self, name: str) -> Table:
+        """A table's description, read once."""
+        if name not in self.tables:
+            self.tables[name] = read_table(self.connection, name)
+        return self.tables[name]
+
+    def numbered(
+        self, table: Table, row: dict[str, Any], number: int, *, keep: frozenset[str] = frozenset()
+    ) -> dict[str, Any]:
+        """A row with its unique columns and its references set by a number.
+
+        Args:
+            table: Its table.
+            row: What the other columns hold.
+            number: Different for each row of a test; keys ascend with it.
+            keep: Columns that stay as they are, because a condition decides about them.
+        """
+        result = dict(row)
+        for column in table.columns:
+            name = column.name
+            varies = name in table.unique_columns or table.foreign(name)
+            if name in keep or column.generated or not varies:
+                continue
+            if table.foreign(name) and row.get(name) is None and not column.not_null:
+                continue
+            result[name] = self.nth(table, column, row.get(name), number)
+        return result
+
+    def nth(self, table: Table, column: Column, value: Any, number: int) -> Any:
+        """The value of a unique or referring column in a row of that number."""
+        if table.foreign(column.name) is None and isinstance(value, str) and candidates.family(column.type) == "text":
+            checked = any(column.name in check.columns for check in table.checks)
+            return f"{value}{number:05d}" if checked else candidates.nth(column.type, number)
+        found = candidates.nth(column.type, number, column.element)
+        return value if found is None else found
+
+    def insert(self, table: Table, row: dict[str, Any]) -> dict[str, Any]:
+        """Write a row, after the rows it refers to; returns it as it is stored."""
+        self.parents(table, row)
+        names = [item.name for item in table.columns if not item.generated and item.name in row]
+        columns = ", ".join(map(quote, names))
+        query = (
+            f"INSERT INTO {table.name} AS made ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} "
+            f"FROM jsonb_populate_record(NULL::{table.name}, %s) RETURNING to_jsonb(made)"
+        )
+        stored = self.connection.execute(query, (Jsonb(row),)).fetchone()  # type: ignore[arg-type]
+        return dict(stored[0]) if stored else {}
+
+    def parents(self, table: Table, row: dict[str, Any]) -> None:
+        """Write the rows that a row refers to, where they are missing."""
+        for key in table.of_kind("f"):
+            wanted = {there: row.get(here) for here, there in zip(key.columns, key.parent_columns, strict=True)}
+            if key.parent is None or None in wanted.values():
+                continue
+            parent = self.table(key.parent)
+            there = self.connection.execute(
+                f"SELECT 1 FROM {parent.name} AS there WHERE to_jsonb(there) @> %s",  # type: ignore[arg-type]
+                (Jsonb(wanted),),
+            ).fetchone()
+            if there is None:
+                number = 1 + sum(map(ord, str(sorted(map(str, wanted.values()))))) + len(self._valid)
+                found = self._unused(parent, number)
+                self.insert(parent, {**found, **wanted})
+
+    def _unused(self, table: Table, number: int) -> dict[str, Any]:
+        """A valid row whose unique values are not taken."""
+        row = self.numbered(table, self.valid(table), number)
+        count = self.connection.execute(f"SELECT count(*) FROM {table.name}").fetchone()  # type: ignore[arg-type]
+        return self.numbered(table, row | self.valid(table), 10_000 + (count[0] if count else 0))
+
+    def valid(self, table: Table) -> dict[str, Any]:
+        """Any row that the table takes, but for what must be unique."""
+        if table.name not in self._valid:
+            operation = Operation(
+                name=f"a row of {table.name}", type="insert", source="single", table=table.name,
+                alias=table.name.rsplit(".", 1)[-1].strip('"'), key=(), call="", submit=None, runtime="",
+                log_table="", metrics_table="",
+            )  # fmt: skip
+            self._valid[table.name] = Solver(self.connection, operation, table, self.extra).valid_row()
+        return dict(self._valid[table.name])

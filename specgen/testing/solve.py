@@ -1,0 +1,322 @@
+"""Finds rows, records and parameters that meet conditions and checks, by asking the database.
+
+Candidate values are joined with one another and PostgreSQL evaluates the very expressions of the
+entity over them; nothing here interprets SQL. What no candidate meets is reported with the place
+where values can be given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql as pgsql
+
+from specgen.testing import candidates
+from specgen.testing.candidates import MOST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import psycopg
+
+    from specgen.testing.catalog import Column, Constraint, Table
+    from specgen.testing.subject import Operation
+
+_TOO_MANY = 60_000
+
+
+class Unsolvable(Exception):  # noqa: N818 - an answer, not a fault
+    """No candidates meet what is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A record (for operations over records) and the row it meets (for those that meet one)."""
+
+    item: dict[str, Any]
+    row: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """Parameters and, under them, records that are written, that fail, and rows that do not concern."""
+
+    parameters: dict[str, Any]
+    good: Found | None
+    bad: Found | None
+    other: dict[str, Any] | None
+
+
+def quote(name: str) -> str:
+    """A name as SQL."""
+    return pgsql.Identifier(name).as_string(None)
+
+
+@dataclass(slots=True)
+class Solver:
+    """Searches for one operation.
+
+    Attributes:
+        connection: Its transaction sees what the test has done so far.
+        operation: What the test file says.
+        table: What the catalog says.
+        extra: Name of a column, parameter or field to SQL constants that the user gives.
+    """
+
+    connection: psycopg.Connection[Any]
+    operation: Operation
+    table: Table
+    extra: Mapping[str, Sequence[str]]
+
+    def solve(self, bad: Iterable[str] = (), *, good: bool = True, other: bool = True) -> Solution:
+        """Find everything a test needs at once, so that it all holds under the same parameters.
+
+        Args:
+            bad: Conditions on the failing record; nothing is searched for when there are none.
+            good: Whether a record that is written is needed.
+            other: Whether a row that does not concern the operation would be welcome.
+
+        Raises:
+            Unsolvable: There is nothing like that among the candidates.
+        """
+        wanted_bad = list(bad)
+        parts: list[tuple[str, str]] = []
+        if good:
+            parts.append(("good", self._pair(self._good())))
+        if wanted_bad:
+            parts.append(("bad", self._pair(wanted_bad)))
+        if other and not self.operation.inserts:
+            found = self._search([*parts, ("other", self._others())])
+            if found is not None:
+                return found
+        found = self._search(parts)
+        if found is None:
+            raise Unsolvable(self._help())
+        return found
+
+    def conditions(self, broken: str | None = None, null: str | None = None) -> list[str]:
+        """What a record must meet to be tried, breaking one check or one NOT NULL if named."""
+        result = self._before()
+        for check in self.table.checks:
+            test = f"(SELECT ({check.expression}) FROM ({self._after()}) AS {quote(self.operation.alias)})"
+            result.append(f"{test} IS {'FALSE' if check.name == broken else 'NOT FALSE'}")
+        for column in self.table.columns:
+            if column.name not in self.operation.sets or column.generated:
+                continue
+            value = self.operation.sets[column.name]
+            if value == "DEFAULT":
+                continue
+            if column.name == null:
+                result.append(f"({value}) IS NULL")
+            elif column.not_null:
+                result.append(f"({value}) IS NOT NULL")
+        return result
+
+    def valid_row(self) -> dict[str, Any]:
+        """Any row that the table takes."""
+        relation = self._rows(self._mentioned([item.expression or "" for item in self.table.checks]))
+        alias = quote(self.operation.alias)
+        query = f"SELECT to_jsonb({alias}) FROM {relation} AS {alias}{_where(self._valid())} LIMIT 1"
+        row = self.connection.execute(query).fetchone()  # type: ignore[arg-type]
+        if row is None:
+            raise Unsolvable(self._help())
+        return dict(row[0])
+
+    def _search(self, parts: list[tuple[str, str]]) -> Solution | None:
+        laterals = "".join(f" CROSS JOIN LATERAL ({text}) AS {name}" for name, text in parts)
+        columns = ", ".join(f"{name}.item, {name}.record" for name, _ in parts)
+        query = (
+            f"SELECT to_jsonb(parameters){', ' if columns else ''}{columns} "
+            f"FROM {self._parameters()} AS parameters{laterals}{_where(list(self.operation.preconditions))} LIMIT 1"
+        )
+        row = self.connection.execute(query).fetchone()  # type: ignore[arg-type]
+        if row is None:
+            return None
+        found = {name: Found(row[1 + 2 * n] or {}, row[2 + 2 * n] or {}) for n, (name, _) in enumerate(parts)}
+        values = {name: row[0][item.variable] for name, item in self.operation.parameters.items()}
+        other = found["other"].row if "other" in found else None
+        return Solution(values, found.get("good"), found.get("bad"), other)
+
+    # What is asked
+
+    def _good(self) -> list[str]:
+        return self.conditions()
+
+    def _before(self) -> list[str]:
+        """The row that is met is valid and concerned."""
+        if self.operation.inserts:
+            return []
+        condition = [f"({self.operation.condition}) IS TRUE"] if self.operation.condition else []
+        return [*self._valid(), *condition]
+
+    def _valid(self) -> list[str]:
+        return [f"({item.expression}) IS NOT FALSE" for item in self.table.checks]
+
+    def _pair(self, conditions: list[str]) -> str:
+        """A record, the row it meets, and the conditions on both."""
+        alias, item = quote(self.operation.alias), quote(self.operation.item)
+        source = f"{self._items()} AS {item}"
+        record = "NULL::jsonb"
+        if not self.operation.inserts:
+            source += f" CROSS JOIN {self._rows(self._interesting())} AS {alias}"
+            record = f"to_jsonb({alias})"
+        return f"SELECT to_jsonb({item}) AS item, {record} AS record FROM {source}{_where(conditions)} LIMIT 1"
+
+    def _others(self) -> str:
+        alias, item = quote(self.operation.alias), quote(self.operation.item)
+        conditions = self._valid()
+        if self.operation.condition:
+            conditions.append(f"({self.operation.condition}) IS NOT TRUE")
+        elif self.operation.source == "rows":
+            conditions.append("false")
+        return (
+            f"SELECT NULL::jsonb AS item, to_jsonb({alias}) AS record FROM {self._items()} AS {item} "
+            f"CROSS JOIN {self._rows(self._interesting())} AS {alias}{_where(conditions)} LIMIT 1"
+        )
+
+    def _after(self) -> str:
+        """The row as the operation leaves it."""
+        alias = quote(self.operation.alias)
+        columns = []
+        for column in self.table.columns:
+            if column.generated:
+                continue
+            value = self.operation.sets.get(column.name)
+            if value is None or value == "DEFAULT":
+                value = (column.default or "NULL") if self.operation.inserts else f"{alias}.{quote(column.name)}"
+            columns.append(f"({value})::{column.type} AS {quote(column.name)}")
+        return f"SELECT {', '.join(columns)}"
+
+    # What is tried
+
+    def _expressions(self) -> list[str]:
+        operation = self.operation
+        texts = [operation.condition or "", *operation.preconditions, *operation.sets.values()]
+        return [*texts, *(item.expression or "" for item in self.table.checks)]
+
+    def _mentioned(self, expressions: list[str]) -> candidates.Mentions:
+        return candidates.mentions([text for text in expressions if text])
+
+    def _interesting(self) -> candidates.Mentions:
+        return self._mentioned(self._expressions())
+
+    def _parameters(self) -> str:
+        mentioned = self._interesting()
+        columns = []
+        for name, item in self.operation.parameters.items():
+            assigned = [key for key, value in self.operation.sets.items() if value == item.variable]
+            columns.append(
+                (item.variable, item.type, self._values(name, item.variable, item.type, assigned, mentioned))
+            )
+        return _relation(columns)
+
+    def _items(self) -> str:
+        mentioned = self._interesting()
+        columns = []
+        for item in self.operation.fields:
+            short = item.variable.rsplit(".", 1)[-1].strip('"')
+            assigned = [key for key, value in self.operation.sets.items() if value == item.variable]
+            if item.name in self.operation.match_on:
+                assigned.append(item.name)
+            columns.append((short, item.type, self._values(item.name, short, item.type, assigned, mentioned)))
+        return _relation(columns)
+
+    def _values(
+        self, name: str, variable: str, kind: str, assigned: list[str], mentioned: candidates.Mentions
+    ) -> list[str]:
+        """Candidates of a parameter or field: its own, and those of the columns it meets."""
+        known = {item.name: item for item in self.table.columns}
+        met = [*assigned, *(key for key in sorted(mentioned.partners.get(variable, ())) if key in known)]
+        texts = [*self.extra.get(name, ()), *_own(mentioned.values.get(variable, ()))]
+        for key in met:
+            texts += self.extra.get(key, ())
+            texts += self.operation.examples.get(key, ())
+            if foreign := self.table.foreign(key):
+                texts += [self._literal(candidates.nth(known[key].type, 1))] if foreign else []
+            texts += _own(mentioned.values.get(key, ()))
+            texts += self._labels(known[key])
+        texts += candidates.of_type(kind)
+        return _distinct([*texts, "NULL"])
+
+    def _rows(self, mentioned: candidates.Mentions) -> str:
+        columns = []
+        for column in self.table.columns:
+            if column.generated:
+                continue
+            columns.append((column.name, column.type, self._column(column, mentioned)))
+        return _relation(columns)
+
+    def _column(self, column: Column, mentioned: candidates.Mentions) -> list[str]:
+        texts = [*self.extra.get(column.name, ()), *self.operation.examples.get(column.name, ())]
+        if column.name in self.table.unique_columns and (self.table.foreign(column.name) or not texts):
+            value = candidates.nth(column.type, 1, column.element)
+            partners = [item for item in mentioned.partners.get(column.name, ()) if item.startswith("p_")]
+            if value is not None and not partners:
+                return [self._literal(value)]
+            texts += [self._literal(value)] if value is not None else []
+        elif self.table.foreign(column.name):
+            return [self._literal(candidates.nth(column.type, 1, column.element))]
+        partners = [item for item in mentioned.partners.get(column.name, ()) if item.startswith("p_")]
+        texts += [*mentioned.values.get(column.name, ()), *partners]
+        texts += [f"specgen_test.nearby({item}, {by})" for item in partners for by in (1, -1)]
+        texts += self._labels(column) + candidates.of_type(column.type, labels=column.labels, element=column.element)
+        if column.default:
+            texts.append(column.default)
+        if not column.not_null:
+            texts.append("NULL")
+        if not texts:
+            raise Unsolvable(f"no value is known for {column.name} ({column.type}); {_REMEDY}")
+        return _distinct(texts) if column.name in mentioned.names else texts[:1]
+
+    def _labels(self, column: Column) -> list[str]:
+        return candidates.of_type(column.type, labels=column.labels) if column.labels else []
+
+    def _literal(self, value: Any) -> str:
+        return pgsql.Literal(value).as_string(self.connection)
+
+    def _help(self) -> str:
+        rules = [self.operation.condition or "", *(item.expression or "" for item in self.table.checks)]
+        asked = " AND ".join(text for text in rules if text) or "the operation"
+        return f"{self.operation.name}: no candidates meet {asked}; {_REMEDY}"
+
+
+_REMEDY = (
+    "give some with examples: in the entity, or in a fixture specgen_values of your conftest.py, "
+    "such as {'email': [\"'a@example.org'\"]}"
+)
+
+
+def broken(solver: Solver, constraint: Constraint) -> list[str]:
+    """The conditions of a record that breaks one check."""
+    return solver.conditions(broken=constraint.name)
+
+
+def _own(texts: Iterable[str]) -> list[str]:
+    """Values that do not depend on another parameter, which is not in sight."""
+    return [text for text in texts if "p_" not in text]
+
+
+def _distinct(texts: Iterable[str]) -> list[str]:
+    kept = list(dict.fromkeys(texts))
+    return kept if len(kept) <= MOST else [*kept[: MOST - 1], kept[-1]]
+
+
+def _where(conditions: list[str]) -> str:
+    return f" WHERE {' AND '.join(f'({item})' for item in conditions)}" if conditions else ""
+
+
+def _relation(columns: list[tuple[str, str, list[str]]]) -> str:
+    """The join of all candidates of all columns."""
+    most = MOST
+    while most > 3 and prod(min(len(values), most) for _, _, values in columns) > _TOO_MANY:
+        most -= 1
+    if not columns:
+        return "(SELECT 1 AS specgen_nothing)"
+    parts = []
+    for number, (name, kind, values) in enumerate(columns):
+        kept = values if len(values) <= most else [*values[: most - 1], values[-1]]
+        rows = ", ".join(f"(({value})::{kind})" for value in kept)
+        parts.append(f"(VALUES {rows}) AS specgen_{number} ({quote(name)})")
+    return f"(SELECT * FROM {' CROSS JOIN '.join(parts)})"
