@@ -1,0 +1,32 @@
+"""The entry point: ``specgen``."""
+
+from __future__ import annotations
+
+import click
+
+from specgen import __version__
+from specgen.cli.commands import Program
+
+COMMANDS = {
+    "init": "specgen.cli.init:init",
+    "validate": "specgen.cli.validate:validate",
+    "generate": "specgen.cli.generate:generate",
+    "explain": "specgen.cli.explain:explain",
+    "test": "specgen.cli.test:test",
+    "deploy": "specgen.cli.deploy:deploy",
+    "run": "specgen.cli.run:run",
+    "status": "specgen.cli.status:status",
+    "demo": "specgen.cli.demo:demo",
+    "completion": "specgen.cli.completion:completion",
+}
+
+
+@click.group(cls=Program, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="specgen", message="%(prog)s %(version)s")
+@click.option("--debug", is_flag=True, help="Show a traceback when something fails.")
+def main(*, debug: bool) -> None:
+    """PostgreSQL batch operations from YAML: SQL, tests, and exact runs.
+
+    Results go to stdout, everything else to stderr. Exit codes: 0 ok; 1 findings, differences, failed
+    tests or records; 2 wrong usage; 3 database not reachable; 4 refused for safety.
+    """

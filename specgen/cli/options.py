@@ -1,0 +1,62 @@
+"""Options that several commands share, so that they read and mean the same everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+PROVIDERS = ("auto", "url", "container", "embedded")
+
+
+def project_option(function: F) -> F:
+    """``--project DIR``: the folder of ``specgen.yaml``, as ``project: Path``."""
+    return click.option(
+        "--project",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        default=".",
+        help="Folder of specgen.yaml.  [default: this folder]",
+    )(function)
+
+
+def paths_argument(function: F) -> F:
+    """``PATHS``: spec files or folders, as ``paths: tuple[Path, ...]``; none means the project's."""
+    return click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))(function)
+
+
+def json_option(function: F) -> F:
+    """``--json``: the result for programs, as ``as_json: bool``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def database_options(function: F) -> F:
+    """Which database: ``database_url: str | None``, ``provider: str | None``, ``postgres: int | None``.
+
+    ``provider`` is None for ``auto``; the three are what ``specgen.database.provider.choose`` takes.
+    """
+    for decorate in (
+        click.option(
+            "--postgres", type=click.IntRange(min=15), metavar="N", help="Major version of the server."
+        ),
+        click.option(
+            "--provider",
+            type=click.Choice(PROVIDERS),
+            default="auto",
+            callback=lambda _context, _parameter, value: None if value == "auto" else value,
+            help="Where the server comes from; auto: a URL, else Docker, else the embedded one."
+            "  [default: auto]",
+        ),
+        click.option(
+            "--database-url",
+            metavar="URL",
+            help="Connect here; else SPECGEN_DATABASE_URL, else libpq's environment.",
+        ),
+    ):
+        function = decorate(function)
+    return function

@@ -1,0 +1,120 @@
+"""From PATHS to a plan, as every command that reads specs needs it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from specgen.cli import findings as out
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from specgen.diagnostics import Finding
+    from specgen.plan.project import Plan
+    from specgen.render.engine import RenderedFile
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which spec files a command is about.
+
+    Attributes:
+        load: What to read: the whole project where the chosen files belong to it, since an entity may
+            refer to one that was not chosen.
+        only: The chosen files and folders; empty for all that was read.
+    """
+
+    root: Path
+    load: tuple[Path, ...]
+    only: tuple[Path, ...]
+
+    def __contains__(self, source: str) -> bool:
+        """Whether a spec file, as findings name it, was chosen."""
+        if not self.only:
+            return True
+        return any(
+            place.is_relative_to(chosen)
+            for place in (_whole(self.root / source), _whole(Path(source)))
+            for chosen in self.only
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The plan of what was chosen, or nothing when there is an error, and what was found."""
+
+    plan: Plan | None
+    findings: tuple[Finding, ...]
+    selection: Selection
+
+
+def select(paths: Sequence[Path], *, project: Path) -> Selection:
+    """Decide what to read for the given paths."""
+    from specgen.diagnostics import Findings
+    from specgen.spec.config import load_settings
+
+    if not paths:
+        return Selection(project, (), ())
+    folder = _whole(project / load_settings(project, Findings()).settings.paths.entities)
+    chosen = tuple(_whole(path) for path in paths)
+    if all(path == folder for path in chosen):
+        return Selection(project, (), ())
+    if all(path.is_relative_to(folder) for path in chosen):
+        return Selection(project, (), chosen)
+    return Selection(project, tuple(paths), chosen)
+
+
+def read(paths: Sequence[Path], *, project: Path) -> Result:
+    """Load and plan; nothing is printed."""
+    from specgen.plan.project import plan_project
+    from specgen.spec.build import load_project
+
+    selection = select(paths, project=project)
+    loaded = load_project(selection.load, root=project)
+    if loaded.project is None:
+        return Result(None, loaded.findings, selection)
+    planned = plan_project(loaded.project)
+    findings = tuple(
+        sorted((*loaded.findings, *planned.findings), key=lambda item: (item.span, item.code, item.message))
+    )
+    if planned.plan is None:
+        return Result(None, findings, selection)
+    entities = tuple(item for item in planned.plan.entities if item.source in selection)
+    return Result(replace(planned.plan, entities=entities), findings, selection)
+
+
+def plan_or_exit(paths: Sequence[Path], *, project: Path) -> Plan:
+    """Return the plan of the chosen files; print what was found, and exit when there is an error."""
+    result = read(paths, project=project)
+    out.report(result.findings, root=project)
+    if result.plan is None:
+        raise click.exceptions.Exit(1)
+    return result.plan
+
+
+def render(plan: Plan, *, project: Path) -> tuple[RenderedFile, ...]:
+    """Render a plan's SQL, and parse it once more; print what is wrong with it, and exit."""
+    from specgen.render.engine import render_plan
+    from specgen.render.sqlcheck import check_files
+
+    files = render_plan(plan, shadow=shadow_folder(project))
+    findings = check_files(files)
+    if findings:
+        out.report(findings, root=project)
+        raise click.exceptions.Exit(1)
+    return files
+
+
+def shadow_folder(project: Path) -> Path | None:
+    """Return the folder of the project's own templates, if it has one."""
+    folder = project / "templates"
+    return folder if folder.is_dir() else None
+
+
+def _whole(path: Path) -> Path:
+    return Path(os.path.normpath(path.absolute()))
