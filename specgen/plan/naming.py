@@ -34,7 +34,6 @@ class OperationNames:
         submit: Plans it for workers.
         plan: Checks, counts, decides.
         ranges: Cuts it into pieces.
-        next: Finds the next batch of a range of rows.
         batch: Writes one batch.
     """
 
@@ -42,7 +41,6 @@ class OperationNames:
     submit: QualifiedName
     plan: QualifiedName
     ranges: QualifiedName
-    next: QualifiedName
     batch: QualifiedName
 
 
@@ -66,7 +64,6 @@ def operation_names(schema: str, operation: str) -> OperationNames:
         submit=derived("submit"),
         plan=derived("plan"),
         ranges=derived("ranges"),
-        next=derived("next"),
         batch=derived("batch"),
     )
 

@@ -193,11 +193,6 @@ class PlannedOperation:
         return self.names.ranges
 
     @property
-    def next(self) -> QualifiedName:
-        """Finds the next batch of a range of rows."""
-        return self.names.next
-
-    @property
     def batch(self) -> QualifiedName:
         """Writes one batch."""
         return self.names.batch
@@ -508,8 +503,6 @@ def _functions(op: PlannedOperation) -> tuple[PlannedFunction, ...]:
         )
     result.append(function(op.names.plan, (*own, *confirm, "jsonb", "boolean"), f"Plans {op.name}"))
     result.append(function(op.names.ranges, (rows, *handed_in), f"Cuts {op.name} into ranges"))
-    if op.walks_rows:
-        result.append(function(op.names.next, (rows, range_), f"Finds the next batch of {op.name}"))
     batch = (rows, range_, *handed_in)
     result.append(function(op.names.batch, batch, f"Writes one batch of {op.name}"))
     return tuple(result)
