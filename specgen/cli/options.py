@@ -35,6 +35,15 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
+def url_option(function: F) -> F:
+    """``--database-url URL``, as ``database_url: str | None``."""
+    return click.option(
+        "--database-url",
+        metavar="URL",
+        help="Connect here; else SPECGEN_DATABASE_URL, else libpq's environment.",
+    )(function)
+
+
 def database_options(function: F) -> F:
     """Which database: ``database_url: str | None``, ``provider: str | None``, ``postgres: int | None``.
 
@@ -52,11 +61,7 @@ def database_options(function: F) -> F:
             help="Where the server comes from; auto: a URL, else Docker, else the embedded one."
             "  [default: auto]",
         ),
-        click.option(
-            "--database-url",
-            metavar="URL",
-            help="Connect here; else SPECGEN_DATABASE_URL, else libpq's environment.",
-        ),
+        url_option,
     ):
         function = decorate(function)
     return function

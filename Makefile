@@ -1,0 +1,50 @@
+# One command per chore. `make demo` and `make test` need nothing but Python 3.11+ and make.
+# make PYTHON=/path/to/python chooses the interpreter, make VENV=dir another folder for the environment.
+
+VENV ?= .venv
+BIN = $(VENV)/bin
+export PYTHON
+
+.PHONY: help venv demo test test-matrix lint format types wheel-check benchmark clean
+
+help:
+	@echo "make demo         see it work: embedded PostgreSQL, 100,000 rows, a bulk update with failures"
+	@echo "make test         all tests"
+	@echo "make test-matrix  all tests on PostgreSQL 15, 16, 17 and 18"
+	@echo "make lint         what CI lints; make format mends most of it"
+	@echo "make types        mypy --strict"
+	@echo "make wheel-check  the wheel, used elsewhere, generates the same bytes"
+	@echo "make benchmark    how long generating takes"
+
+venv:
+	@tools/venv $(VENV)
+
+demo: venv
+	@$(BIN)/specgen demo
+
+test: venv
+	$(BIN)/python -m pytest -n auto
+
+test-matrix: venv
+	$(BIN)/python tests/matrix/fetch_postgres.py 15 16 17
+	SPECGEN_TEST_POSTGRES=15,16,17,18 $(BIN)/python -m pytest -n auto
+
+lint: venv
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+format: venv
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+types: venv
+	$(BIN)/mypy
+
+wheel-check: venv
+	$(BIN)/python tools/wheel_check.py
+
+benchmark: venv
+	$(BIN)/python benchmarks/generate.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
