@@ -1,0 +1,57 @@
+"""Ctrl-C: the first asks to stop after what is under way, the second ends at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+EXIT = 130
+
+
+class Interruption:
+    """Whether somebody asked to stop."""
+
+    def __init__(self, stop: Callable[[], None], notice: str) -> None:
+        self.asked = False
+        self._stop = stop
+        self._notice = notice
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        """Take a signal."""
+        if self.asked:
+            # Nothing needs tidying: the database undoes what is not committed.
+            os._exit(EXIT)
+        self.asked = True
+        self._stop()
+        # Not through a buffered stream, which the signal may have interrupted in the middle of a write.
+        os.write(2, f"\n{self._notice}\n".encode())
+
+
+@contextmanager
+def stopping(stop: Callable[[], None], notice: str) -> Iterator[Interruption]:
+    """Call ``stop`` on the first SIGINT or SIGTERM of a block; the second ends the process."""
+    interruption = Interruption(stop, notice)
+    if threading.current_thread() is not threading.main_thread():
+        yield interruption
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, interruption) for number in numbers}
+    try:
+        yield interruption
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def interrupted() -> click.exceptions.Exit:
+    """Return what to raise when a command was stopped."""
+    return click.exceptions.Exit(EXIT)

@@ -1,0 +1,343 @@
+"""``specgen run``: one operation, by workers with progress and resume, or in one call."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import click
+
+from specgen.cli.commands import Command
+from specgen.cli.interrupt import interrupted, stopping
+from specgen.cli.options import json_option, project_option
+from specgen.cli.target import find_operation, require_runtime, settings_or_exit, url_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from specgen.plan.operation import PlannedOperation
+    from specgen.runtime.calls import Call
+    from specgen.runtime.runner import RunReport
+    from specgen.runtime.store import ErrorRow, Result, Store
+
+JSON_ERRORS = 100
+SUCCESS = ("completed",)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line asks for, and the operation that it is about."""
+
+    operation: str
+    runtime: str
+    project: Path
+    url: str
+    workers: int
+    yes: bool
+    as_json: bool
+
+    @property
+    def application(self) -> str:
+        """What ``pg_stat_activity`` shows."""
+        return f"specgen run {self.operation}"
+
+    def resume_command(self, operation_id: UUID) -> str:
+        """Return the command that goes on with an operation."""
+        workers = f" --workers {self.workers}" if self.workers > 1 else ""
+        project = f" --project {self.project}" if str(self.project) != "." else ""
+        return f"specgen run --resume {operation_id}{workers}{project}"
+
+
+@click.command(
+    "run",
+    cls=Command,
+    examples=(
+        "specgen run bulk_update_user_status -p user_ids=@ids.txt -p new_status=active --workers 2",
+        "specgen run deactivate_inactive_users --dry-run",
+        "specgen run --resume 6f1c2a52-7d4e-4a0b-9a53-0a8d6b1f2c11",
+    ),
+)
+@click.argument("operation", required=False)
+@click.option(
+    "-p",
+    "--parameter",
+    "pairs",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter. Arrays: several times, a JSON array, {a,b}, or @FILE with one value a line. "
+    "Records: JSON, or @FILE.json.",
+)
+@click.option(
+    "-o",
+    "--option",
+    "option_pairs",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="An option: batch_size, max_records, max_errors, error_handling, timeout, ...",
+)
+@click.option("--workers", type=click.IntRange(1, 64), default=1, help="How many connections work at once.")
+@click.option("--once", is_flag=True, help="One call in one transaction.")
+@click.option("--dry-run", is_flag=True, help="Do everything, tell what came of it, and undo it.")
+@click.option("--yes", is_flag=True, help="Confirm an operation that requires confirmation.")
+@click.option("--resume", metavar="ID", help="Go on with an operation that was interrupted.")
+@url_option
+@project_option
+@json_option
+def run(
+    operation: str | None,
+    pairs: tuple[str, ...],
+    option_pairs: tuple[str, ...],
+    *,
+    workers: int,
+    once: bool,
+    dry_run: bool,
+    yes: bool,
+    resume: str | None,
+    database_url: str | None,
+    project: Path,
+    as_json: bool,
+) -> None:
+    """Run OPERATION, or go on with one that was interrupted.
+
+    The operation is submitted, and workers do it batch by batch, each batch committed by itself:
+    whatever is interrupted, killed or cut off can be resumed, and nothing is done twice.
+    """
+    from specgen.cli.pipeline import plan_or_exit
+    from specgen.database.connection import database_url as resolve
+
+    _check_usage(operation, resume, once=once, dry_run=dry_run, given=bool(pairs or option_pairs))
+    request = Request("--resume", "", project, resolve(database_url), workers, yes, as_json)
+    if resume is not None:
+        _resume(request, resume)
+        return
+    assert operation is not None
+    plan = plan_or_exit((), project=project)
+    planned = find_operation(plan, operation)
+    call = _call(planned, pairs, option_pairs)
+    if planned.atomic and not once and not dry_run:
+        click.echo(f"{operation} is atomic: it runs in one call (--once)", err=True)
+    request = replace(request, operation=operation, runtime=planned.runtime)
+    if once or dry_run or planned.atomic:
+        _run_once(request, call, dry_run=dry_run)
+    else:
+        _submit_and_work(request, call)
+
+
+def _check_usage(
+    operation: str | None, resume: str | None, *, once: bool, dry_run: bool, given: bool
+) -> None:
+    if resume is None and operation is None:
+        raise click.UsageError("name an operation, or pass --resume ID")
+    if resume is not None and (operation is not None or once or dry_run or given):
+        raise click.UsageError("--resume goes with no operation, parameters, --once or --dry-run")
+
+
+def _call(planned: PlannedOperation, pairs: tuple[str, ...], option_pairs: tuple[str, ...]) -> Call:
+    from specgen.runtime.arguments import Parameter, read_arguments, read_options
+    from specgen.runtime.calls import Call
+
+    parameters = [Parameter(item.name, item.type, item.default is None) for item in planned.parameters]
+    return Call(
+        operation=planned.name,
+        schema=planned.call.schema,
+        once=planned.call.name,
+        submit=None if planned.atomic else planned.submit.name,
+        parameters=parameters,
+        takes_confirmation=planned.requires_confirmation,
+        arguments=read_arguments(pairs, parameters),
+        options=read_options(option_pairs),
+    )
+
+
+# One call
+
+
+def _run_once(request: Request, call: Call, *, dry_run: bool) -> None:
+    from specgen.cli.progress import showing
+    from specgen.database.connection import connect
+    from specgen.runtime.calls import call_once
+    from specgen.runtime.store import Store
+
+    with connect(request.url, application=request.application) as connection:
+
+        def attempt(*, confirm: bool) -> Result:
+            with showing(call.operation) as listener:
+                return call_once(connection, call, confirm=confirm, dry_run=dry_run, listen=listener)
+
+        try:
+            result = attempt(confirm=request.yes)
+            if result.status == "confirmation_required":
+                _confirm(f"{call.operation}: {result.total_records:,} records", None)
+                result = attempt(confirm=True)
+        except KeyboardInterrupt:
+            click.echo("interrupted; nothing was changed", err=True)
+            raise interrupted() from None
+        _print_outcome(request, result, Store(connection, request.runtime))
+    _exit_by(result)
+
+
+# Submitted
+
+
+def _submit_and_work(request: Request, call: Call) -> None:
+    from specgen.database.connection import connect
+    from specgen.errors import Refused
+    from specgen.runtime.calls import submit
+
+    with connect(request.url, application=request.application) as connection:
+        try:
+            operation_id = submit(connection, call, confirm=request.yes)
+        except Refused as refused:
+            if not _is_confirmation(refused):
+                raise
+            _confirm(str(refused).partition(";")[0], refused)
+            operation_id = submit(connection, call, confirm=True)
+    _work(request, operation_id)
+
+
+def _resume(request: Request, resume: str) -> None:
+    import psycopg
+
+    from specgen.database.connection import connect, explain
+    from specgen.errors import UsageError
+    from specgen.runtime.store import RESUMABLE, Store
+
+    try:
+        operation_id = UUID(resume)
+    except ValueError:
+        raise UsageError(f'"{resume}" is no id of an operation', help='see "specgen status"') from None
+    request = replace(request, runtime=settings_or_exit(request.project).runtime_schema)
+    with connect(request.url, application=request.application) as connection:
+        store = Store(connection, request.runtime)
+        try:
+            require_runtime(store, request.runtime)
+            row = store.operation(operation_id)
+            if row is None:
+                raise UsageError(f"there is no operation {operation_id}", help='see "specgen status"')
+            request = replace(request, operation=row.operation)
+            if row.status not in RESUMABLE or not row.submitted:
+                click.echo(f"{row.operation} has ended: {row.status}", err=True)
+                result = store.result(operation_id)
+                _print_outcome(request, result, store)
+                _exit_by(result)
+                return
+            store.resume(operation_id)
+        except psycopg.Error as error:
+            raise explain(error) from error
+    _work(request, operation_id)
+
+
+def _work(request: Request, operation_id: UUID) -> None:
+    from specgen.cli.progress import showing
+    from specgen.runtime.runner import Run
+
+    work = Run(request.url, request.runtime, operation_id, request.application, request.workers)
+    again = request.resume_command(operation_id)
+    notice = f"stopping after the current batches (Ctrl-C again: at once); go on with: {again}"
+    with stopping(work.stop, notice) as interruption, showing(request.operation) as listener:
+        for event in work.events():
+            listener(event)
+    report = work.report
+    assert report is not None
+    _conclude(request, report, again)
+    if not report.finished and interruption.asked:
+        raise interrupted()
+    _exit_by_report(report, again)
+
+
+def _conclude(request: Request, report: RunReport, again: str) -> None:
+    """Print what there is to print of a run that came to its end, or not."""
+    from specgen.database.connection import connect
+    from specgen.runtime.store import Store
+
+    if report.result is None:
+        return
+    with connect(request.url, application=request.application) as connection:
+        _print_outcome(request, report.result, Store(connection, request.runtime), report)
+    if report.result.status in ("timed_out", "cancelled"):
+        click.echo(f"go on with: {again}", err=True)
+
+
+def _exit_by_report(report: RunReport, again: str) -> None:
+    """Exit as the run ended.
+
+    Raises:
+        SpecgenError: Workers gave up and the operation is open.
+        click.exceptions.Exit: It ended, but not with success.
+    """
+    from specgen.errors import DatabaseUnavailable, SpecgenError
+
+    if report.finished and report.result is not None:
+        _exit_by(report.result)
+        return
+    help = f"nothing is lost; go on with: {again}"
+    wrong = [
+        failure.error for failure in report.failures if not isinstance(failure.error, DatabaseUnavailable)
+    ]
+    for error in wrong:
+        hint = f"\n   hint: {error.help}" if error.help else ""
+        raise SpecgenError(f"stopped: {error}{hint}", help=help) from error
+    reason = report.failures[0].error.args[0] if report.failures else "the database does not answer"
+    raise DatabaseUnavailable(str(reason), help=help)
+
+
+def _exit_by(result: Result) -> None:
+    succeeded = result.status in SUCCESS or (result.status == "dry_run" and result.error_count == 0)
+    if not succeeded:
+        raise click.exceptions.Exit(1)
+
+
+# Confirmation
+
+
+def _is_confirmation(refused: Exception) -> bool:
+    import psycopg
+
+    cause = refused.__cause__
+    return isinstance(cause, psycopg.Error) and cause.sqlstate == "P0B04"
+
+
+def _confirm(what: str, refused: Exception | None) -> None:
+    """Ask on a terminal.
+
+    Raises:
+        Refused: There is nobody to ask, or the answer is no.
+    """
+    from specgen.errors import Refused
+
+    if sys.stdin.isatty() and sys.stderr.isatty() and click.confirm(f"{what}. Go on?", err=True):
+        return
+    raise Refused(f"{what}; nothing was changed", help="confirm with --yes") from refused
+
+
+# Output
+
+
+def _print_outcome(request: Request, result: Result, store: Store, report: RunReport | None = None) -> None:
+    from specgen.cli import show
+
+    limit = JSON_ERRORS if request.as_json else show.SHOWN_ERRORS
+    errors = _errors(result, store, limit)
+    if request.as_json:
+        document: dict[str, Any] = {"operation": request.operation} | show.result_document(result)
+        document["errors"] = [show.error_document(error) for error in errors]
+        document["failures"] = [
+            {"worker": failure.worker, "message": str(failure.error)}
+            for failure in (report.failures if report else ())
+        ]
+        show.print_json(document)
+        return
+    show.print_result(request.operation, result)
+    query = "" if result.status == "dry_run" else show.errors_query(request.runtime, result)
+    show.print_errors(errors, result.error_count, query)
+
+
+def _errors(result: Result, store: Store, limit: int) -> list[ErrorRow]:
+    """Return the first failed records: stored ones, or what a dry run, which stores nothing, returned."""
+    from specgen.runtime.store import ErrorRow
+
+    if result.status != "dry_run":
+        return list(store.errors(result.operation_id, limit)) if result.error_count else []
+    return [ErrorRow.from_json(item) for item in (result.errors or [])[:limit]]

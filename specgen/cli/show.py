@@ -1,0 +1,193 @@
+"""How results are printed: one set of facts, as text for people and as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from specgen.runtime.events import Counts
+    from specgen.runtime.store import ErrorGroup, ErrorRow, Result
+
+SHOWN_ERRORS = 5
+
+
+def print_json(document: Any) -> None:
+    """Print a document to stdout; times and ids as text."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=_plain))
+
+
+def accounting(counts: Counts) -> dict[str, Any]:
+    """Return the accounting equation's numbers, and whether it holds."""
+    return {
+        "total": counts.total,
+        "processed": counts.processed,
+        "skipped": counts.skipped,
+        "failed": counts.failed,
+        "holds": counts.holds,
+    }
+
+
+def equation(counts: Counts) -> str:
+    """Return the accounting equation as a line."""
+    sign = "=" if counts.holds else "≠"
+    return (
+        f"{counts.total:,} total {sign} {counts.processed:,} processed + {counts.skipped:,} skipped "
+        f"+ {counts.failed:,} failed"
+    )
+
+
+def result_document(result: Result) -> dict[str, Any]:
+    """Return a result's fields under the names that the SQL function returns them."""
+    fields = (
+        "operation_id",
+        "status",
+        "total_records",
+        "processed_records",
+        "skipped_records",
+        "error_count",
+        "batch_count",
+        "limit_reached",
+        "started_at",
+        "completed_at",
+        "message",
+    )
+    document = {name: getattr(result, name) for name in fields}
+    return document | {"seconds": result.seconds, "accounting": accounting(result.counts)}
+
+
+def error_document(error: ErrorRow) -> dict[str, Any]:
+    """Return a failed record for JSON."""
+    return {
+        "record_number": error.record_number,
+        "record_key": error.record_key,
+        "sqlstate": error.sqlstate,
+        "constraint_name": error.constraint_name,
+        "column_name": error.column_name,
+        "error_message": error.error_message,
+        "detail": error.detail,
+        "batch_number": error.batch_number,
+        "failed_records": error.failed_records,
+    }
+
+
+def group_document(group: ErrorGroup) -> dict[str, Any]:
+    """Return a group of failed records for JSON."""
+    return {
+        "records": group.records,
+        "sqlstate": group.sqlstate,
+        "constraint_name": group.constraint_name,
+        "column_name": group.column_name,
+        "error_message": group.error_message,
+        "example": group.example,
+    }
+
+
+def print_result(operation: str, result: Result) -> None:
+    """Print a result for people."""
+    rows = [("operation", operation), ("id", str(result.operation_id)), ("status", result.status)]
+    rows.append(("records", equation(result.counts)))
+    rows.append(("batches", f"{result.batch_count:,}"))
+    seconds = result.seconds
+    if seconds is not None:
+        rate = f", {result.counts.done / seconds:,.0f} records/s" if seconds > 0 else ""
+        rows.append(("time", f"{seconds:,.2f} s{rate}"))
+    if result.limit_reached:
+        rows.append(("limit", "max_records was reached; the rest is left"))
+    if result.message:
+        rows.append(("message", result.message))
+    print_pairs(rows)
+
+
+def print_pairs(rows: Iterable[tuple[str, str]]) -> None:
+    """Print names and values, aligned."""
+    listed = list(rows)
+    width = max(len(name) for name, _ in listed)
+    for name, value in listed:
+        click.echo(f"{name:<{width}}  {value}")
+
+
+def print_errors(errors: Sequence[ErrorRow], count: int, query: str) -> None:
+    """Print the first failed records, and how to see all.
+
+    Args:
+        errors: The first of them.
+        count: How many there are.
+        query: SQL that lists them all; empty where there is nothing stored.
+    """
+    if not errors:
+        return
+    click.echo(f"\nfailed records ({min(len(errors), count):,} of {count:,}):")
+    header = ("record", "SQLSTATE", "constraint", "column", "message")
+    print_table(header, [_error_cells(error) for error in errors])
+    if query:
+        click.echo(f"all of them: {query}")
+
+
+def print_groups(groups: Sequence[ErrorGroup]) -> None:
+    """Print failed records by what refused them."""
+    if not groups:
+        return
+    click.echo("\nfailed records by cause:")
+    header = ("records", "SQLSTATE", "constraint", "column", "for example")
+    rows = [
+        (
+            f"{group.records:,}",
+            group.sqlstate,
+            group.constraint_name or "",
+            group.column_name or "",
+            f"{_key(group.example)}: {group.error_message}" if group.example else group.error_message,
+        )
+        for group in groups
+    ]
+    print_table(header, rows)
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table to stdout, as wide as its contents: text that is cut or wrapped cannot be searched."""
+    table = [[_one_line(cell) for cell in row] for row in rows]
+    # A column that is empty throughout tells nothing.
+    shown = [n for n in range(len(header)) if any(row[n] for row in table)]
+    widths = {n: max(len(header[n]), *(len(row[n]) for row in table)) for n in shown}
+    click.secho("  ".join(f"{header[n]:<{widths[n]}}" for n in shown).rstrip(), bold=True)
+    for row in table:
+        click.echo("  ".join(f"{row[n]:<{widths[n]}}" for n in shown).rstrip())
+
+
+def errors_query(runtime_schema: str, result: Result) -> str:
+    """Return the SQL that lists an operation's failed records."""
+    from specgen.plan.sqltext import ident
+
+    table = f"{ident(runtime_schema)}.batch_operation_errors"
+    return f"SELECT * FROM {table} WHERE operation_id = '{result.operation_id}'"  # noqa: S608 - to be read
+
+
+def _error_cells(error: ErrorRow) -> tuple[str, ...]:
+    name = _key(error.record_key) if error.record_key is not None else ""
+    if error.record_number is not None:
+        name = f"#{error.record_number} {name}".rstrip()
+    return (
+        name,
+        error.sqlstate,
+        error.constraint_name or "",
+        error.column_name or "",
+        error.error_message,
+    )
+
+
+def _key(key: Any) -> str:
+    if isinstance(key, dict):
+        return ", ".join(f"{name}={value}" for name, value in key.items())
+    return json.dumps(key, ensure_ascii=False)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

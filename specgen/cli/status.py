@@ -1,0 +1,169 @@
+"""``specgen status``: the latest operations, or all there is to say about one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import click
+
+from specgen.cli.commands import Command
+from specgen.cli.options import json_option, project_option
+from specgen.cli.target import require_runtime, settings_or_exit, url_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from specgen.runtime.store import Operation, Store
+
+
+@click.command(
+    "status",
+    cls=Command,
+    examples=(
+        "specgen status",
+        "specgen status 6f1c2a52-7d4e-4a0b-9a53-0a8d6b1f2c11",
+        "specgen status --json --limit 5",
+    ),
+)
+@click.argument("operation_id", metavar="[ID]", required=False)
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many to list.")
+@url_option
+@project_option
+@json_option
+def status(
+    operation_id: str | None, *, limit: int, database_url: str | None, project: Path, as_json: bool
+) -> None:
+    """Show the latest operations, or where the one with this ID stands.
+
+    A submitted operation that is running or timed out shows how to go on with it.
+    """
+    import psycopg
+
+    from specgen.database.connection import connect, explain
+    from specgen.database.connection import database_url as resolve
+    from specgen.errors import UsageError
+    from specgen.runtime.store import Store
+
+    try:
+        wanted = UUID(operation_id) if operation_id is not None else None
+    except ValueError:
+        raise UsageError(f'"{operation_id}" is no id of an operation', help='see "specgen status"') from None
+    url = resolve(database_url)
+    runtime = settings_or_exit(project).runtime_schema
+    with connect(url, application="specgen status") as connection:
+        store = Store(connection, runtime)
+        try:
+            require_runtime(store, runtime)
+            if wanted is None:
+                _list(store, limit, as_json=as_json)
+            else:
+                _show(store, wanted, as_json=as_json)
+        except psycopg.Error as error:
+            raise explain(error) from error
+
+
+def _list(store: Store, limit: int, *, as_json: bool) -> None:
+    from specgen.cli import show
+
+    operations = store.latest(limit)
+    if as_json:
+        show.print_json([_document(item) for item in operations])
+        return
+    if not operations:
+        click.echo("no operations yet", err=True)
+        return
+    header = ("id", "operation", "status", "total", "processed", "skipped", "failed", "began")
+    rows = [
+        (
+            str(item.operation_id),
+            item.operation,
+            item.status,
+            f"{item.total_records:,}",
+            f"{item.processed_records:,}",
+            f"{item.skipped_records:,}",
+            f"{item.error_count:,}",
+            f"{item.started_at:%Y-%m-%d %H:%M:%S}" if item.started_at else "",
+        )
+        for item in operations
+    ]
+    show.print_table(header, rows)
+
+
+def _show(store: Store, operation_id: UUID, *, as_json: bool) -> None:
+    from specgen.cli import show
+    from specgen.errors import UsageError
+
+    operation = store.operation(operation_id)
+    if operation is None:
+        raise UsageError(f"there is no operation {operation_id}", help='see "specgen status"')
+    groups = store.error_groups(operation_id)
+    if as_json:
+        errors = [show.group_document(group) for group in groups]
+        show.print_json(_document(operation) | {"errors": errors})
+        return
+    show.print_pairs(_facts(operation))
+    show.print_groups(groups)
+    if _resumable(operation):
+        click.echo(f"go on with: specgen run --resume {operation.operation_id}", err=True)
+
+
+def _resumable(operation: Operation) -> bool:
+    from specgen.runtime.store import RESUMABLE
+
+    return operation.submitted and operation.status in RESUMABLE
+
+
+def _facts(operation: Operation) -> list[tuple[str, str]]:
+    from specgen.cli import show
+
+    counts = operation.counts
+    ended = operation.completed_at is not None
+    rows = [
+        ("operation", operation.operation),
+        ("id", str(operation.operation_id)),
+        ("entity", operation.entity),
+        ("status", operation.status + (f" ({operation.stop_status} soon)" if _stopping(operation) else "")),
+    ]
+    if ended:
+        rows.append(("records", show.equation(counts)))
+    else:
+        rows.append(
+            (
+                "records",
+                f"{counts.done:,} of {counts.total:,}: {counts.processed:,} processed, "
+                f"{counts.skipped:,} skipped, {counts.failed:,} failed",
+            )
+        )
+    if operation.seconds is not None:
+        rate = f", {counts.done / operation.seconds:,.0f} records/s" if operation.seconds > 0 else ""
+        rows.append(("time", f"{operation.seconds:,.1f} s{rate}"))
+    rows.append(("batches", f"{operation.batch_count:,} of up to {operation.batch_size:,} records"))
+    if operation.ranges:
+        rows.append(("ranges", f"{operation.ranges_done:,} done, {_open(operation):,} open"))
+    if operation.retries:
+        rows.append(("retries", f"{operation.retries:,}"))
+    rows.append(("strategy", f"{operation.strategy}: {operation.strategy_reason or ''}".rstrip(": ")))
+    rows.append(("on errors", operation.error_handling))
+    if operation.message:
+        rows.append(("message", operation.message))
+    return rows
+
+
+def _document(operation: Operation) -> dict[str, Any]:
+    from specgen.cli import show
+
+    hidden = ("statement_timeout", "max_attempts", "backoff", "ranges")
+    document = {name: value for name, value in asdict(operation).items() if name not in hidden}
+    document["ranges_open"] = _open(operation)
+    counts = operation.counts
+    return document | {"resumable": _resumable(operation), "accounting": show.accounting(counts)}
+
+
+def _open(operation: Operation) -> int:
+    return operation.ranges - operation.ranges_done
+
+
+def _stopping(operation: Operation) -> bool:
+    return operation.stop_status is not None and operation.completed_at is None

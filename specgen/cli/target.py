@@ -1,0 +1,71 @@
+"""What commands that work on a user's own database need: its address, the settings, the operation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from specgen.cli.options import F
+    from specgen.plan.operation import PlannedOperation
+    from specgen.plan.project import Plan
+    from specgen.runtime.store import Store
+    from specgen.spec.model import Settings
+
+
+def url_option(function: F) -> F:
+    """``--database-url URL``, as ``database_url: str | None``; such a command never starts a database."""
+    return click.option(
+        "--database-url",
+        metavar="URL",
+        help="The database; else SPECGEN_DATABASE_URL, else libpq's environment.",
+    )(function)
+
+
+def settings_or_exit(project: Path) -> Settings:
+    """Read ``specgen.yaml`` alone; print what is wrong with it, and exit."""
+    from specgen.cli.findings import failed, report
+    from specgen.diagnostics import Findings
+    from specgen.spec.config import load_settings
+
+    found = Findings()
+    settings = load_settings(project, found).settings
+    report(found.items, root=project)
+    if failed(found.items):
+        raise click.exceptions.Exit(1)
+    return settings
+
+
+def find_operation(plan: Plan, name: str) -> PlannedOperation:
+    """Return the operation of that name.
+
+    Raises:
+        UsageError: There is none.
+    """
+    from specgen.errors import UsageError
+    from specgen.spec.suggest import did_you_mean
+
+    try:
+        return plan.operation(name)
+    except KeyError:
+        names = [operation.name for entity in plan.entities for operation in entity.operations]
+        listed = f"there are {', '.join(names)}" if names else "the project has none"
+        help = did_you_mean(name, names) or listed
+        raise UsageError(f'there is no operation "{name}"', help=help) from None
+
+
+def require_runtime(store: Store, runtime: str) -> None:
+    """Make sure that the runtime's tables are there.
+
+    Raises:
+        UsageError: They are not.
+    """
+    from specgen.errors import UsageError
+
+    if not store.installed():
+        raise UsageError(
+            f"the database has no batch operations in schema {runtime}", help='run "specgen deploy" first'
+        )

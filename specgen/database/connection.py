@@ -1,0 +1,122 @@
+"""Connections to a database that is already there, and what its errors mean to a caller."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from specgen.database.provider import LIBPQ_VARIABLES, URL_VARIABLE
+from specgen.errors import DatabaseUnavailable, Refused, SpecgenError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Connection = psycopg.Connection[tuple[Any, ...]]
+
+# A dead network is noticed within a minute, not after the system's two hours.
+PATIENCE = {
+    "connect_timeout": "5",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "client_encoding": "utf8",
+}
+REFUSALS = {"P0B01", "P0B02", "P0B03", "P0B04"}
+# The server is going down, was killed, is starting up, or has no connection to spare.
+LOST = {"57P01", "57P02", "57P03", "57P05", "53300"}
+
+
+class SqlError(SpecgenError):
+    """PostgreSQL refused a statement.
+
+    Attributes:
+        sqlstate: PostgreSQL's code of the error.
+        detail: Its DETAIL, if any.
+        where: The functions it happened in, innermost first, if any.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        sqlstate: str,
+        detail: str | None = None,
+        help: str | None = None,
+        where: str | None = None,
+    ) -> None:
+        super().__init__(message, help=help)
+        self.sqlstate = sqlstate
+        self.detail = detail
+        self.where = where
+
+    def __str__(self) -> str:
+        """The message with the facts that tell errors of one wording apart."""
+        lines = [f"{self.args[0]} (SQLSTATE {self.sqlstate})"]
+        if self.detail:
+            lines.append(f"   detail: {self.detail}")
+        if self.where:
+            lines.append(f"   in: {self.where.splitlines()[0]}")
+        return "\n".join(lines)
+
+
+def database_url(given: str | None, environment: Mapping[str, str] = os.environ) -> str:
+    """Return the connection string to use; empty when libpq's own variables say all.
+
+    Raises:
+        UsageError: Nothing names a database.
+    """
+    if given is not None:
+        return given
+    if environment.get(URL_VARIABLE):
+        return environment[URL_VARIABLE]
+    if any(environment.get(name) for name in LIBPQ_VARIABLES):
+        return ""
+    raise UsageError("which database?", help=f"pass --database-url or set {URL_VARIABLE}")
+
+
+def connect(url: str, *, application: str) -> Connection:
+    """Connect; every statement is a transaction of its own unless it is put into one.
+
+    Args:
+        url: A libpq URI or ``key=value`` string.
+        application: What ``pg_stat_activity`` shows.
+
+    Raises:
+        DatabaseUnavailable: The string is malformed, nothing answers, or the login is refused.
+    """
+    try:
+        given = conninfo_to_dict(url)
+        chosen = {name: value for name, value in PATIENCE.items() if name not in given}
+        # Nothing is prepared on the server: behind a pooler the next transaction may meet another one.
+        return psycopg.connect(
+            make_conninfo(url, application_name=application[:63], **chosen),
+            autocommit=True,
+            prepare_threshold=None,
+        )
+    except psycopg.Error as error:
+        raise DatabaseUnavailable(str(error).strip()) from error
+
+
+def is_lost(error: psycopg.Error, connection: Connection) -> bool:
+    """Whether the connection is gone, rather than the statement refused."""
+    return connection.closed or error.sqlstate in LOST or error.sqlstate is None
+
+
+def explain(error: psycopg.Error) -> SpecgenError:
+    """Return what an error of the database means to whoever called: unreachable, refused, or wrong SQL."""
+    diagnostics = error.diag
+    message = diagnostics.message_primary or str(error).strip()
+    if error.sqlstate is None or error.sqlstate in LOST:
+        return DatabaseUnavailable(message)
+    if error.sqlstate in REFUSALS:
+        return Refused(message, help=diagnostics.message_hint)
+    return SqlError(
+        message,
+        sqlstate=error.sqlstate,
+        detail=diagnostics.message_detail,
+        help=diagnostics.message_hint,
+        where=diagnostics.context,
+    )

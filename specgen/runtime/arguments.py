@@ -1,0 +1,202 @@
+"""Arguments from text: what stands behind ``-p name=value`` as PostgreSQL reads it.
+
+Every value goes to the server as text with a cast to the parameter's type, so the server's own input
+rules hold and nothing is ever pasted into SQL.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from specgen.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+OPTIONS = (
+    "batch_size",
+    "max_records",
+    "max_errors",
+    "error_handling",
+    "timeout",
+    "idempotency_key",
+    "priority",
+    "context",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of an operation; ``type`` is SQL."""
+
+    name: str
+    type: str
+    required: bool = True
+
+    @property
+    def is_array(self) -> bool:
+        """Whether it takes a list."""
+        return self.type.endswith("[]")
+
+    @property
+    def is_json(self) -> bool:
+        """Whether it takes a JSON document."""
+        return self.type in ("json", "jsonb")
+
+
+def split_pair(text: str, option: str) -> tuple[str, str]:
+    """Return the two sides of ``name=value``.
+
+    Raises:
+        UsageError: There is no ``=``.
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise UsageError(f'{option} wants name=value, not "{text}"')
+    return name.strip(), value
+
+
+def read_arguments(pairs: Iterable[str], parameters: Sequence[Parameter]) -> dict[str, str]:
+    """Return each given parameter's value as PostgreSQL's text form of its type.
+
+    Args:
+        pairs: ``name=value``; array parameters may come several times, an element each.
+        parameters: What the operation takes.
+
+    Raises:
+        UsageError: A name is unknown, comes twice, or is missing; a value or its file cannot be read.
+    """
+    known = {parameter.name: parameter for parameter in parameters}
+    given: dict[str, list[str]] = {}
+    for pair in pairs:
+        name, value = split_pair(pair, "-p")
+        if name not in known:
+            raise _unknown("parameter", name, known)
+        given.setdefault(name, []).append(value)
+    missing = [
+        f"{item.name} ({item.type})" for item in parameters if item.required and item.name not in given
+    ]
+    if missing:
+        raise UsageError(
+            f"missing {'parameter' if len(missing) == 1 else 'parameters'}: {', '.join(missing)}",
+            help=f"pass -p {missing[0].partition(' ')[0]}=...",
+        )
+    return {name: _value(known[name], values) for name, values in given.items()}
+
+
+def read_options(pairs: Iterable[str]) -> dict[str, Any]:
+    """Return the ``options`` of a call from ``name=value``.
+
+    Raises:
+        UsageError: A name is unknown or comes twice, or ``context`` is no JSON.
+    """
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        name, value = split_pair(pair, "-o")
+        if name not in OPTIONS:
+            raise _unknown("option", name, OPTIONS)
+        if name in options:
+            raise UsageError(f"option {name} is given twice")
+        options[name] = _json(value, f"option {name}") if name == "context" else value
+    return options
+
+
+def array_literal(elements: Iterable[Any]) -> str:
+    """Return a list, nested ones too, as PostgreSQL's text form of an array."""
+    return "{" + ",".join(_element(element) for element in elements) + "}"
+
+
+def _element(element: Any) -> str:
+    match element:
+        case None:
+            return "NULL"
+        case list():
+            return array_literal(element)
+        case bool():
+            return str(element).lower()
+        case str():
+            text = element
+        case _:
+            text = json.dumps(element, ensure_ascii=False)
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _value(parameter: Parameter, values: list[str]) -> str:
+    if parameter.is_array:
+        return _array(parameter.name, values)
+    if len(values) > 1:
+        raise UsageError(f"parameter {parameter.name} is given {len(values)} times and takes one value")
+    if parameter.is_json:
+        return _json_text(parameter.name, values[0])
+    return values[0]
+
+
+def _array(name: str, values: list[str]) -> str:
+    if len(values) == 1 and values[0].lstrip().startswith("{"):
+        return values[0]
+    elements: list[Any] = []
+    for value in values:
+        if value.startswith("@"):
+            elements += _lines(name, value[1:])
+        elif value.lstrip().startswith("["):
+            elements += _list(name, value)
+        elif value.lstrip().startswith("{"):
+            raise UsageError(f"parameter {name} takes one {{...}}, or several single values, not both")
+        else:
+            elements.append(value)
+    return array_literal(elements)
+
+
+def _lines(name: str, file: str) -> list[Any]:
+    text = _read(name, file)
+    if Path(file).suffix == ".json":
+        return _list(name, text)
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _list(name: str, text: str) -> list[Any]:
+    document = _json(text, f"parameter {name}")
+    if not isinstance(document, list):
+        raise UsageError(f"parameter {name} wants a JSON array")
+    return document
+
+
+def _json_text(name: str, value: str) -> str:
+    """Return a JSON document; its text is passed on as it is, so that no number loses a digit."""
+    text = _read(name, value[1:]) if value.startswith("@") else value
+    if value.startswith("@") and Path(value).suffix == ".jsonl":
+        lines = [line for line in text.splitlines() if line.strip()]
+        for number, line in enumerate(lines, 1):
+            _json(line, f"parameter {name}, line {number} of {value[1:]}")
+        return "[" + ",\n".join(lines) + "]"
+    _json(text, f"parameter {name}")
+    return text
+
+
+def _json(text: str, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"{what} is no JSON: {error}") from error
+
+
+def _read(name: str, file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"parameter {name}: {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"parameter {name}: {file} is not UTF-8: {error.reason}") from error
+
+
+def _unknown(kind: str, name: str, known: Iterable[str] | Mapping[str, object]) -> UsageError:
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    if near:
+        return UsageError(f'there is no {kind} "{name}"', help=f'did you mean "{near[0]}"?')
+    return UsageError(f'there is no {kind} "{name}"', help=f"there are {', '.join(names)}" if names else None)

@@ -1,0 +1,155 @@
+"""Calls of an operation's generated functions: the whole in one call, or a submission for workers."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import sql
+
+from specgen.database.connection import SqlError, explain
+from specgen.errors import SpecgenError, UsageError
+from specgen.runtime.events import Counts, Progress
+from specgen.runtime.store import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from uuid import UUID
+
+    from specgen.database.connection import Connection
+    from specgen.runtime.arguments import Parameter
+
+_NOTICE = re.compile(r": (\d+) of (\d+) records$")
+# What PostgreSQL says about a value that is not of its parameter's type, and the runtime about an option.
+_WRONG_VALUES = ("22P02", "22P03", "22003", "22007", "22008", "22023", "22021", "22032")
+_NOT_THERE = ("42883", "42P01", "3F000", "42704")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An operation with what it is called with.
+
+    Attributes:
+        schema: The schema of its functions.
+        once: The function that does all in one transaction.
+        submit: The function that leaves the work to workers; None for an atomic operation.
+        takes_confirmation: Whether the functions have a ``confirm`` argument.
+        arguments: Values in PostgreSQL's text form, by parameter.
+    """
+
+    operation: str
+    schema: str
+    once: str
+    submit: str | None
+    parameters: Sequence[Parameter]
+    takes_confirmation: bool
+    arguments: Mapping[str, str]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def submit(connection: Connection, call: Call, *, confirm: bool) -> UUID:
+    """Plan the operation and leave it to workers; committed when this returns.
+
+    Raises:
+        Refused: A confirmation, a precondition or a limit forbids it.
+        UsageError: A value does not fit its type, or the operation is not deployed.
+        SpecgenError: Anything else the database says.
+    """
+    assert call.submit is not None
+    query, values = _statement(call, call.submit, confirm=confirm)
+    try:
+        row = connection.execute(query, values).fetchone()
+    except psycopg.Error as error:
+        raise _meaning(error, call, call.submit) from error
+    assert row is not None
+    operation_id: UUID = row[0]
+    return operation_id
+
+
+def call_once(
+    connection: Connection,
+    call: Call,
+    *,
+    confirm: bool,
+    dry_run: bool,
+    listen: Callable[[Progress], None],
+) -> Result:
+    """Do the whole operation in one call and one transaction.
+
+    Args:
+        connection: Where; must not be in a transaction.
+        call: What.
+        confirm: Whether the caller has confirmed.
+        dry_run: Undo everything at the end.
+        listen: Gets the notices that the function raises while it runs.
+
+    Raises:
+        Refused: A precondition or a limit forbids it.
+        UsageError: A value does not fit its type, or the operation is not deployed.
+        SpecgenError: Anything else the database says; nothing was changed then.
+    """
+    query, values = _statement(call, call.once, confirm=confirm, dry_run=dry_run)
+
+    def notice(diagnostic: psycopg.errors.Diagnostic) -> None:
+        found = _NOTICE.search(diagnostic.message_primary or "")
+        if found:
+            # A notice tells how many are done, not how each of them ended.
+            listen(Progress(Counts(int(found[2]), int(found[1]), 0, 0), estimated=True))
+
+    connection.add_notice_handler(notice)
+    try:
+        row = connection.execute(query, values).fetchone()
+    except psycopg.Error as error:
+        raise _meaning(error, call, call.once) from error
+    finally:
+        connection.remove_notice_handler(notice)
+    assert row is not None
+    return Result(*row)
+
+
+def _statement(
+    call: Call, function: str, *, confirm: bool, dry_run: bool = False
+) -> tuple[sql.Composed, list[Any]]:
+    named: list[sql.Composable] = []
+    values: list[Any] = []
+    for parameter in call.parameters:
+        if parameter.name in call.arguments:
+            # The type is SQL that the plan made.
+            cast = sql.SQL(f"%s::{parameter.type.replace('%', '%%')}")
+            named.append(sql.SQL("{} => {}").format(_identifier(parameter.name), cast))
+            values.append(call.arguments[parameter.name])
+    if dry_run:
+        named.append(sql.SQL("dry_run => true"))
+    if confirm and call.takes_confirmation:
+        named.append(sql.SQL("confirm => true"))
+    if call.options:
+        named.append(sql.SQL("options => %s::jsonb"))
+        values.append(json.dumps(call.options))
+    query = sql.SQL("SELECT * FROM {}({})").format(
+        _identifier(call.schema, function), sql.SQL(", ").join(named)
+    )
+    return query, values
+
+
+def _identifier(*names: str) -> sql.Identifier:
+    """Return names in a query with placeholders, where a percent sign has to be doubled."""
+    return sql.Identifier(*(name.replace("%", "%%") for name in names))
+
+
+def _meaning(error: psycopg.Error, call: Call, function: str) -> SpecgenError:
+    meant = explain(error)
+    if not isinstance(meant, SqlError):
+        return meant
+    # Of a value, the context names its place among the parameters; PL/pgSQL and SQL are never translated.
+    in_function = "SQL" in (error.diag.context or "")
+    if meant.sqlstate in _NOT_THERE and not in_function:
+        return UsageError(
+            f"the database has no function {call.schema}.{function} that fits {call.operation}",
+            help='run "specgen deploy" first',
+        )
+    if meant.sqlstate in _WRONG_VALUES and (not in_function or meant.sqlstate == "22023"):
+        return UsageError(str(meant.args[0]), help=meant.help)
+    return meant

@@ -1,0 +1,141 @@
+"""Runs a submitted operation: starts workers, tells what happens, and gathers how it ended."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from specgen.database.connection import connect
+from specgen.errors import DatabaseUnavailable, UsageError
+from specgen.runtime.events import Progress, Started, WorkerEnded, WorkerFailed
+from specgen.runtime.store import Result, Store
+from specgen.runtime.workers import Job, Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from uuid import UUID
+
+    from specgen.runtime.events import Event
+
+POLL = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """How a run ended.
+
+    Attributes:
+        finished: Whether the operation has ended; else it is open and can be resumed.
+        result: The operation's account; None when the database could no longer be asked.
+        failures: Why workers gave up, each of them.
+    """
+
+    operation_id: UUID
+    finished: bool
+    result: Result | None
+    failures: tuple[WorkerFailed, ...]
+
+
+@dataclass(slots=True)
+class Run:
+    """A run of one submitted operation; iterate over ``events()`` to drive it.
+
+    Attributes:
+        report: How it ended, once the events are through.
+    """
+
+    url: str
+    runtime_schema: str
+    operation_id: UUID
+    application: str
+    workers: int = 1
+    report: RunReport | None = None
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
+    _store: Store | None = None
+
+    def stop(self) -> None:
+        """Let every worker leave after the batch it is at; safe in a signal handler."""
+        self._stop.set()
+
+    def events(self) -> Iterator[Event]:
+        """Start the workers and yield what happens until the last of them has left.
+
+        Raises:
+            UsageError: There is no such operation.
+            DatabaseUnavailable: The database cannot be reached at the start.
+        """
+        operation = self._reader().operation(self.operation_id)
+        if operation is None:
+            raise UsageError(f"there is no operation {self.operation_id}")
+        yield Started(self.operation_id, operation.operation, self.workers, operation.counts)
+        try:
+            self._start()
+            failures = yield from self._until_all_have_left()
+            self.report = self._conclude(tuple(failures))
+        finally:
+            # Left early, by an exception of whoever listens: the workers must not go on unwatched.
+            self._stop.set()
+            if self._store is not None:
+                self._store.connection.close()
+
+    def _start(self) -> None:
+        job = Job(
+            self.url, self.runtime_schema, self.operation_id, self.application, self._stop, self._events.put
+        )
+        for number in range(1, self.workers + 1):
+            # A daemon: whoever presses Ctrl-C twice does not wait for the batch.
+            threading.Thread(
+                target=Worker(job, number).run, name=f"specgen worker {number}", daemon=True
+            ).start()
+
+    def _until_all_have_left(self) -> Generator[Event, None, list[WorkerFailed]]:
+        failures: list[WorkerFailed] = []
+        left = self.workers
+        next_poll = time.monotonic()
+        while left:
+            try:
+                event = self._events.get(timeout=POLL)
+            except queue.Empty:
+                pass
+            else:
+                left -= isinstance(event, WorkerEnded)
+                if isinstance(event, WorkerFailed):
+                    failures.append(event)
+                yield event
+            if time.monotonic() >= next_poll:
+                yield from self._progress()
+                next_poll = time.monotonic() + POLL
+        yield from self._progress()
+        return failures
+
+    def _progress(self) -> Iterator[Progress]:
+        """Yield the committed counts; silent while the database is away, the workers tell of that."""
+        try:
+            yield Progress(self._reader().counts(self.operation_id))
+        except (psycopg.Error, DatabaseUnavailable):
+            self._forget_reader()
+
+    def _conclude(self, failures: tuple[WorkerFailed, ...]) -> RunReport:
+        try:
+            result = self._reader().result(self.operation_id)
+        except (psycopg.Error, DatabaseUnavailable):
+            self._forget_reader()
+            return RunReport(self.operation_id, finished=False, result=None, failures=failures)
+        return RunReport(self.operation_id, result.completed_at is not None, result, failures)
+
+    def _reader(self) -> Store:
+        if self._store is None or self._store.connection.closed:
+            connection = connect(self.url, application=self.application)
+            self._store = Store(connection, self.runtime_schema)
+        return self._store
+
+    def _forget_reader(self) -> None:
+        if self._store is not None:
+            self._store.connection.close()
+            self._store = None

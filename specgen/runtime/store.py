@@ -1,0 +1,306 @@
+"""Typed reading of the runtime's tables, and the few calls that steer an operation.
+
+Every statement stands on its own, so that it works behind a pooler in transaction mode.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row
+
+from specgen.runtime.events import Counts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from specgen.database.connection import Connection
+
+    Row = TypeVar("Row")
+
+RESUMABLE = frozenset({"pending", "running", "timed_out", "cancelled", "paused"})
+"""States out of which an operation can go on; it has ended for good in every other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a call returns: ``batch_operation_result``."""
+
+    operation_id: UUID
+    status: str
+    total_records: int
+    processed_records: int
+    skipped_records: int
+    error_count: int
+    batch_count: int
+    limit_reached: bool
+    started_at: datetime | None
+    completed_at: datetime | None
+    errors: list[dict[str, Any]] | None
+    message: str | None
+
+    @property
+    def counts(self) -> Counts:
+        """The account."""
+        return Counts(self.total_records, self.processed_records, self.skipped_records, self.error_count)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took, if it has ended."""
+        if self.started_at is None or self.completed_at is None:
+            return None
+        return (self.completed_at - self.started_at).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A row of ``batch_operations``, its counts up to date.
+
+    Attributes:
+        seconds: How long it has been running, or ran, by the server's clock.
+        seconds_left: Until its deadline, negative behind it; None without a timeout.
+        statement_timeout: For one batch, in seconds.
+    """
+
+    operation_id: UUID
+    operation: str
+    entity: str
+    status: str
+    submitted: bool
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    total_records: int
+    processed_records: int
+    skipped_records: int
+    error_count: int
+    batch_count: int
+    retries: int
+    limit_reached: bool
+    message: str | None
+    stop_status: str | None
+    batch_size: int
+    error_handling: str
+    strategy: str
+    strategy_reason: str | None
+    ranges: int
+    ranges_done: int
+    seconds: float | None
+    seconds_left: float | None
+    statement_timeout: float | None
+    max_attempts: int
+    backoff: float
+
+    @property
+    def counts(self) -> Counts:
+        """The account so far."""
+        return Counts(self.total_records, self.processed_records, self.skipped_records, self.error_count)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRow:
+    """A failed record, from ``batch_operation_errors``."""
+
+    batch_number: int | None
+    record_number: int | None
+    record_key: Any
+    error_message: str
+    sqlstate: str
+    constraint_name: str | None
+    column_name: str | None
+    detail: str | None
+    failed_records: Any
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> ErrorRow:
+        """Return an element of a result's ``errors``."""
+        return cls(**{field.name: document.get(field.name) for field in fields(cls)})  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorGroup:
+    """How many records failed for one reason; ``example`` is the key of one of them."""
+
+    sqlstate: str
+    constraint_name: str | None
+    column_name: str | None
+    records: int
+    error_message: str
+    example: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one attempt to do one batch came to."""
+
+    state: str
+    status: str
+    batch_number: int | None
+    total_records: int
+    processed_records: int
+    skipped_records: int
+    error_count: int
+
+
+_OPERATION = """
+SELECT o.operation_id, o.operation, o.entity, o.status, o.submitted,
+       o.created_at, o.started_at, o.completed_at,
+       o.total_records,
+       coalesce(open.processed, o.processed_records)::bigint AS processed_records,
+       coalesce(open.skipped, o.skipped_records)::bigint AS skipped_records,
+       coalesce(open.failed, o.error_count)::bigint AS error_count,
+       coalesce(open.batches, o.batch_count)::integer AS batch_count,
+       coalesce(open.retries, o.retries)::integer AS retries,
+       o.limit_reached, o.message, o.stop_status, o.batch_size, o.error_handling,
+       o.strategy, o.strategy_reason,
+       coalesce(cut.ranges, 0)::integer AS ranges,
+       coalesce(cut.ranges_done, 0)::integer AS ranges_done,
+       extract(epoch FROM coalesce(o.completed_at, clock_timestamp()) - o.started_at)::float8 AS seconds,
+       extract(epoch FROM o.deadline - clock_timestamp())::float8 AS seconds_left,
+       extract(epoch FROM o.statement_timeout)::float8 AS statement_timeout,
+       o.max_attempts,
+       extract(epoch FROM o.backoff)::float8 AS backoff
+  FROM {runtime}.batch_operations AS o
+  LEFT JOIN LATERAL (
+            SELECT count(*) AS ranges,
+                   count(*) FILTER (WHERE r.done) AS ranges_done
+              FROM {runtime}.batch_ranges AS r
+             WHERE r.operation_id = o.operation_id
+       ) AS cut ON true
+  LEFT JOIN LATERAL (
+            -- While an operation runs its ranges hold the counts, its row does afterwards.
+            SELECT sum(r.processed_records) AS processed,
+                   sum(r.skipped_records) AS skipped,
+                   sum(r.error_count) AS failed,
+                   sum(r.batch_count) AS batches,
+                   sum(r.retries) AS retries
+              FROM {runtime}.batch_ranges AS r
+             WHERE r.operation_id = o.operation_id
+               AND o.completed_at IS NULL
+       ) AS open ON true
+"""
+_LATEST = " ORDER BY o.created_at DESC, o.operation_id LIMIT %s"
+_ERRORS = """
+SELECT e.batch_number, e.record_number, e.record_key, e.error_message, e.sqlstate,
+       e.constraint_name, e.column_name, e.detail, e.failed_records
+  FROM {runtime}.batch_operation_errors AS e
+ WHERE e.operation_id = %s
+ ORDER BY e.record_number, e.error_id
+ LIMIT %s
+"""
+
+
+class Store:
+    """The runtime's tables as seen through one connection."""
+
+    def __init__(self, connection: Connection, runtime_schema: str) -> None:
+        self.connection = connection
+        self._schema = sql.Identifier(runtime_schema)
+
+    def installed(self) -> bool:
+        """Whether the runtime has been deployed to its schema."""
+        cursor = self._execute("SELECT to_regclass({name})", name=self._literal("batch_operations"))
+        row = cursor.fetchone()
+        return row is not None and row[0] is not None
+
+    def operation(self, operation_id: UUID) -> Operation | None:
+        """Return an operation's row, None if there is none of that id."""
+        rows = self._rows(Operation, _OPERATION + " WHERE o.operation_id = %s", operation_id)
+        return rows[0] if rows else None
+
+    def latest(self, limit: int) -> Sequence[Operation]:
+        """Return the latest operations, the newest first."""
+        return self._rows(Operation, _OPERATION + _LATEST, limit)
+
+    def counts(self, operation_id: UUID) -> Counts:
+        """Return the account as far as it is committed."""
+        operation = self.operation(operation_id)
+        return operation.counts if operation else Counts(0, 0, 0, 0)
+
+    def result(self, operation_id: UUID) -> Result:
+        """Return what the operation came to, or where it stands."""
+        return self._rows(Result, "SELECT * FROM {runtime}.batch_status(%s)", operation_id)[0]
+
+    def errors(self, operation_id: UUID, limit: int) -> Sequence[ErrorRow]:
+        """Return the first failed records, in input order where there is one."""
+        return self._rows(ErrorRow, _ERRORS, operation_id, limit)
+
+    def error_groups(self, operation_id: UUID) -> Sequence[ErrorGroup]:
+        """Return the failed records grouped by what refused them, the largest group first."""
+        return self._rows(
+            ErrorGroup,
+            """
+            SELECT e.sqlstate, e.constraint_name, e.column_name,
+                   sum(greatest(jsonb_array_length(e.failed_records), 1))::bigint AS records,
+                   min(e.error_message) AS error_message,
+                   (array_agg(e.record_key ORDER BY e.error_id))[1] AS example
+              FROM {runtime}.batch_operation_errors AS e
+             WHERE e.operation_id = %s
+             GROUP BY e.sqlstate, e.constraint_name, e.column_name
+             ORDER BY records DESC, e.sqlstate, e.constraint_name
+            """,
+            operation_id,
+        )
+
+    def resume(self, operation_id: UUID) -> str:
+        """Open an operation again that ended before its work did; its state afterwards."""
+        row = self._execute("SELECT {runtime}.batch_resume(%s)", operation_id).fetchone()
+        assert row is not None
+        return str(row[0])
+
+    def time_out(self, operation_id: UUID, message: str) -> None:
+        """Ask all workers to end because the time is up, unless all that is left is to say so."""
+        self._execute(
+            """
+            SELECT {runtime}.batch_stop(%s, 'timed_out', %s)
+             WHERE EXISTS (
+                       SELECT FROM {runtime}.batch_ranges AS r WHERE r.operation_id = %s AND NOT r.done
+                   )
+            """,
+            operation_id,
+            message,
+            operation_id,
+        )
+
+    def step(self, operation_id: UUID, *, timeout: float | None) -> Step:
+        """Do one batch in a transaction of its own.
+
+        Args:
+            operation_id: Whose.
+            timeout: Seconds that the batch may take.
+
+        Raises:
+            psycopg.Error: The batch, or the connection, failed; the transaction is undone.
+        """
+        # One message of two statements is one transaction and one round trip. A setting local to it
+        # does not leak into another client's transaction behind a pooler.
+        query = sql.SQL(
+            "SELECT pg_catalog.set_config('statement_timeout', {timeout}, true);"
+            "SELECT * FROM {runtime}.batch_step({operation_id})"
+        ).format(
+            timeout=sql.Literal(str(max(round(timeout * 1000), 1) if timeout is not None else 0)),
+            runtime=self._schema,
+            operation_id=sql.Literal(str(operation_id)),
+        )
+        cursor = self.connection.execute(query)
+        cursor.nextset()
+        row = cursor.fetchone()
+        assert row is not None
+        return Step(*row)
+
+    def _rows(self, kind: type[Row], query: str, *parameters: object) -> list[Row]:
+        composed = sql.SQL(query).format(runtime=self._schema)
+        with self.connection.cursor(row_factory=class_row(kind)) as cursor:
+            return cursor.execute(composed, parameters).fetchall()
+
+    def _execute(self, query: str, *parameters: object, **names: sql.Composable) -> psycopg.Cursor[Any]:
+        composed = sql.SQL(query).format(runtime=self._schema, **names)
+        return self.connection.execute(composed, parameters or None)
+
+    def _literal(self, table: str) -> sql.Composable:
+        return sql.Literal(f"{self._schema.as_string()}.{table}")

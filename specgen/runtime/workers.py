@@ -1,0 +1,199 @@
+"""One worker: a connection in a thread that does batch after batch until the operation is finished.
+
+Whatever ends a worker (a killed backend, a dead server, a killed client) undoes the batch it was at and
+frees the range it had claimed, because both hang on its transaction. So every failure may simply be met
+by trying again, and what is done stays exact.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from specgen.database.connection import connect, explain, is_lost
+from specgen.errors import DatabaseUnavailable, SpecgenError
+from specgen.runtime.events import BatchDone, Reconnecting, Retrying, WorkerEnded, WorkerFailed
+from specgen.runtime.store import Store
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from specgen.runtime.events import Event
+    from specgen.runtime.store import Operation, Step
+
+IDLE = 0.05
+# Deadlock, serialization failure, lock not available: nobody's fault, over in a moment.
+TRANSIENT = frozenset({"40001", "40P01", "55P03"})
+QUERY_CANCELED = "57014"
+# A crashed server needs some seconds to recover; in all, about 20 s.
+RECONNECT_DELAYS = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 6.0, 6.0)
+# Past the deadline the database itself ends the operation between two batches; only what hangs in a
+# batch is cancelled.
+GRACE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the workers of a run share.
+
+    Attributes:
+        stop: Set when workers are to leave after the batch they are at.
+    """
+
+    url: str
+    runtime_schema: str
+    operation_id: UUID
+    application: str
+    stop: threading.Event
+    emit: Callable[[Event], None]
+
+
+@dataclass(slots=True)
+class _Clock:
+    """How long a batch may take, by an operation's row."""
+
+    statement_timeout: float | None = None
+    deadline: float | None = None
+
+    def read(self, operation: Operation) -> None:
+        self.statement_timeout = operation.statement_timeout
+        left = operation.seconds_left
+        self.deadline = None if left is None else time.monotonic() + left + GRACE
+
+    @property
+    def expired(self) -> bool:
+        return self.deadline is not None and time.monotonic() >= self.deadline
+
+    def allowance(self) -> float | None:
+        """Seconds for the next batch. None behind the deadline: the database then starts no batch."""
+        bounds = [self.statement_timeout] if self.statement_timeout else []
+        if self.deadline is not None and not self.expired:
+            bounds.append(self.deadline - time.monotonic())
+        return min(bounds, default=None)
+
+
+class Worker:
+    """Works until the operation is finished, the job is stopped, or there is no going on."""
+
+    def __init__(self, job: Job, number: int) -> None:
+        self._job = job
+        self._number = number
+        self._clock = _Clock()
+        self._store: Store | None = None
+        self._limits = (1, 0.1)
+        self._attempt = 1
+        self._losses = 0
+        self._began = False
+
+    def run(self) -> None:
+        """Work; every way to end is told by events, nothing is raised."""
+        finished = False
+        try:
+            finished = self._work()
+        except SpecgenError as error:
+            self._job.emit(WorkerFailed(self._number, error))
+            if not isinstance(error, DatabaseUnavailable):
+                # The next batch of another worker would fail alike.
+                self._job.stop.set()
+        except Exception as error:  # a thread must not die without a word
+            self._job.emit(WorkerFailed(self._number, SpecgenError(f"{type(error).__name__}: {error}")))
+            self._job.stop.set()
+        finally:
+            if self._store is not None:
+                self._store.connection.close()
+            self._job.emit(WorkerEnded(self._number, finished))
+
+    def _work(self) -> bool:
+        while not self._job.stop.is_set():
+            try:
+                step = self._step(self._connected())
+            except psycopg.Error as error:
+                self._recover(error)
+            except DatabaseUnavailable as error:
+                self._lost(str(error))
+            else:
+                self._attempt = 1
+                self._losses = 0
+                if step.state == "finished":
+                    return True
+                if step.state == "idle":
+                    # Others hold the last ranges. Should one of them die, this worker carries on.
+                    self._job.stop.wait(IDLE)
+        return False
+
+    def _connected(self) -> Store:
+        if self._store is None:
+            connection = connect(self._job.url, application=self._job.application)
+            self._store = Store(connection, self._job.runtime_schema)
+            self._read_clock()
+        return self._store
+
+    def _read_clock(self) -> None:
+        assert self._store is not None
+        operation = self._store.operation(self._job.operation_id)
+        if operation is not None:
+            self._clock.read(operation)
+            self._limits = (operation.max_attempts, operation.backoff)
+            self._began = operation.status != "pending"
+
+    def _step(self, store: Store) -> Step:
+        if not self._began:
+            # The deadline starts to run with the first step, whoever takes it.
+            self._read_clock()
+        step = store.step(self._job.operation_id, timeout=self._clock.allowance())
+        if step.batch_number is not None:
+            self._job.emit(
+                BatchDone(
+                    self._number,
+                    step.batch_number,
+                    step.processed_records,
+                    step.skipped_records,
+                    step.error_count,
+                )
+            )
+        return step
+
+    def _recover(self, error: psycopg.Error) -> None:
+        """Decide how to go on after a batch that failed as a whole.
+
+        Raises:
+            SpecgenError: There is no going on.
+        """
+        assert self._store is not None
+        if is_lost(error, self._store.connection):
+            self._lost(str(explain(error)))
+            return
+        attempts, backoff = self._limits
+        if error.sqlstate in TRANSIENT and self._attempt < attempts:
+            delay = backoff * 2 ** (self._attempt - 1) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+            self._attempt += 1
+            message = error.diag.message_primary or ""
+            self._job.emit(Retrying(self._number, str(error.sqlstate), message, self._attempt, delay))
+            self._job.stop.wait(delay)
+        elif error.sqlstate == QUERY_CANCELED and self._clock.expired:
+            message = "stopped in the middle of a batch, which was undone (timeout)"
+            self._store.time_out(self._job.operation_id, message)
+        else:
+            raise explain(error) from error
+
+    def _lost(self, message: str) -> None:
+        """Throw the connection away, and wait before the next.
+
+        Raises:
+            DatabaseUnavailable: It has been tried often enough.
+        """
+        if self._store is not None:
+            self._store.connection.close()
+            self._store = None
+        if self._losses == len(RECONNECT_DELAYS):
+            raise DatabaseUnavailable(message)
+        delay = RECONNECT_DELAYS[self._losses] * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
+        self._losses += 1
+        self._job.emit(Reconnecting(self._number, message, self._losses, delay))
+        self._job.stop.wait(delay)
