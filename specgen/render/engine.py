@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from specgen.plan.naming import QualifiedName
-    from specgen.plan.operation import PlannedFunction
+    from specgen.plan.operation import PlannedFunction, PlannedOperation
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,13 @@ def render_runtime(schema: str, *, shadow: Path | None = None) -> str:
     """Render the objects that all operations share."""
     template = _environment(shadow).get_template("runtime/runtime.sql.j2")
     return template.render(runtime=schema, version=__version__)
+
+
+def render_statements(op: PlannedOperation, *, shadow: Path | None = None) -> dict[str, str]:
+    """Render the statement that writes a batch, for each form of batch that the operation may take."""
+    template = _environment(shadow).get_template("operation/statement.sql.j2")
+    forms = {"ranges": "range", "keys": "keys"} if op.walks_rows else {"items": "keys"}
+    return {name: template.render(op=op, form=form).strip() for name, form in forms.items()}
 
 
 def template_folder() -> Path:

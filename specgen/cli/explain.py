@@ -1,0 +1,88 @@
+"""``specgen explain``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from specgen.cli.commands import Command
+from specgen.cli.options import json_option, project_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from specgen.plan.explain import Explanation
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "specgen explain bulk_update_user_status",
+        "specgen explain deactivate_inactive_users --json",
+    ),
+)
+@click.argument("operation")
+@project_option
+@json_option
+def explain(*, operation: str, project: Path, as_json: bool) -> None:
+    """Tell everything about OPERATION: parameters and why, what it walks through, the SQL that writes.
+
+    No database is needed; which strategy a run took, and why, stands in its row.
+    """
+    from specgen.cli.pipeline import plan_or_exit, shadow_folder
+    from specgen.cli.target import find_operation
+    from specgen.plan.explain import explain as explained
+    from specgen.render.engine import render_statements
+
+    planned = find_operation(plan_or_exit((), project=project), operation)
+    explanation = explained(planned)
+    statements = render_statements(planned, shadow=shadow_folder(project))
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        data = asdict(explanation) | {"statements": statements}
+        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n".join(_text(explanation, statements)))
+
+
+def _text(about: Explanation, statements: dict[str, str]) -> Iterator[str]:
+    yield f"{about.operation}: {about.type} of {about.entity} ({about.table}), from {about.origin}"
+    if about.description:
+        yield about.description.strip()
+    yield from _section("Signature", [about.signature, f"RETURNS {about.returns}"])
+    yield from _section(
+        "Parameters",
+        _columns(
+            (item.name, item.type, "; ".join(filter(None, (item.reason, item.description))))
+            for item in about.parameters
+        ),
+    )
+    yield from _section("Works through", [about.source])
+    if about.condition:
+        yield from _section("Condition", about.condition.splitlines())
+    yield from _section("Batches", about.strategies)
+    yield from _section("Preconditions", about.preconditions)
+    yield from _section("Settings", _columns((name, str(value)) for name, value in about.settings.items()))
+    yield from _section("Functions", [f"{item.signature}\n    {item.purpose}" for item in about.functions])
+    for form, statement in statements.items():
+        name = "Statement" if len(statements) == 1 else f"Statement, batches of {form}"
+        yield from _section(name, statement.splitlines())
+
+
+def _section(name: str, lines: Iterable[str]) -> Iterator[str]:
+    lines = list(lines)
+    if lines:
+        yield f"\n{name}"
+        yield from (f"  {line}".replace("\n", "\n  ").rstrip() for line in lines)
+
+
+def _columns(rows: Iterable[tuple[str, ...]]) -> list[str]:
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
