@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from specgen.plan.sqltext import ident
 
 if TYPE_CHECKING:
-    from specgen.plan.operation import PlannedOperation, PlannedParameter
+    from specgen.plan.planned import PlannedOperation, PlannedParameter
 
 _AUTOMATIC = (
     ("dry_run", "boolean", "false", "do everything, tell what came of it, undo it"),

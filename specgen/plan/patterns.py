@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from specgen.plan.operation import PlannedOperation, plan_operation
+from specgen.plan.operation import plan_operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from specgen.diagnostics import Findings
+    from specgen.plan.planned import PlannedOperation
     from specgen.spec.model import BatchOperation, Entity, Settings
 
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from specgen.diagnostics import Finding, Findings
 from specgen.plan import naming
 from specgen.plan.entity import PlannedTable, plan_table
-from specgen.plan.operation import PlannedOperation
 from specgen.plan.patterns import PATTERNS
 
 if TYPE_CHECKING:
+    from specgen.plan.planned import PlannedOperation
     from specgen.spec.model import Entity, Project, Settings
 
 RUNTIME_FILE = "00_runtime.sql"

@@ -8,7 +8,7 @@ from specgen.plan.sqltext import ident
 from specgen.spec.model import ParallelRuns
 
 if TYPE_CHECKING:
-    from specgen.plan.operation import PlannedOperation
+    from specgen.plan.planned import PlannedOperation
     from specgen.spec.model import BatchOperation
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from specgen.plan.naming import QualifiedName
-    from specgen.plan.operation import PlannedFunction, PlannedOperation
+    from specgen.plan.planned import PlannedFunction, PlannedOperation
 
 
 @dataclass(frozen=True, slots=True)

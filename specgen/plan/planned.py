@@ -1,0 +1,202 @@
+"""One batch operation as named SQL functions: every name, type and expression decided.
+
+Templates print what stands here and decide nothing. The SQL of expressions is ready, parameters
+replaced by the variables that hold them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from specgen.plan.sqltext import ident
+
+if TYPE_CHECKING:
+    from specgen.plan.naming import OperationNames, QualifiedName
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedParameter:
+    """A parameter of the operation.
+
+    Attributes:
+        name: As callers write it.
+        variable: What holds it inside the functions that contain the user's SQL.
+        reason: Where the type comes from.
+    """
+
+    name: str
+    variable: str
+    type: str
+    reason: str
+    default: str | None
+    description: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyColumn:
+    """A column of the key that the operation walks by, and the variables that go with it."""
+
+    column: str
+    column_qualified: str
+    type: str
+    alias: str
+    array: str
+    slice: str
+    from_: str
+    upto: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedItemField:
+    """A field of the handed-in records; ``alias`` is its name where the target's columns are visible too."""
+
+    name: str
+    type: str
+    alias: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedAssignment:
+    """A column and the SQL of its value."""
+
+    column: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A column by which a record finds its row, and the SQL of the record's value."""
+
+    column: str
+    column_qualified: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPrecondition:
+    """A precondition and how its failure reads."""
+
+    condition: str
+    aggregate: bool
+    message: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFunction:
+    """A function as the catalog knows it.
+
+    Attributes:
+        argument_types: As SQL writes them, in order.
+        signature: A hash of all that CREATE OR REPLACE cannot change.
+    """
+
+    schema: str
+    name: str
+    argument_types: tuple[str, ...]
+    signature: str
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedOperation:
+    """Everything the templates say about one operation."""
+
+    name: str
+    type: str
+    entity: str
+    origin: str
+    description: str | None
+    runtime: str
+    search_path: tuple[str, ...]
+    table: QualifiedName
+    names: OperationNames
+    parameters: tuple[PlannedParameter, ...]
+    kept_parameters: tuple[PlannedParameter, ...]
+    where_parameters: tuple[PlannedParameter, ...]
+    write_parameters: tuple[PlannedParameter, ...]
+    handed_in: PlannedParameter | None
+    walks_rows: bool
+    hands_in_keys: bool
+    hands_in_records: bool
+    keys: tuple[KeyColumn, ...]
+    condition: str | None
+    condition_origin: str
+    assignments: tuple[PlannedAssignment, ...]
+    assignments_kept: tuple[PlannedAssignment, ...]
+    conflict_target: tuple[str, ...]
+    update_columns: tuple[str, ...]
+    returning: tuple[str, ...]
+    returning_all: tuple[str, ...]
+    tie_columns: tuple[str, ...]
+    item_alias: str
+    number_alias: str
+    item_fields: tuple[PlannedItemField, ...]
+    item_key_fields: tuple[str, ...]
+    matches: tuple[Match, ...]
+    sieve: tuple[str, ...]
+    sieve_columns: tuple[PlannedAssignment, ...]
+    sieve_place: str
+    identity: tuple[str, ...]
+    identity_label: str
+    preconditions: tuple[PlannedPrecondition, ...]
+    settings: dict[str, object]
+    requires_confirmation: bool
+    atomic: bool
+    progress_tracking: bool
+    lock_timeout_ms: int | None
+    log_table: str | None
+    metrics_table: str | None
+    grants: tuple[str, ...]
+    functions: tuple[PlannedFunction, ...]
+
+    @property
+    def by_key(self) -> bool:
+        """Whether a batch is a list of keys, not of records."""
+        return self.walks_rows or self.hands_in_keys
+
+    @property
+    def call(self) -> QualifiedName:
+        """The operation in one call."""
+        return self.names.call
+
+    @property
+    def submit(self) -> QualifiedName:
+        """Plans it for workers."""
+        return self.names.submit
+
+    @property
+    def plan(self) -> QualifiedName:
+        """Checks, counts, decides."""
+        return self.names.plan
+
+    @property
+    def ranges(self) -> QualifiedName:
+        """Cuts it into pieces."""
+        return self.names.ranges
+
+    @property
+    def batch(self) -> QualifiedName:
+        """Writes one batch."""
+        return self.names.batch
+
+    @property
+    def columns_qualified(self) -> tuple[str, ...]:
+        """The key's columns, qualified by their table."""
+        return tuple(key.column_qualified for key in self.keys)
+
+    @property
+    def columns_descending(self) -> tuple[str, ...]:
+        """The key's columns for a descending order."""
+        return tuple(f"{key.column_qualified} DESC" for key in self.keys)
+
+    @property
+    def from_variables(self) -> tuple[str, ...]:
+        """The variables that hold where a range goes on."""
+        return tuple(ident(key.from_) for key in self.keys)
+
+    @property
+    def upto_variables(self) -> tuple[str, ...]:
+        """The variables that hold where a range ends."""
+        return tuple(ident(key.upto) for key in self.keys)
