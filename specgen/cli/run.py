@@ -15,9 +15,10 @@ from specgen.cli.options import json_option, project_option
 from specgen.cli.target import find_operation, require_runtime, settings_or_exit, url_option
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from specgen.plan.operation import PlannedOperation
+    from specgen.plan.planned import PlannedOperation
     from specgen.runtime.calls import Call
     from specgen.runtime.runner import RunReport
     from specgen.runtime.store import ErrorRow, Result, Store
@@ -135,19 +136,26 @@ def _check_usage(
 
 
 def _call(planned: PlannedOperation, pairs: tuple[str, ...], option_pairs: tuple[str, ...]) -> Call:
-    from specgen.runtime.arguments import Parameter, read_arguments, read_options
+    from specgen.runtime.arguments import read_arguments, read_options
+
+    call = prepare_call(planned, {})
+    arguments = read_arguments(pairs, call.parameters)
+    return replace(call, arguments=arguments, options=read_options(option_pairs))
+
+
+def prepare_call(planned: PlannedOperation, arguments: Mapping[str, str]) -> Call:
+    """Return a call of a planned operation; the arguments are in PostgreSQL's text form."""
+    from specgen.runtime.arguments import Parameter
     from specgen.runtime.calls import Call
 
-    parameters = [Parameter(item.name, item.type, item.default is None) for item in planned.parameters]
     return Call(
         operation=planned.name,
         schema=planned.call.schema,
         once=planned.call.name,
         submit=None if planned.atomic else planned.submit.name,
-        parameters=parameters,
+        parameters=[Parameter(item.name, item.type, item.default is None) for item in planned.parameters],
         takes_confirmation=planned.requires_confirmation,
-        arguments=read_arguments(pairs, parameters),
-        options=read_options(option_pairs),
+        arguments=arguments,
     )
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from specgen.cli.options import F
-    from specgen.plan.operation import PlannedOperation
+    from specgen.plan.planned import PlannedOperation
     from specgen.plan.project import Plan
     from specgen.runtime.store import Store
     from specgen.spec.model import Settings
