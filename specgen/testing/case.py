@@ -135,6 +135,40 @@ class Case:
             rows.append(self.foreseen({name: row.get(name, ANY) for name in self.operation.returning}))
         return rows
 
+    def blamed(self, records: list[Record]) -> list[dict[str, Any]]:
+        """What the error rows must say when these records have failed, in input order."""
+        assert self.failure is not None
+        ordered_records = records if self.operation.source == "rows" else sorted(records, key=lambda item: item.number)
+        return [
+            {
+                "record_number": None if self.operation.source == "rows" else item.number,
+                "record_key": self.key_of(item),
+                "failed_records": [item.before if self.operation.by_key else (item.item or {})],
+                "sqlstate": self.failure.sqlstate[0],
+                "constraint_name": self.failure.constraint,
+                "column_name": self.failure.column,
+            }
+            for item in ordered_records
+        ]
+
+    def described(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Error rows as ``blamed`` describes them."""
+        names = ("record_number", "record_key", "failed_records", "sqlstate", "constraint_name", "column_name")
+        found = [{name: row[name] for name in names} for row in rows]
+        for row in found:
+            if self.failure and row["sqlstate"] in self.failure.sqlstate:
+                row["sqlstate"] = self.failure.sqlstate[0]
+        return found
+
+    def key_of(self, record: Record) -> dict[str, Any] | None:
+        """The key by which an error row names a record."""
+        operation = self.operation
+        if operation.by_key:
+            return record.key
+        wanted = operation.match_on or operation.conflict or operation.key
+        fields = {item.name for item in operation.fields}
+        return {name: (record.item or {}).get(name) for name in wanted if name in fields} or None
+
     def foreseen(self, row: dict[str, Any]) -> dict[str, Any]:
         """A row without the values that nobody can foresee."""
         return {name: ANY if name in self.unstable and value is not None else value for name, value in row.items()}

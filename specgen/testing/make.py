@@ -89,15 +89,13 @@ class Maker:
                 (Jsonb(wanted),),
             ).fetchone()
             if there is None:
-                number = 1 + sum(map(ord, str(sorted(map(str, wanted.values()))))) + len(self._valid)
-                found = self._unused(parent, number)
+                found = self._unused(parent)
                 self.insert(parent, {**found, **wanted})
 
-    def _unused(self, table: Table, number: int) -> dict[str, Any]:
+    def _unused(self, table: Table) -> dict[str, Any]:
         """A valid row whose unique values are not taken."""
-        row = self.numbered(table, self.valid(table), number)
         count = self.connection.execute(f"SELECT count(*) FROM {table.name}").fetchone()  # type: ignore[arg-type]
-        return self.numbered(table, row | self.valid(table), 10_000 + (count[0] if count else 0))
+        return self.numbered(table, self.valid(table), 10_000 + (count[0] if count else 0))
 
     def valid(self, table: Table) -> dict[str, Any]:
         """Any row that the table takes, but for what must be unique."""

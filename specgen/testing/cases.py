@@ -1,0 +1,295 @@
+"""From plan and model to what each operation's tests are about, as values.
+
+The tests themselves are the template's; here is decided what may be asked of an operation: which of
+the entity's constraints a record can break, and which numbers its spec promises.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from specgen.plan import naming
+from specgen.plan.sqltext import constant, ident
+from specgen.spec.model import Field, ForeignKey, Literal, OperationType, Reference
+from specgen.testing.subject import REFUSAL, ItemField, Operation, Parameter
+
+if TYPE_CHECKING:
+    from specgen.plan.operation import PlannedOperation
+    from specgen.plan.project import Plan, PlannedEntity
+    from specgen.spec.model import BatchOperation, Entity, Project
+
+_CALLS = re.compile(r"([A-Za-z_][\w.]*)\s*\(")
+_UNDERSTOOD = frozenset({"length", "char_length", "lower", "upper", "btrim", "trim", "now", "in", "and", "or", "not", "any"})
+
+
+@dataclass(frozen=True, slots=True)
+class OperationCase:
+    """One operation's tests.
+
+    Attributes:
+        function: Starts the names of its test functions.
+        constant: Names its description in the file.
+        subject: Its description.
+        origin: Where the spec says it.
+        failures: The ways a record of it can fail, by name.
+        notes: What a reader must know about its data.
+        settings: What the spec says, as the operation's row must hold it.
+    """
+
+    function: str
+    constant: str
+    subject: Operation
+    origin: str
+    description: str
+    failures: tuple[str, ...]
+    notes: tuple[str, ...]
+    settings: dict[str, object]
+    confirms: bool
+    atomic: bool
+    progress: bool
+
+    @property
+    def shared(self) -> bool:
+        """Whether many records can share one call."""
+        return self.subject.source != "single"
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes the table."""
+        return self.subject.type != "select"
+
+
+@dataclass(frozen=True, slots=True)
+class EntityCases:
+    """One entity's test file."""
+
+    name: str
+    file: str
+    source: str
+    digest: str
+    operations: tuple[OperationCase, ...]
+
+
+def test_cases(plan: Plan, project: Project) -> tuple[EntityCases, ...]:
+    """Decide the tests of every planned entity that has operations.
+
+    Args:
+        plan: The entities that get a file.
+        project: All entities, since a row may be referred to from any of them.
+    """
+    return tuple(_entity(item, project) for item in plan.entities if item.operations)
+
+
+def _entity(planned: PlannedEntity, project: Project) -> EntityCases:
+    entity = project.entity(planned.name)
+    operations = zip(entity.operations, planned.operations, strict=True)
+    return EntityCases(
+        name=entity.name,
+        file=f"test_{_identifier(naming.file_stem(entity.name))}.py",
+        source=planned.source,
+        digest=planned.digest,
+        operations=tuple(_operation(item, plan, project) for item, plan in operations),
+    )
+
+
+def _operation(operation: BatchOperation, planned: PlannedOperation, project: Project) -> OperationCase:
+    target = project.entity(operation.entity)
+    name = _identifier(operation.name)
+    return OperationCase(
+        function=name,
+        constant=name.upper(),
+        subject=_subject(operation, planned, target),
+        origin=planned.origin,
+        description=" ".join((operation.description or f"{planned.type} of {target.name}").split()),
+        failures=_failures(operation, planned, target, project),
+        notes=tuple(_notes(planned, target)),
+        settings=planned.settings,
+        confirms=planned.requires_confirmation,
+        atomic=planned.atomic,
+        progress=planned.progress_tracking,
+    )
+
+
+def _identifier(text: str) -> str:
+    return re.sub(r"\W", "_", text).strip("_").lower() or "unnamed"
+
+
+def _subject(operation: BatchOperation, planned: PlannedOperation, target: Entity) -> Operation:
+    inserts = operation.type in (OperationType.INSERT, OperationType.UPSERT)
+    runtime = ident(planned.runtime)
+    item = ident(planned.item_alias)
+    fields = tuple(
+        ItemField(field.name, field.type, f"{item}.{ident(field.name if inserts else field.alias)}")
+        for field in planned.item_fields
+    )
+    source = next(
+        name
+        for name, holds in (
+            ("rows", planned.walks_rows),
+            ("keys", planned.hands_in_keys),
+            ("records", planned.hands_in_records),
+            ("single", True),
+        )
+        if holds
+    )
+    return Operation(
+        name=operation.name,
+        type=str(operation.type),
+        source=source,
+        table=f"{ident(planned.table.schema)}.{ident(planned.table.name)}",
+        alias=planned.table.name,
+        key=target.primary_key,
+        call=_call("* FROM", planned, planned.call, dry_run=True),
+        submit=None if planned.atomic else _call("", planned, planned.submit, dry_run=False),
+        runtime=runtime,
+        log_table=str(planned.settings.get("log_table", f"{runtime}.batch_operation_logs")),
+        metrics_table=str(planned.settings.get("metrics_table", f"{runtime}.batch_performance_metrics")),
+        handed_in=planned.handed_in.name if planned.handed_in else None,
+        parameters={
+            item.name: Parameter(item.type, item.variable)
+            for item in planned.parameters
+            if item != planned.handed_in
+        },
+        item=planned.item_alias,
+        fields=fields,
+        condition=planned.condition,
+        sets={item.column: item.value for item in planned.assignments},
+        match_on=tuple(item.column for item in planned.matches),
+        conflict=planned.conflict_target,
+        updates=planned.update_columns,
+        returning=planned.returning,
+        preconditions=tuple(item.condition for item in planned.preconditions if not item.aggregate),
+        aggregate_preconditions=tuple(item.condition for item in planned.preconditions if item.aggregate),
+        examples={
+            field.name: tuple(constant(example.value, field.type) for example in field.examples)
+            for field in target.fields
+            if field.examples
+        },
+    )
+
+
+def _call(start: str, planned: PlannedOperation, function: naming.QualifiedName, *, dry_run: bool) -> str:
+    arguments = [f"{ident(item.name)} => %({item.name})s::{item.type}" for item in planned.parameters]
+    if dry_run:
+        arguments.append("dry_run => %(dry_run)s")
+    if planned.requires_confirmation:
+        arguments.append("confirm => %(confirm)s")
+    arguments.append("options => %(options)s")
+    listed = ",\n        ".join(arguments)
+    name = f"{ident(function.schema)}.{ident(function.name)}"
+    return f"\n    SELECT {start + ' ' if start else ''}{name}(\n        {listed}\n    )\n"
+
+
+# How a record can fail
+
+
+def _failures(
+    operation: BatchOperation, planned: PlannedOperation, target: Entity, project: Project
+) -> tuple[str, ...]:
+    if operation.type is OperationType.SELECT:
+        return ()
+    if operation.type is OperationType.DELETE:
+        return (*_children(target, project), REFUSAL)
+    values = {item.column: item.value for item in operation.data}
+    varying = {name for name, value in values.items() if not isinstance(value, Literal)}
+    inserts = operation.type is not OperationType.UPDATE
+    result: list[str] = []
+    if target.managed:
+        for field in target.fields:
+            result += _of_field(field, target, operation, values.keys(), varying)
+        result += _of_key(target, operation, varying)
+    for name in [field.name for field in target.fields if not field.nullable or field.name in target.primary_key]:
+        value = values.get(name)
+        if isinstance(value, Reference) and not (name in operation.conflict_target):
+            result.append(f"NOT NULL {name}")
+    readable = ("text", "json", "jsonb", "character", "varchar")
+    unreadable = [item.name for item in planned.item_fields if not item.type.startswith(readable)]
+    result += [f"unreadable {name}" for name in unreadable[:1]]
+    unique = {field.name for field in target.fields if field.unique} | set(target.primary_key)
+    if not inserts or any(_from_item(values.get(name)) for name in unique):
+        result.append(REFUSAL)
+    return tuple(result)
+
+
+def _of_field(
+    field: Field, target: Entity, operation: BatchOperation, written: object, varying: set[str]
+) -> list[str]:
+    result = []
+    if field.type.enum and field.name in varying:
+        result.append(naming.constraint(target.table, (field.name,), "enum"))
+    if field.check is not None:
+        named = {item.name for item in field.check.columns}
+        # A check over constants alone holds or does not, for every record alike.
+        mixed = operation.type is OperationType.UPDATE and bool(named & set(_names(written)) and named - set(_names(written)))
+        if named & varying or mixed:
+            result.append(naming.constraint(target.table, (field.name,), "check"))
+    if field.references and field.name in varying and isinstance(_value(operation, field.name), Reference):
+        result.append(naming.constraint(target.table, (field.name,), "fkey"))
+    alone = operation.conflict_target != (field.name,) and target.primary_key != (field.name,)
+    if field.unique and alone and _breaks_unique(operation, field.name):
+        result.append(naming.constraint(target.table, (field.name,), "key"))
+    return result
+
+
+def _of_key(target: Entity, operation: BatchOperation, varying: set[str]) -> list[str]:
+    inserts = operation.type in (OperationType.INSERT, OperationType.UPSERT)
+    if not inserts or set(operation.conflict_target) == set(target.primary_key):
+        return []
+    if not all(isinstance(_value(operation, name), Reference) for name in target.primary_key):
+        return []
+    return [naming.constraint(target.table, (), "pkey")] if set(target.primary_key) <= varying else []
+
+
+def _children(target: Entity, project: Project) -> list[str]:
+    """Foreign keys that forbid a row of the target to be deleted."""
+    result = []
+    for entity in project.entities:
+        for field in entity.fields:
+            match field.references:
+                case ForeignKey(entity=name, on_delete=action) if name == target.name and entity.managed:
+                    if action is None or action.lower().replace("_", " ") in ("restrict", "no action"):
+                        result.append("referenced by " + naming.constraint(entity.table, (field.name,), "fkey"))
+                case _:
+                    pass
+    return result
+
+
+def _breaks_unique(operation: BatchOperation, name: str) -> bool:
+    value = _value(operation, name)
+    if operation.type is OperationType.UPDATE:
+        return _from_item(value)
+    return isinstance(value, Reference)
+
+
+def _value(operation: BatchOperation, name: str) -> object:
+    return next((item.value for item in operation.data if item.column == name), None)
+
+
+def _from_item(value: object) -> bool:
+    return isinstance(value, Reference) and value.field is not None
+
+
+def _names(written: object) -> list[str]:
+    return list(written)  # type: ignore[call-overload, no-any-return]
+
+
+def _notes(planned: PlannedOperation, target: Entity) -> list[str]:
+    """What the search for data may not be able to settle by itself."""
+    texts = [(planned.condition_origin, planned.condition or "")]
+    texts += [(f"precondition, {item.origin}", item.condition) for item in planned.preconditions]
+    texts += [
+        (f"check, {field.check.span.file}:{field.check.span.start.line}", field.check.source)
+        for field in target.fields
+        if field.check
+    ]
+    notes = []
+    for origin, text in texts:
+        called = [name for name in _CALLS.findall(text) if name.lower() not in _UNDERSTOOD]
+        aggregate = any(item.aggregate and item.condition == text for item in planned.preconditions)
+        if (called and not aggregate) or re.search(r"(?<!!)~(?!~)|similar to", text, re.IGNORECASE):
+            notes.append(f"{origin}: {' '.join(text.split())}")
+    return notes
+
+

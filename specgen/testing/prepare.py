@@ -1,0 +1,350 @@
+"""Prepares calls: fills the target table and the arguments so that each record has a known fate.
+
+A layout is a word with a letter a record, in key order (records: in input order):
+
+- ``g`` is good: it is to be written;
+- ``u`` is good and meets a row that is there (upsert);
+- ``x`` fails, in the way the test asks for;
+- ``s`` is handed in but its row does not meet the condition;
+- ``m`` is handed in but has no row;
+- ``-`` is a row that does not concern the call.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from psycopg.types.json import Jsonb
+
+from specgen.testing.case import Case, Failure, Record
+from specgen.testing.failures import failure_named
+from specgen.testing.make import Maker
+from specgen.testing.solve import Solution, Solver, Unsolvable, quote
+from specgen.testing.subject import REFUSAL, Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import psycopg
+
+    from specgen.testing.catalog import Table
+
+_OCCUPIED, _MISSING = 20_000, 30_000
+
+
+@dataclass(slots=True)
+class Preparation:
+    """The making of one case."""
+
+    connection: psycopg.Connection[Any]
+    operation: Operation
+    maker: Maker
+    extra: Mapping[str, Sequence[str]]
+
+    def prepare(self, layout: str, failing: str | None = None) -> Case:
+        """Write the rows and put the arguments together.
+
+        Args:
+            layout: A letter a record, see the module.
+            failing: How ``x`` fails; None for the first way that the operation has.
+
+        Raises:
+            Unsolvable: No data could be found.
+        """
+        operation, table = self.operation, self.maker.table(self.operation.table)
+        failure = failure_named(operation, table, failing) if "x" in layout else None
+        solver = Solver(self.connection, operation, table, self.extra)
+        solution, layout = self._solve(solver, layout, failure)
+        records = self._rows(table, solution, layout, failure)
+        arguments = self._arguments(table, solution, records, failure)
+        records = self._foresee(records, arguments, table)
+        again = self._foresee(records, arguments, table)
+        unstable = frozenset(
+            name
+            for one, other in zip(records, again, strict=True)
+            for name in one.after
+            if one.after[name] != other.after[name]
+        )
+        if failure and failure.name == REFUSAL:
+            self._refuse(table, [item for item in records if item.mark == "x"])
+        case = Case(operation, arguments, [item for item in records if item.mark != "-"], unstable, failure)
+        case.snapshot = snapshot(self.connection, operation)
+        return case
+
+    def _solve(self, solver: Solver, layout: str, failure: Failure | None) -> tuple[Solution, str]:
+        bad = _bad(solver, failure)
+        other = "-" in layout or "s" in layout
+        good = any(mark in layout for mark in "gu") or not bad
+        try:
+            solution = solver.solve(bad, good=good, other=other)
+        except Unsolvable:
+            if not bad or not good:
+                raise
+            # Parameters that let one record fail let all of them fail.
+            solution, layout = solver.solve(bad, good=False, other=other), layout.replace("g", "x").replace("u", "x")
+        if failure and _by_parameter(self.operation, failure):
+            layout = layout.replace("g", "x").replace("u", "x")
+        if solution.other is None and not self.operation.inserts:
+            layout = layout.replace("-", "") if self.operation.source == "rows" else layout.replace("s", "")
+        return solution, layout
+
+    # Rows and records
+
+    def _rows(self, table: Table, solution: Solution, layout: str, failure: Failure | None) -> list[Record]:
+        operation = self.operation
+        keep = self._kept(table)
+        records = []
+        for number, mark in enumerate(layout, 1):
+            found = solution.bad if mark == "x" and solution.bad else solution.good
+            item = dict(found.item) if found and operation.fields else {}
+            base = (found.row if found else None) or self.maker.valid(table)
+            if mark in "-s" and solution.other is not None:
+                base = solution.other
+            row = self.maker.numbered(table, base, number, keep=keep)
+            stored = None
+            if not operation.inserts and mark != "m":
+                stored = self.maker.insert(table, row)
+            elif mark == "-":
+                stored = self.maker.insert(table, self.maker.numbered(table, self.maker.valid(table), _OCCUPIED + number))
+            handed = None
+            if operation.fields and mark != "-":
+                handed = self._item(table, item, row, number, mark, failure)
+            if mark == "u":
+                stored = self._met(table, handed or {}, number)
+            meets = stored if mark in "gxsu" and stored else None
+            key = {name: (stored or row)[name] for name in operation.key}
+            records.append(Record(mark, number, key, handed, meets))
+            if failure and mark == "x" and failure.name.startswith("referenced by "):
+                self._refer(table, failure, stored or {})
+        return records
+
+    def _kept(self, table: Table) -> frozenset[str]:
+        """Key columns that the condition decides about; one always varies."""
+        if self.operation.inserts or not self.operation.condition:
+            return frozenset()
+        from specgen.testing.candidates import mentions
+
+        named = mentions([self.operation.condition]).names
+        kept = [item.name for item in table.columns if item.name in named]
+        if set(self.operation.key) <= set(kept):
+            kept.remove(self.operation.key[-1])
+        return frozenset(kept)
+
+    def _item(
+        self, table: Table, item: dict[str, Any], row: dict[str, Any], number: int, mark: str, failure: Failure | None
+    ) -> dict[str, Any]:
+        operation = self.operation
+        short = {field.variable.rsplit(".", 1)[-1].strip('"'): field.name for field in operation.fields}
+        handed = {short[name]: value for name, value in item.items() if name in short}
+        for column in table.columns:
+            field = operation.field_of(column.name)
+            if field is None:
+                continue
+            if column.name in operation.match_on:
+                handed[field.name] = row[column.name]
+            elif column.name in table.unique_columns or (
+                table.foreign(column.name) and handed.get(field.name) is not None
+            ):
+                handed[field.name] = self.maker.nth(table, column, handed.get(field.name), number)
+        if mark == "x" and failure:
+            self._spoil(table, handed, number, failure)
+        return handed
+
+    def _spoil(self, table: Table, handed: dict[str, Any], number: int, failure: Failure) -> None:
+        """Make a record fail in a way that is not a matter of its own values alone."""
+        if failure.name.startswith("unreadable "):
+            handed[failure.name.removeprefix("unreadable ")] = "unreadable"
+        constraint = next((item for item in table.constraints if item.name == failure.constraint), None)
+        if constraint is None:
+            return
+        fields = {name: self.operation.field_of(name) for name in constraint.columns}
+        if constraint.kind in "up":
+            taken = self.maker.insert(
+                table, self.maker.numbered(table, self.maker.valid(table), _OCCUPIED + number)
+            )
+            handed |= {field.name: taken[name] for name, field in fields.items() if field}
+        elif constraint.kind == "f":
+            for name, field in fields.items():
+                if field:
+                    handed[field.name] = self.maker.nth(table, table.column(name), None, _MISSING + number)
+
+    def _met(self, table: Table, handed: dict[str, Any], number: int) -> dict[str, Any]:
+        """A row that an upsert's record meets."""
+        row = self.maker.numbered(table, self.maker.valid(table), _OCCUPIED + number)
+        for name in self.operation.conflict:
+            if field := self.operation.field_of(name):
+                row[name] = handed[field.name]
+        return self.maker.insert(table, row)
+
+    def _refer(self, table: Table, failure: Failure, row: dict[str, Any]) -> None:
+        for owner, constraint in table.children:
+            if constraint.name == failure.constraint:
+                child = self.maker.table(owner)
+                values = self.maker.numbered(child, self.maker.valid(child), _OCCUPIED)
+                values |= {
+                    here: row[there]
+                    for here, there in zip(constraint.columns, constraint.parent_columns, strict=True)
+                }
+                self.maker.insert(child, values)
+
+    # Arguments
+
+    def _arguments(
+        self, table: Table, solution: Solution, records: list[Record], failure: Failure | None
+    ) -> dict[str, Any]:
+        operation = self.operation
+        arguments = {
+            name: argument(solution.parameters.get(name), item.type) for name, item in operation.parameters.items()
+        }
+        for column in table.columns:
+            name = operation.parameter_of(column.name)
+            if name is None:
+                continue
+            constraint = next((item for item in table.constraints if failure and item.name == failure.constraint), None)
+            if constraint and column.name in constraint.columns and constraint.kind in "upf":
+                number = _MISSING if constraint.kind == "f" else _OCCUPIED
+                arguments[name] = self.maker.nth(table, column, None, number)
+                if constraint.kind in "up":
+                    taken = {**self.maker.numbered(table, self.maker.valid(table), _OCCUPIED), column.name: arguments[name]}
+                    self.maker.insert(table, taken)
+            elif table.foreign(column.name) and operation.inserts:
+                self.maker.parents(table, {column.name: arguments[name]})
+        handed = [item for item in records if item.mark != "-"]
+        for item in handed:
+            if item.item and item.mark != "x":
+                fields = {column.name: operation.field_of(column.name) for column in table.columns}
+                self.maker.parents(
+                    table, {name: item.item.get(field.name) for name, field in fields.items() if field}
+                )
+            elif item.item and failure and not _is_foreign(table, failure):
+                fields = {column.name: operation.field_of(column.name) for column in table.columns}
+                self.maker.parents(
+                    table,
+                    {
+                        name: item.item.get(field.name)
+                        for name, field in fields.items()
+                        if field and table.foreign(name) and item.item.get(field.name) != "unreadable"
+                    },
+                )
+        if operation.source == "keys" and operation.handed_in:
+            # Backwards, so that a test can tell key order from input order.
+            arguments[operation.handed_in] = [item.key[operation.key[0]] for item in reversed(handed)]
+            for place, item in enumerate(reversed(handed), 1):
+                records[records.index(item)] = replace(item, number=place)
+        elif operation.source == "records" and operation.handed_in:
+            for place, item in enumerate(handed, 1):
+                records[records.index(item)] = replace(item, number=place)
+            arguments[operation.handed_in] = Jsonb([item.item for item in handed])
+        return arguments
+
+    # What will be
+
+    def _foresee(self, records: list[Record], arguments: dict[str, Any], table: Table) -> list[Record]:
+        """The records with the values that the operation's expressions have for them."""
+        operation = self.operation
+        if not operation.sets:
+            return records
+        asked = [
+            {"place": place, "item": item.item or {}, "key": item.key}
+            for place, item in enumerate(records)
+            if item.mark in "gu"
+        ]
+        query = self._after_query(table)
+        rows = self.connection.execute(
+            query, {**arguments, "specgen_asked": Jsonb(asked)}  # type: ignore[arg-type]
+        ).fetchall()
+        result = list(records)
+        for place, after in rows:
+            record = records[place]
+            if record.mark == "u":
+                after = {name: value for name, value in after.items() if name in operation.updates}
+            result[place] = replace(record, after=after)
+        return result
+
+    def _after_query(self, table: Table) -> str:
+        operation = self.operation
+        parameters = ", ".join(
+            f"%({name})s::{item.type} AS {quote(item.variable)}" for name, item in operation.parameters.items()
+        )
+        fields = ", ".join(
+            f"handed.{quote(item.name)} AS {item.variable.rsplit('.', 1)[-1]}" for item in operation.fields
+        )
+        types = ", ".join(f"{quote(item.name)} {item.type}" for item in operation.fields)
+        record = f"FROM jsonb_to_record(asked.part -> 'item') AS handed ({types})" if fields else ""
+        alias = quote(operation.alias)
+        values = []
+        for name, value in operation.sets.items():
+            column = table.column(name)
+            if column.generated:
+                continue
+            value = (column.default or "NULL") if value == "DEFAULT" else value
+            values.append(f"{_literal(name)}, (({value})::{column.type})".replace("%", "%%"))
+        row = f"(SELECT * FROM {operation.table} AS target WHERE to_jsonb(target) @> (asked.part -> 'key'))"
+        return (
+            f"SELECT (asked.part ->> 'place')::integer, jsonb_build_object({', '.join(values)}) "
+            "FROM jsonb_array_elements(%(specgen_asked)s) AS asked (part) "
+            f"CROSS JOIN (SELECT {parameters or '1 AS specgen_nothing'}) AS parameters "
+            f"CROSS JOIN LATERAL (SELECT {fields or '1 AS specgen_no_item'} {record}) AS {quote(operation.item)} "
+            + ("" if operation.inserts else f"CROSS JOIN LATERAL {row} AS {alias}")
+        )
+
+    def _refuse(self, table: Table, records: list[Record]) -> None:
+        operation = self.operation
+        event = "INSERT" if operation.inserts else operation.type.upper()
+        names = operation.key
+        if operation.inserts:
+            names = tuple(name for name in operation.sets if operation.field_of(name) and name in table.unique_columns)
+        for item in records:
+            fields = {name: operation.field_of(name) for name in names}
+            part = (
+                {name: (item.item or {}).get(field.name) for name, field in fields.items() if field}
+                if operation.inserts
+                else item.key
+            )
+            self.connection.execute("INSERT INTO specgen_test.refused VALUES (%s)", (Jsonb(part),))
+        self.connection.execute(
+            f"CREATE TRIGGER specgen_test_refuse BEFORE {event} ON {table.name} "  # type: ignore[arg-type]
+            f"FOR EACH ROW EXECUTE FUNCTION specgen_test.refuse({_literal(operation.key[0])})"
+        )
+
+
+def snapshot(connection: psycopg.Connection[Any], operation: Operation) -> dict[str, tuple[str, dict[str, Any]]]:
+    """The target table: key to the place of the row and what it holds."""
+    rows = connection.execute(
+        f"SELECT ctid::text, to_jsonb(target) FROM {operation.table} AS target"  # type: ignore[arg-type]
+    ).fetchall()
+    return {json.dumps([row[name] for name in operation.key]): (place, row) for place, row in rows}
+
+
+def argument(value: Any, kind: str) -> Any:
+    """A value as psycopg takes it for a parameter of that type."""
+    return Jsonb(value) if kind in ("json", "jsonb") and value is not None else value
+
+
+def _bad(solver: Solver, failure: Failure | None) -> list[str]:
+    """What a failing record must meet, where its own values make it fail."""
+    if failure is None:
+        return []
+    if failure.name.startswith("NOT NULL "):
+        return solver.conditions(null=failure.name.removeprefix("NOT NULL "))
+    if any(item.name == failure.constraint for item in solver.table.of_kind("c")):
+        return solver.conditions(broken=failure.constraint)
+    return []
+
+
+def _by_parameter(operation: Operation, failure: Failure) -> bool:
+    """Whether a value that all records share makes them fail."""
+    if failure.constraint is None or failure.name == REFUSAL or failure.name.startswith("referenced by"):
+        return False
+    columns = (failure.column or "").split(", ")
+    return failure.sqlstate[0] in ("23503", "23505") and not any(operation.field_of(name) for name in columns)
+
+
+def _is_foreign(table: Table, failure: Failure) -> bool:
+    return any(item.name == failure.constraint for item in table.of_kind("f"))
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
