@@ -162,9 +162,10 @@ def _value(name: str, node: Any, operator: str, stretch: bool, found: Mentions) 
     elif operator in ("~~", "~~*"):
         found.add(name, f"replace(replace({text}, '%', ''), '_', 'a')", f"replace(({text}), '%', 'a')")
     else:
-        found.add(name, text)
+        # The bound itself comes last: a bound that moves, such as now(), may be passed by the time of a call.
         if operator in ("<", "<=", ">", ">=", "BETWEEN", "<>"):
             found.add(name, *(f"specgen_test.nearby({text}, {by})" for by in (1, -1)))
+        found.add(name, text)
 
 
 def _subject(node: Any) -> tuple[str | None, bool]:

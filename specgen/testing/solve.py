@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from psycopg import sql as pgsql
 
 from specgen.testing import candidates
@@ -19,12 +20,12 @@ from specgen.testing.candidates import MOST
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    import psycopg
-
     from specgen.testing.catalog import Column, Constraint, Table
     from specgen.testing.subject import Operation
 
-_TOO_MANY = 60_000
+_TOO_MANY = 20_000
+_PROBED: dict[tuple[str, str], bool] = {}
+"""Whether a text is a value of a type; that does not change while tests run."""
 
 
 class Unsolvable(Exception):  # noqa: N818 - an answer, not a fault
@@ -238,7 +239,22 @@ class Solver:
             texts += _own(mentioned.values.get(key, ()))
             texts += self._labels(known[key])
         texts += candidates.of_type(kind)
-        return _distinct([*texts, "NULL"])
+        return self._usable([*texts, "NULL"], kind)
+
+    def _usable(self, texts: Iterable[str], kind: str) -> list[str]:
+        """The candidates that are values of a type; what mentions a parameter is taken on trust."""
+        return _distinct(text for text in texts if "p_" in text or self._is_value(text, kind))
+
+    def _is_value(self, text: str, kind: str) -> bool:
+        if (text, kind) not in _PROBED:
+            try:
+                with self.connection.transaction():
+                    self.connection.execute(f"SELECT ({text})::{kind}")  # type: ignore[arg-type]
+            except psycopg.Error:
+                _PROBED[text, kind] = False
+            else:
+                _PROBED[text, kind] = True
+        return _PROBED[text, kind]
 
     def _rows(self, mentioned: candidates.Mentions) -> str:
         columns = []
@@ -268,7 +284,8 @@ class Solver:
             texts.append("NULL")
         if not texts:
             raise Unsolvable(f"no value is known for {column.name} ({column.type}); {_REMEDY}")
-        return _distinct(texts) if column.name in mentioned.names else texts[:1]
+        texts = self._usable(texts, column.type)
+        return texts if column.name in mentioned.names else texts[:1]
 
     def _labels(self, column: Column) -> list[str]:
         return candidates.of_type(column.type, labels=column.labels) if column.labels else []
