@@ -163,6 +163,8 @@ def write(changes: Iterable[Change]) -> None:
     changes = differences(changes)
     staged: list[tuple[Path, Path]] = []
     try:
+        for folder in dict.fromkeys(change.path.parent for change in changes if change.new is not None):
+            folder.mkdir(parents=True, exist_ok=True)
         for change in changes:
             if change.new is not None:
                 staged.append(_stage(change.path, change.new))
@@ -179,7 +181,6 @@ def write(changes: Iterable[Change]) -> None:
 
 def _stage(path: Path, text: str) -> tuple[Path, Path]:
     """Write a text beside its place; a link keeps being one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     place = path.resolve() if path.is_symlink() else path
     temporary = place.with_name(f".{place.name[:200]}.{os.getpid()}.tmp")
     try:

@@ -17,6 +17,7 @@ from specgen import __version__
 from specgen.plan.patterns import PATTERNS
 from specgen.plan.project import RUNTIME_FILE, Plan, PlannedEntity
 from specgen.plan.sqltext import ident, literal
+from specgen.render.bytecode import template_cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -86,6 +87,9 @@ def _environment(shadow: Path | None) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        auto_reload=False,
+        cache_size=-1,
+        bytecode_cache=template_cache(),
         autoescape=False,  # noqa: S701 -- SQL, not HTML; a test forbids interpolation without a filter
     )
     environment.filters.update(FILTERS)
