@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from specgen.diagnostics import Finding
     from specgen.plan.project import Plan
     from specgen.render.engine import RenderedFile
+    from specgen.spec.model import Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Result:
     plan: Plan | None
     findings: tuple[Finding, ...]
     selection: Selection
+    project: Project | None = None
 
 
 def select(paths: Sequence[Path], *, project: Path) -> Selection:
@@ -91,7 +93,7 @@ def _read(selection: Selection, project: Path) -> Result:
     if planned.plan is None:
         return Result(None, findings, selection)
     entities = tuple(item for item in planned.plan.entities if item.source in selection)
-    return Result(replace(planned.plan, entities=entities), findings, selection)
+    return Result(replace(planned.plan, entities=entities), findings, selection, loaded.project)
 
 
 def plan_or_exit(paths: Sequence[Path], *, project: Path) -> Plan:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 TEMPLATE_VARIABLE = "SPECGEN_TEST_TEMPLATE"
 SERVER_VARIABLE = "SPECGEN_TEST_SERVER"
-SEARCH_PATH_VARIABLE = "SPECGEN_TEST_SEARCH_PATH"
+KIND_VARIABLE = "SPECGEN_TEST_KIND"
+PREAMBLE_VARIABLE = "SPECGEN_TEST_PREAMBLE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,9 @@ def open_environment(
     if template:
         from specgen.database.server import Kind, Server
 
-        server = Server(os.environ[SERVER_VARIABLE], 0, Kind.EMBEDDED, "given by specgen test run")
-        yield Environment(server, template, os.environ.get(SEARCH_PATH_VARIABLE, ""))
+        kind = os.environ[KIND_VARIABLE]
+        server = Server(os.environ[SERVER_VARIABLE], 0, Kind(kind), "given by specgen test run")
+        yield Environment(server, template, os.environ[PREAMBLE_VARIABLE])
         return
     project = load(Path(root), ())
     chosen = provider.choose(kind=kind, database_url=database_url, postgres=postgres)

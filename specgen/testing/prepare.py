@@ -281,7 +281,7 @@ class Preparation:
                 continue
             value = (column.default or "NULL") if value == "DEFAULT" else value
             values.append(f"{_literal(name)}, (({value})::{column.type})".replace("%", "%%"))
-        row = f"(SELECT * FROM {operation.table} AS target WHERE to_jsonb(target) @> (asked.part -> 'key'))"
+        row = f"(SELECT * FROM {operation.table} AS target WHERE to_jsonb(target.*) @> (asked.part -> 'key'))"
         return (
             f"SELECT (asked.part ->> 'place')::integer, jsonb_build_object({', '.join(values)}) "
             "FROM jsonb_array_elements(%(specgen_asked)s) AS asked (part) "
@@ -313,7 +313,7 @@ class Preparation:
 def snapshot(connection: psycopg.Connection[Any], operation: Operation) -> dict[str, tuple[str, dict[str, Any]]]:
     """The target table: key to the place of the row and what it holds."""
     rows = connection.execute(
-        f"SELECT ctid::text, to_jsonb(target) FROM {operation.table} AS target"  # type: ignore[arg-type]
+        f"SELECT ctid::text, to_jsonb(target.*) FROM {operation.table} AS target"  # type: ignore[arg-type]
     ).fetchall()
     return {json.dumps([row[name] for name in operation.key]): (place, row) for place, row in rows}
 

@@ -194,7 +194,7 @@ class Sandbox:
         """The error rows of a call, in input order."""
         rows = self.all(
             f"""
-            SELECT to_jsonb(e) AS row
+            SELECT to_jsonb(e.*) AS row
               FROM {case.operation.runtime}.batch_operation_errors AS e
              WHERE e.operation_id = %s
              ORDER BY e.record_number, e.error_id

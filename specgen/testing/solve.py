@@ -119,7 +119,7 @@ class Solver:
         """Any row that the table takes."""
         relation = self._rows(self._mentioned([item.expression or "" for item in self.table.checks]))
         alias = quote(self.operation.alias)
-        query = f"SELECT to_jsonb({alias}) FROM {relation} AS {alias}{_where(self._valid())} LIMIT 1"
+        query = f"SELECT to_jsonb({alias}.*) FROM {relation} AS {alias}{_where(self._valid())} LIMIT 1"
         row = self.connection.execute(query).fetchone()  # type: ignore[arg-type]
         if row is None:
             raise Unsolvable(self._help())
@@ -127,9 +127,9 @@ class Solver:
 
     def _search(self, parts: list[tuple[str, str]]) -> Solution | None:
         laterals = "".join(f" CROSS JOIN LATERAL ({text}) AS {name}" for name, text in parts)
-        columns = ", ".join(f"{name}.item, {name}.record" for name, _ in parts)
+        columns = ", ".join(f"{name}.specgen_item, {name}.specgen_record" for name, _ in parts)
         query = (
-            f"SELECT to_jsonb(parameters){', ' if columns else ''}{columns} "
+            f"SELECT to_jsonb(parameters.*){', ' if columns else ''}{columns} "
             f"FROM {self._parameters()} AS parameters{laterals}{_where(list(self.operation.preconditions))} LIMIT 1"
         )
         row = self.connection.execute(query).fetchone()  # type: ignore[arg-type]
@@ -162,8 +162,8 @@ class Solver:
         record = "NULL::jsonb"
         if not self.operation.inserts:
             source += f" CROSS JOIN {self._rows(self._interesting())} AS {alias}"
-            record = f"to_jsonb({alias})"
-        return f"SELECT to_jsonb({item}) AS item, {record} AS record FROM {source}{_where(conditions)} LIMIT 1"
+            record = f"to_jsonb({alias}.*)"
+        return f"SELECT to_jsonb({item}.*) AS specgen_item, {record} AS specgen_record FROM {source}{_where(conditions)} LIMIT 1"
 
     def _others(self) -> str:
         alias, item = quote(self.operation.alias), quote(self.operation.item)
@@ -173,7 +173,7 @@ class Solver:
         elif self.operation.source == "rows":
             conditions.append("false")
         return (
-            f"SELECT NULL::jsonb AS item, to_jsonb({alias}) AS record FROM {self._items()} AS {item} "
+            f"SELECT NULL::jsonb AS specgen_item, to_jsonb({alias}.*) AS specgen_record FROM {self._items()} AS {item} "
             f"CROSS JOIN {self._rows(self._interesting())} AS {alias}{_where(conditions)} LIMIT 1"
         )
 

@@ -1,0 +1,68 @@
+"""``specgen test run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from specgen.cli.commands import Command
+from specgen.cli.options import database_options, paths_argument, project_option
+
+
+@click.group()
+def test() -> None:
+    """Run generated tests on a real PostgreSQL."""
+
+
+@test.command(
+    cls=Command,
+    examples=(
+        "specgen test run entities/user.yaml",
+        "specgen test run --postgres 18 --junit report.xml",
+    ),
+)
+@paths_argument
+@database_options
+@project_option
+@click.option("--keep", is_flag=True, help="Keep a database with everything in it; print its address.")
+@click.option(
+    "--junit", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write a JUnit report."
+)
+@click.option("-k", "expression", metavar="EXPRESSION", help="Only tests whose name matches, as in pytest.")
+def run(
+    *,
+    paths: tuple[Path, ...],
+    database_url: str | None,
+    provider: str | None,
+    postgres: int | None,
+    project: Path,
+    keep: bool,
+    junit: Path | None,
+    expression: str | None,
+) -> None:
+    """Test the operations of PATHS: a database up, the SQL in, the generated tests run.
+
+    Tests that lie in the project's tests folder are run from there where they are up to date, else they
+    are generated for the run. Exit code 1 when a test fails.
+    """
+    from specgen.cli import findings as out
+    from specgen.cli.pipeline import read
+    from specgen.database.provider import choose
+    from specgen.testing.run import Wanted, tested
+
+    result = read(paths, project=project)
+    out.report(result.findings, root=project)
+    if result.plan is None or result.project is None:
+        raise click.exceptions.Exit(1)
+    arguments = [f"--junit-xml={junit.absolute()}"] if junit else []
+    arguments += ["-k", expression] if expression else []
+    chosen = choose(kind=provider, database_url=database_url, postgres=postgres)
+    with tested(chosen, Wanted(result.plan, result.project, arguments, keep=keep)) as outcome:
+        if outcome.kept:
+            click.echo(outcome.kept)
+            if not database_url:
+                click.echo("the server ends with this command: press Enter", err=True)
+                click.get_text_stream("stdin").readline()
+    if outcome.code:
+        raise click.exceptions.Exit(1 if outcome.code == 1 else outcome.code)

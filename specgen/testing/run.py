@@ -1,0 +1,106 @@
+"""``specgen test run``: a database up, the SQL in, the generated tests run on copies of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from specgen.testing import environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from specgen.database.provider import Provider
+    from specgen.plan.project import Plan
+    from specgen.render.engine import RenderedFile
+    from specgen.spec.model import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to run.
+
+    Attributes:
+        plan: The entities whose tests are run.
+        project: The whole project, which is loaded.
+        arguments: Passed on to pytest.
+        files: SQL files to load instead of the project's own.
+        keep: Whether a database with everything in it stays.
+    """
+
+    plan: Plan
+    project: Project
+    arguments: Sequence[str] = ()
+    files: tuple[tuple[str, str], ...] | None = None
+    keep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How it went: pytest's exit code, and where the kept database is."""
+
+    code: int
+    kept: str | None
+
+
+@contextmanager
+def tested(provider: Provider, wanted: Wanted) -> Iterator[Outcome]:
+    """Run the tests; the server lives as long as the block, for whoever wants to look at what is kept.
+
+    Args:
+        provider: Where the server comes from.
+        wanted: What to run on it.
+    """
+    from specgen.database import databases
+    from specgen.testing.render import render_tests
+
+    tests = render_tests(wanted.plan, wanted.project)
+    with provider as server, tempfile.TemporaryDirectory(prefix="specgen-tests-") as folder:
+
+        def build(dsn: str) -> None:
+            environment.fill(dsn, wanted.project, wanted.files)
+
+        with databases.template(server, build) as template:
+            kept = databases.create_database(server, template=template) if wanted.keep else None
+            variables = {
+                environment.TEMPLATE_VARIABLE: template,
+                environment.SERVER_VARIABLE: server.dsn,
+                environment.KIND_VARIABLE: str(server.kind),
+                environment.PREAMBLE_VARIABLE: environment.preamble(wanted.project),
+            }
+            paths = list(_paths(tests, wanted.project, Path(folder)))
+            code = run_pytest(paths, wanted.arguments, variables) if paths else 0
+        yield Outcome(code, kept)
+
+
+def run_pytest(paths: Sequence[Path], arguments: Sequence[str], variables: dict[str, str]) -> int:
+    """Run pytest on files, with the plugin, in a process of its own; returns its exit code."""
+    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "specgen.testing.plugin", "-p", "no:cacheprovider"]
+    return subprocess.run(
+        [*command, *arguments, *map(str, paths)], env={**os.environ, **variables}, check=False
+    ).returncode
+
+
+def _paths(tests: Iterable[RenderedFile], project: Project, folder: Path) -> Iterator[Path]:
+    """The tests' files: those in the project where they are current, else in a temporary folder.
+
+    A conftest.py beside the project's tests, where users help with data, counts for both.
+    """
+    written = project.settings.root / project.settings.paths.tests
+    helps = written / "conftest.py"
+    if helps.exists():
+        (folder / "conftest.py").write_text(helps.read_text(encoding="utf-8"), encoding="utf-8")
+    for item in tests:
+        current = written / item.name
+        if current.exists() and current.read_text(encoding="utf-8") == item.text:
+            yield current
+        else:
+            temporary = folder / item.name
+            temporary.write_text(item.text, encoding="utf-8")
+            yield temporary
