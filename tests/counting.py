@@ -130,6 +130,7 @@ def build(dsn: str, folder: Path, rows: int, blocked_each: int = 97) -> None:
             "SELECT i, i %% %s = 0, i %% 20 FROM generate_series(1, %s) AS i",
             (blocked_each, rows),
         )
+        connection.execute("SELECT setval(pg_get_serial_sequence('tally', 'id'), %s)", (rows,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +202,9 @@ def specgen(dsn: str, *arguments: str, code: str = PROGRAM, **options: Any) -> s
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": path, "SPECGEN_DATABASE_URL": dsn},
-        **options,
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
     )
 
 
