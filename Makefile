@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 export PYTHON
 
-.PHONY: help venv demo test test-matrix lint format types wheel-check benchmark clean
+.PHONY: help venv demo test test-matrix lint format types wheel-check benchmark mutants reference clean
 
 help:
 	@echo "make demo         see it work: embedded PostgreSQL, 100,000 rows, a bulk update with failures"
@@ -14,7 +14,8 @@ help:
 	@echo "make lint         what CI lints; make format mends most of it"
 	@echo "make types        mypy --strict"
 	@echo "make wheel-check  the wheel, used elsewhere, generates the same bytes"
-	@echo "make benchmark    how long generating takes"
+	@echo "make benchmark    how long generating takes; operations against hand-written statements"
+	@echo "make reference    docs/language.md from the JSON Schemas"
 
 venv:
 	@tools/venv $(VENV)
@@ -45,6 +46,10 @@ wheel-check: venv
 
 benchmark: venv
 	$(BIN)/python benchmarks/generate.py
+	$(BIN)/python benchmarks/operations.py --write
+
+reference: venv
+	$(BIN)/python tools/reference.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

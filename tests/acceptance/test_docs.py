@@ -1,0 +1,104 @@
+"""What README and docs show is run: YAML is loaded, SQL is executed, what comes out is compared."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from specgen.plan.project import plan_project
+from specgen.render.engine import render_plan
+from specgen.spec.build import load_project
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from specgen.database.server import Server
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def generated(tmp_path: Path) -> dict[str, str]:
+    """The files that README's entity gives."""
+    (yaml,) = blocks(README, "yaml")
+    spec = tmp_path / "entities/user.yaml"
+    spec.parent.mkdir()
+    spec.write_text(yaml, encoding="utf-8")
+    project = load_project([spec], root=tmp_path).project
+    assert project
+    plan = plan_project(project).plan
+    assert plan
+    return {file.name: file.text for file in render_plan(plan)}
+
+
+def test_the_sql_that_readme_shows_is_what_its_yaml_gives(generated: dict[str, str]) -> None:
+    excerpts = [block for block in blocks(README, "sql") if "CREATE" in block or "v_slice" in block]
+    assert len(excerpts) == 2
+    for excerpt in excerpts:
+        assert excerpt in generated["10_user.sql"]
+
+
+def test_the_calls_that_readme_shows_have_the_results_it_shows(
+    generated: dict[str, str], postgres_server: Server, new_database: Callable[..., str]
+) -> None:
+    calls = [block for block in blocks(README, "sql") if "SELECT status" in block]
+    shown = blocks(README, "text")
+    assert len(calls) == len(shown) == 2
+    with psycopg.connect(new_database(postgres_server), autocommit=True) as connection:
+        for text in generated.values():
+            connection.execute(text.encode())
+        for call, expected in zip(calls, shown, strict=True):
+            printed = [table(cursor) for cursor in results(connection, call)]
+            assert "\n".join(printed) == expected
+
+
+def results(connection: psycopg.Connection, script: str) -> Iterator[psycopg.Cursor]:
+    for statement in script.split(";\n"):
+        if statement.strip():
+            cursor = connection.execute(statement.encode())
+            if cursor.description:
+                yield cursor
+
+
+def table(cursor: psycopg.Cursor) -> str:
+    """Lay rows out as psql does."""
+    assert cursor.description
+    names = [column.name for column in cursor.description]
+    rows = [[str(value) for value in row] for row in cursor.fetchall()]
+    numeric = [column.type_code in (20, 23) for column in cursor.description]
+    widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
+    lines = [" | ".join(centred(name, width) for name, width in zip(names, widths, strict=True))]
+    lines.append("-+-".join("-" * width for width in widths))
+    for row in rows:
+        cells = zip(row, widths, numeric, strict=True)
+        lines.append(" | ".join(v.rjust(w) if right else v.ljust(w) for v, w, right in cells))
+    lines[1] = f"-{lines[1]}-"
+    return "".join(f"{line}\n" if line.startswith("-") else f" {line}".rstrip() + "\n" for line in lines)
+
+
+def centred(name: str, width: int) -> str:
+    left = (width - len(name)) // 2
+    return " " * left + name.ljust(width - left)
+
+
+def test_the_language_reference_is_what_the_schema_says() -> None:
+    made = subprocess.run([sys.executable, "tools/reference.py", "--check"], cwd=ROOT, check=False)
+    assert made.returncode == 0, "run: make reference"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
