@@ -28,7 +28,7 @@ AUDIT = """
     CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         INSERT INTO public.audit
-        VALUES (lower(tg_op), CASE tg_op WHEN 'DELETE' THEN to_jsonb(OLD) ELSE to_jsonb(NEW) END ->> tg_argv[0]);
+        VALUES (lower(tg_op), to_jsonb(CASE tg_op WHEN 'DELETE' THEN OLD ELSE NEW END) ->> tg_argv[0]);
         RETURN NULL;
     END $$;
 """
@@ -36,7 +36,10 @@ AUDIT = """
 
 def audited(table: str, key: str = "id") -> str:
     """SQL that counts every row written to a table."""
-    return f"{AUDIT} CREATE TRIGGER audited AFTER INSERT OR UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION audit('{key}');"
+    return (
+        f"{AUDIT} CREATE TRIGGER audited AFTER INSERT OR UPDATE OR DELETE ON {table}"
+        f" FOR EACH ROW EXECUTE FUNCTION public.audit('{key}');"
+    )
 
 
 def entity(head: str, *operations: str) -> str:
@@ -138,8 +141,8 @@ class Lab:
         assert stored in ([counts(result)], []), (stored, result)
         if stored:
             blamed = self.rows(
-                "SELECT CASE WHEN record_key IS NULL THEN greatest(jsonb_array_length(failed_records), 1) ELSE 1 END"
-                " FROM batch_operation_errors WHERE operation_id = %s",
+                "SELECT CASE WHEN record_key IS NULL"
+                " THEN greatest(jsonb_array_length(failed_records), 1) ELSE 1 END FROM batch_operation_errors WHERE operation_id = %s",
                 result.operation_id,
             )
             assert sum(blamed) == result.error_count

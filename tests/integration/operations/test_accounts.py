@@ -8,7 +8,7 @@ import pytest
 
 from .lab import HOW, Lab, audited, counts, entity, records
 
-UPDATE = "operation_type: update, batch_size: 5, logging_level: detailed, update_data: {amount: {sql: amount - 10}}"
+UPDATE = "operation_type: update, batch_size: 5, update_data: {amount: {sql: amount - 10}}"
 DELETE = "operation_type: delete, batch_size: 5"
 SELECT = "operation_type: select, batch_size: 5, select_fields: [id, amount]"
 RECORDS = "batch_size: 5, data_source: :records"
@@ -27,7 +27,7 @@ SPEC = entity(
     f'operation: whole_batches, {UPDATE}, where_condition: "id <= 12", error_isolation: batch',
     f"operation: update_records, operation_type: update, update_data: {{amount: :item.amount}}, {RECORDS}",
     "operation: insert_records, operation_type: insert, "
-    f"insert_data: {{id: :item.id, amount: :item.amount, code: :item.code, parent_id: :item.parent_id}}, {RECORDS}",
+    f"insert_data: {{id: :item.id, amount: :item.amount, code: :item.code}}, {RECORDS}",
     "operation: insert_kept, operation_type: insert, "
     f"insert_data: {{amount: :item.amount, code: :item.code}}, returning: [code], {RECORDS}",
     "operation: insert_one, operation_type: insert, insert_data: {id: :id, amount: :amount}",
