@@ -156,6 +156,10 @@ class Preparation:
         """Make a record fail in a way that is not a matter of its own values alone."""
         if failure.name.startswith("unreadable "):
             handed[failure.name.removeprefix("unreadable ")] = "unreadable"
+        if failure.name.startswith("NOT NULL "):
+            field = self.operation.field_of(failure.name.removeprefix("NOT NULL "))
+            if field:
+                handed[field.name] = None
         constraint = next((item for item in table.constraints if item.name == failure.constraint), None)
         if constraint is None:
             return
