@@ -82,7 +82,9 @@ def _one(plan: Plan, shadow: Path | None) -> Checked:
         if place is None:
             raise
         raise TemplateFailed(place, error) from error
-    return Checked(files, check_files(files))
+    schemas = {plan.settings.runtime_schema, *plan.settings.search_path}
+    schemas.update(schema for entity in plan.entities for schema in entity.schemas)
+    return Checked(files, check_files(files, schemas=schemas))
 
 
 def _template_line(error: Exception) -> str | None:
@@ -90,7 +92,7 @@ def _template_line(error: Exception) -> str | None:
     if isinstance(error, TemplateSyntaxError):
         return f"{error.filename or error.name}:{error.lineno}"
     if isinstance(error, TemplateNotFound):
-        return error.name
+        return str(error.name)
     frames = [item for item in traceback.extract_tb(error.__traceback__) if item.filename.endswith(".j2")]
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else None
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from specgen.plan.naming import QualifiedName
+    from specgen.spec.model import Settings
     from specgen.plan.planned import PlannedFunction, PlannedOperation
 
 
@@ -45,7 +46,7 @@ def render_plan(plan: Plan, *, shadow: Path | None = None) -> tuple[RenderedFile
         jinja2.TemplateError: A template, most likely a shadowing one, is wrong.
     """
     environment = _environment(shadow)
-    runtime = RenderedFile(RUNTIME_FILE, render_runtime(plan.settings.runtime_schema, shadow=shadow))
+    runtime = RenderedFile(RUNTIME_FILE, render_runtime(plan.settings, shadow=shadow))
     template = environment.get_template("entity/entity.sql.j2")
     operation = environment.get_template(PATTERNS["batch_operations"].template)
 
@@ -58,10 +59,12 @@ def render_plan(plan: Plan, *, shadow: Path | None = None) -> tuple[RenderedFile
     return (runtime, *(render(entity) for entity in plan.entities))
 
 
-def render_runtime(schema: str, *, shadow: Path | None = None) -> str:
+def render_runtime(settings: Settings, *, shadow: Path | None = None) -> str:
     """Render the objects that all operations share."""
     template = _environment(shadow).get_template("runtime/runtime.sql.j2")
-    return template.render(runtime=schema, version=__version__)
+    return template.render(
+        runtime=settings.runtime_schema, postgres=settings.postgres, version=__version__
+    )
 
 
 def render_statements(op: PlannedOperation, *, shadow: Path | None = None) -> dict[str, str]:

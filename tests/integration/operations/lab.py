@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 from specgen.plan.project import plan_project
 from specgen.render.engine import render_plan, render_runtime
 from specgen.spec.build import load_project
+from specgen.spec.model import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +63,7 @@ def rendered(text: str, folder: Path) -> str:
 def build_runtime(dsn: str) -> None:
     """Load what all operations share."""
     with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(render_runtime("public").encode())
+        connection.execute(render_runtime(Settings()).encode())
 
 
 @dataclass
