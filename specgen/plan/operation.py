@@ -336,7 +336,15 @@ def _value_names(value: Value) -> frozenset[str]:
 
 
 def _with_functions(planned: PlannedOperation, settings: dict[str, object]) -> PlannedOperation:
-    return replace(planned, settings=settings, functions=_functions(planned))
+    return replace(planned, settings=settings, functions=_functions(planned), quote=_quote(planned))
+
+
+def _quote(planned: PlannedOperation) -> str:
+    """Return a dollar quote for the functions' bodies that nothing a user wrote can end."""
+    text, tag = repr(planned), "function"
+    while f"${tag}" in text:
+        tag += "_"
+    return f"${tag}$"
 
 
 def _functions(op: PlannedOperation) -> tuple[PlannedFunction, ...]:

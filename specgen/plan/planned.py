@@ -101,7 +101,11 @@ class PlannedFunction:
 
 @dataclass(frozen=True, slots=True)
 class PlannedOperation:
-    """Everything the templates say about one operation."""
+    """Everything the templates say about one operation.
+
+    Attributes:
+        quote: The dollar quote around the functions' bodies, which nothing in them contains.
+    """
 
     name: str
     type: str
@@ -150,6 +154,7 @@ class PlannedOperation:
     metrics_table: str | None
     grants: tuple[str, ...]
     functions: tuple[PlannedFunction, ...]
+    quote: str = ""
 
     @property
     def by_key(self) -> bool:
