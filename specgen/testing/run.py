@@ -8,6 +8,7 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,10 +82,17 @@ def tested(provider: Provider, wanted: Wanted) -> Iterator[Outcome]:
 
 def run_pytest(paths: Sequence[Path], arguments: Sequence[str], variables: dict[str, str]) -> int:
     """Run pytest on files, with the plugin, in a process of its own; returns its exit code."""
-    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "specgen.testing.plugin", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", *_plugin()]
     return subprocess.run(
         [*command, *arguments, *map(str, paths)], env={**os.environ, **variables}, check=False
     ).returncode
+
+
+def _plugin() -> list[str]:
+    """Name the plugin to a pytest that does not find it by itself, as when specgen is not installed."""
+    if entry_points(group="pytest11", name="specgen"):
+        return []
+    return ["-p", "specgen.testing.plugin"]
 
 
 def _paths(tests: Iterable[RenderedFile], project: Project, folder: Path) -> Iterator[Path]:
