@@ -66,8 +66,11 @@ def deploy(
         place = f"{connection.info.host or 'local socket'}:{connection.info.port}/{connection.info.dbname}"
         for item in apply(connection, scripts, single_transaction=not each):
             applied.append({"file": item.name, "seconds": round(item.seconds, 3)})
-            if not as_json:
+            if each and not as_json:
                 click.echo(f"  applied  {item.name}")
+    if not each and not as_json:
+        # Only now: before the end, none of them is there to stay.
+        click.echo("".join(f"  applied  {item['file']}\n" for item in applied), nl=False)
     if as_json:
         show.print_json({"database": place, "files": applied})
     operations = sum(len(entity.operations) for entity in plan.entities)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 EXIT = 130
+SHOW_CURSOR = b"\x1b[?25h\n"
 
 
 class Interruption:
@@ -28,7 +30,9 @@ class Interruption:
     def __call__(self, _number: int, _frame: FrameType | None) -> None:
         """Take a signal."""
         if self.asked:
-            # Nothing needs tidying: the database undoes what is not committed.
+            # Only the cursor, which a bar hides, needs tidying: what is not committed the database undoes.
+            if sys.stderr.isatty():
+                os.write(2, SHOW_CURSOR)
             os._exit(EXIT)
         self.asked = True
         self._stop()

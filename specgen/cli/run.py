@@ -202,6 +202,7 @@ def _submit_and_work(request: Request, call: Call) -> None:
                 raise
             _confirm(str(refused).partition(";")[0], refused)
             operation_id = submit(connection, call, confirm=True)
+    click.echo(f"submitted as {operation_id}", err=True)
     _work(request, operation_id)
 
 
@@ -287,8 +288,10 @@ def _exit_by_report(report: RunReport, again: str) -> None:
     for error in wrong:
         hint = f"\n   hint: {error.help}" if error.help else ""
         raise SpecgenError(f"stopped: {error}{hint}", help=help) from error
-    reason = report.failures[0].error.args[0] if report.failures else "the database does not answer"
-    raise DatabaseUnavailable(str(reason), help=help)
+    if report.result is None or report.failures:
+        reason = report.failures[0].error.args[0] if report.failures else "the database does not answer"
+        raise DatabaseUnavailable(str(reason), help=help)
+    raise SpecgenError(f"the operation is {report.result.status}", help=help)
 
 
 def _exit_by(result: Result) -> None:

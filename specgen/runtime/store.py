@@ -64,7 +64,7 @@ class Operation:
     Attributes:
         seconds: How long it has been running, or ran, by the server's clock.
         seconds_left: Until its deadline, negative behind it; None without a timeout.
-        statement_timeout: For one batch, in seconds.
+        statement_timeout: For one batch, in seconds: the operation's, else the server's.
     """
 
     operation_id: UUID
@@ -147,6 +147,26 @@ class Step:
     error_count: int
 
 
+# While an operation runs its ranges hold the counts, its row does afterwards.
+_OPEN = """  LEFT JOIN LATERAL (
+            SELECT sum(r.processed_records) AS processed,
+                   sum(r.skipped_records) AS skipped,
+                   sum(r.error_count) AS failed,
+                   sum(r.batch_count) AS batches,
+                   sum(r.retries) AS retries
+              FROM {runtime}.batch_ranges AS r
+             WHERE r.operation_id = o.operation_id
+               AND o.completed_at IS NULL
+       ) AS open ON true"""
+_COUNTS = """
+SELECT o.total_records AS total,
+       coalesce(open.processed, o.processed_records)::bigint AS processed,
+       coalesce(open.skipped, o.skipped_records)::bigint AS skipped,
+       coalesce(open.failed, o.error_count)::bigint AS failed
+  FROM {runtime}.batch_operations AS o
+{open}
+ WHERE o.operation_id = %s
+"""
 _OPERATION = """
 SELECT o.operation_id, o.operation, o.entity, o.status, o.submitted,
        o.created_at, o.started_at, o.completed_at,
@@ -162,7 +182,8 @@ SELECT o.operation_id, o.operation, o.entity, o.status, o.submitted,
        coalesce(cut.ranges_done, 0)::integer AS ranges_done,
        extract(epoch FROM coalesce(o.completed_at, clock_timestamp()) - o.started_at)::float8 AS seconds,
        extract(epoch FROM o.deadline - clock_timestamp())::float8 AS seconds_left,
-       extract(epoch FROM o.statement_timeout)::float8 AS statement_timeout,
+       coalesce(extract(epoch FROM o.statement_timeout)::float8, server.statement_timeout)
+           AS statement_timeout,
        o.max_attempts,
        extract(epoch FROM o.backoff)::float8 AS backoff
   FROM {runtime}.batch_operations AS o
@@ -172,17 +193,12 @@ SELECT o.operation_id, o.operation, o.entity, o.status, o.submitted,
               FROM {runtime}.batch_ranges AS r
              WHERE r.operation_id = o.operation_id
        ) AS cut ON true
-  LEFT JOIN LATERAL (
-            -- While an operation runs its ranges hold the counts, its row does afterwards.
-            SELECT sum(r.processed_records) AS processed,
-                   sum(r.skipped_records) AS skipped,
-                   sum(r.error_count) AS failed,
-                   sum(r.batch_count) AS batches,
-                   sum(r.retries) AS retries
-              FROM {runtime}.batch_ranges AS r
-             WHERE r.operation_id = o.operation_id
-               AND o.completed_at IS NULL
-       ) AS open ON true
+{open}
+ CROSS JOIN (
+            SELECT nullif(s.setting::float8, 0) / 1000 AS statement_timeout
+              FROM pg_catalog.pg_settings AS s
+             WHERE s.name = 'statement_timeout'
+       ) AS server
 """
 _LATEST = " ORDER BY o.created_at DESC, o.operation_id LIMIT %s"
 _ERRORS = """
@@ -200,12 +216,12 @@ class Store:
 
     def __init__(self, connection: Connection, runtime_schema: str) -> None:
         self.connection = connection
-        self._schema = sql.Identifier(runtime_schema)
+        self._runtime = runtime_schema
 
     def installed(self) -> bool:
         """Whether the runtime has been deployed to its schema."""
-        cursor = self._execute("SELECT to_regclass({name})", name=self._literal("batch_operations"))
-        row = cursor.fetchone()
+        name = f"{sql.Identifier(self._runtime).as_string()}.batch_operations"
+        row = self._execute("SELECT to_regclass(%s)", name).fetchone()
         return row is not None and row[0] is not None
 
     def operation(self, operation_id: UUID) -> Operation | None:
@@ -219,8 +235,8 @@ class Store:
 
     def counts(self, operation_id: UUID) -> Counts:
         """Return the account as far as it is committed."""
-        operation = self.operation(operation_id)
-        return operation.counts if operation else Counts(0, 0, 0, 0)
+        rows = self._rows(Counts, _COUNTS, operation_id)
+        return rows[0] if rows else Counts(0, 0, 0, 0)
 
     def result(self, operation_id: UUID) -> Result:
         """Return what the operation came to, or where it stands."""
@@ -272,35 +288,34 @@ class Store:
 
         Args:
             operation_id: Whose.
-            timeout: Seconds that the batch may take.
+            timeout: Seconds that the batch may take; None for what the server sets.
 
         Raises:
             psycopg.Error: The batch, or the connection, failed; the transaction is undone.
         """
-        # One message of two statements is one transaction and one round trip. A setting local to it
-        # does not leak into another client's transaction behind a pooler.
-        query = sql.SQL(
-            "SELECT pg_catalog.set_config('statement_timeout', {timeout}, true);"
-            "SELECT * FROM {runtime}.batch_step({operation_id})"
-        ).format(
-            timeout=sql.Literal(str(max(round(timeout * 1000), 1) if timeout is not None else 0)),
-            runtime=self._schema,
-            operation_id=sql.Literal(str(operation_id)),
+        step = sql.SQL("SELECT * FROM {runtime}.batch_step({operation_id})").format(
+            runtime=sql.Identifier(self._runtime), operation_id=sql.Literal(str(operation_id))
         )
-        cursor = self.connection.execute(query)
-        cursor.nextset()
+        if timeout is None:
+            cursor = self.connection.execute(step)
+        else:
+            # One message of two statements is one transaction and one round trip. A setting local to it
+            # does not leak into another client's transaction behind a pooler.
+            bound = sql.Literal(str(max(round(timeout * 1000), 1)))
+            setting = sql.SQL("SELECT pg_catalog.set_config('statement_timeout', {}, true);").format(bound)
+            cursor = self.connection.execute(setting + step)
+            cursor.nextset()
         row = cursor.fetchone()
         assert row is not None
         return Step(*row)
 
     def _rows(self, kind: type[Row], query: str, *parameters: object) -> list[Row]:
-        composed = sql.SQL(query).format(runtime=self._schema)
         with self.connection.cursor(row_factory=class_row(kind)) as cursor:
-            return cursor.execute(composed, parameters).fetchall()
+            return cursor.execute(self._composed(query), parameters).fetchall()
 
-    def _execute(self, query: str, *parameters: object, **names: sql.Composable) -> psycopg.Cursor[Any]:
-        composed = sql.SQL(query).format(runtime=self._schema, **names)
-        return self.connection.execute(composed, parameters or None)
+    def _execute(self, query: str, *parameters: object) -> psycopg.Cursor[Any]:
+        return self.connection.execute(self._composed(query), parameters)
 
-    def _literal(self, table: str) -> sql.Composable:
-        return sql.Literal(f"{self._schema.as_string()}.{table}")
+    def _composed(self, query: str) -> sql.Composed:
+        runtime = sql.Identifier(self._runtime.replace("%", "%%"))  # as queries with parameters want it
+        return sql.SQL(query).format(runtime=runtime, open=sql.SQL(_OPEN).format(runtime=runtime))
