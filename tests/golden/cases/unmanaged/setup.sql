@@ -1,0 +1,2 @@
+CREATE SCHEMA old;
+CREATE TABLE old.legacy_table (id bigint PRIMARY KEY, state text, counter integer);
