@@ -180,7 +180,7 @@ def _run_once(request: Request, call: Call, *, dry_run: bool) -> None:
                 _confirm(f"{call.operation}: {result.total_records:,} records", None)
                 result = attempt(confirm=True)
         except KeyboardInterrupt:
-            click.echo("interrupted; nothing was changed", err=True)
+            click.echo("interrupted: the call is undone, unless \"specgen status\" lists it", err=True)
             raise interrupted() from None
         _print_outcome(request, result, Store(connection, request.runtime))
     _exit_by(result)
@@ -207,9 +207,7 @@ def _submit_and_work(request: Request, call: Call) -> None:
 
 
 def _resume(request: Request, resume: str) -> None:
-    import psycopg
-
-    from specgen.database.connection import connect, explain
+    from specgen.database.connection import connect, translated
     from specgen.errors import UsageError
     from specgen.runtime.store import RESUMABLE, Store
 
@@ -218,39 +216,40 @@ def _resume(request: Request, resume: str) -> None:
     except ValueError:
         raise UsageError(f'"{resume}" is no id of an operation', help='see "specgen status"') from None
     request = replace(request, runtime=settings_or_exit(request.project).runtime_schema)
-    with connect(request.url, application=request.application) as connection:
+    with connect(request.url, application=request.application) as connection, translated():
         store = Store(connection, request.runtime)
-        try:
-            require_runtime(store, request.runtime)
-            row = store.operation(operation_id)
-            if row is None:
-                raise UsageError(f"there is no operation {operation_id}", help='see "specgen status"')
-            request = replace(request, operation=row.operation)
-            if row.status not in RESUMABLE or not row.submitted:
-                click.echo(f"{row.operation} has ended: {row.status}", err=True)
-                result = store.result(operation_id)
-                _print_outcome(request, result, store)
-                _exit_by(result)
-                return
-            store.resume(operation_id)
-        except psycopg.Error as error:
-            raise explain(error) from error
+        require_runtime(store, request.runtime)
+        row = store.operation(operation_id)
+        if row is None:
+            raise UsageError(f"there is no operation {operation_id}", help='see "specgen status"')
+        request = replace(request, operation=row.operation)
+        if row.status not in RESUMABLE or not row.submitted:
+            click.echo(f"{row.operation} has ended: {row.status}", err=True)
+            result = store.result(operation_id)
+            _print_outcome(request, result, store)
+            _exit_by(result)
+            return
+        store.resume(operation_id)
     _work(request, operation_id)
 
 
 def _work(request: Request, operation_id: UUID) -> None:
     from specgen.cli.progress import showing
+    from specgen.errors import DatabaseUnavailable
     from specgen.runtime.runner import Run
 
     work = Run(request.url, request.runtime, operation_id, request.application, request.workers)
     again = request.resume_command(operation_id)
     notice = f"stopping after the current batches (Ctrl-C again: at once); go on with: {again}"
-    with stopping(work.stop, notice) as interruption, showing(request.operation) as listener:
-        for event in work.events():
-            listener(event)
-    report = work.report
-    assert report is not None
-    _conclude(request, report, again)
+    try:
+        with stopping(work.stop, notice) as interruption, showing(request.operation) as listener:
+            for event in work.events():
+                listener(event)
+        report = work.report
+        assert report is not None
+        _conclude(request, report, again)
+    except DatabaseUnavailable as error:
+        raise DatabaseUnavailable(error.reason, help=f"go on with: {again}") from error
     if not report.finished and interruption.asked:
         raise interrupted()
     _exit_by_report(report, again)
@@ -258,12 +257,12 @@ def _work(request: Request, operation_id: UUID) -> None:
 
 def _conclude(request: Request, report: RunReport, again: str) -> None:
     """Print what there is to print of a run that came to its end, or not."""
-    from specgen.database.connection import connect
+    from specgen.database.connection import connect, translated
     from specgen.runtime.store import Store
 
     if report.result is None:
         return
-    with connect(request.url, application=request.application) as connection:
+    with connect(request.url, application=request.application) as connection, translated():
         _print_outcome(request, report.result, Store(connection, request.runtime), report)
     if report.result.status in ("timed_out", "cancelled"):
         click.echo(f"go on with: {again}", err=True)

@@ -39,9 +39,7 @@ def status(
 
     A submitted operation that is running or timed out shows how to go on with it.
     """
-    import psycopg
-
-    from specgen.database.connection import connect, explain
+    from specgen.database.connection import connect, translated
     from specgen.database.connection import database_url as resolve
     from specgen.errors import UsageError
     from specgen.runtime.store import Store
@@ -52,16 +50,13 @@ def status(
         raise UsageError(f'"{operation_id}" is no id of an operation', help='see "specgen status"') from None
     url = resolve(database_url)
     runtime = settings_or_exit(project).runtime_schema
-    with connect(url, application="specgen status") as connection:
+    with connect(url, application="specgen status") as connection, translated():
         store = Store(connection, runtime)
-        try:
-            require_runtime(store, runtime)
-            if wanted is None:
-                _list(store, limit, as_json=as_json)
-            else:
-                _show(store, wanted, as_json=as_json)
-        except psycopg.Error as error:
-            raise explain(error) from error
+        require_runtime(store, runtime)
+        if wanted is None:
+            _list(store, limit, as_json=as_json)
+        else:
+            _show(store, wanted, as_json=as_json)
 
 
 def _list(store: Store, limit: int, *, as_json: bool) -> None:

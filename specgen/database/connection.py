@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -12,7 +13,7 @@ from specgen.database.provider import LIBPQ_VARIABLES, URL_VARIABLE
 from specgen.errors import DatabaseUnavailable, Refused, SpecgenError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -103,6 +104,21 @@ def connect(url: str, *, application: str) -> Connection:
 def is_lost(error: psycopg.Error, connection: Connection) -> bool:
     """Whether the connection is gone, rather than the statement refused."""
     return connection.closed or error.sqlstate in LOST or error.sqlstate is None
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise the database's errors as what they mean to whoever called.
+
+    Raises:
+        DatabaseUnavailable: The connection was lost.
+        Refused: The database refused for safety.
+        SqlError: It refused for any other reason.
+    """
+    try:
+        yield
+    except psycopg.Error as error:
+        raise explain(error) from error
 
 
 def explain(error: psycopg.Error) -> SpecgenError:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from specgen.database.connection import connect
+from specgen.database.connection import connect, translated
 from specgen.errors import DatabaseUnavailable, UsageError
 from specgen.runtime.events import Progress, Started, WorkerEnded, WorkerFailed
 from specgen.runtime.store import Result, Store
@@ -70,7 +70,8 @@ class Run:
             UsageError: There is no such operation.
             DatabaseUnavailable: The database cannot be reached at the start.
         """
-        operation = self._reader().operation(self.operation_id)
+        with translated():
+            operation = self._reader().operation(self.operation_id)
         if operation is None:
             raise UsageError(f"there is no operation {self.operation_id}")
         yield Started(self.operation_id, operation.operation, self.workers, operation.counts)
