@@ -15,6 +15,7 @@ help:
 	@echo "make types        mypy --strict"
 	@echo "make wheel-check  the wheel, used elsewhere, generates the same bytes"
 	@echo "make benchmark    how long generating takes; operations against hand-written statements"
+	@echo "make mutants      break the generated SQL in many ways; the generated tests must notice"
 	@echo "make reference    docs/language.md from the JSON Schemas"
 
 venv:
@@ -50,6 +51,9 @@ benchmark: venv
 
 reference: venv
 	$(BIN)/python tools/reference.py
+
+mutants: venv
+	$(BIN)/python -m tests.mutation
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

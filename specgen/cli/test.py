@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -63,6 +64,6 @@ def run(
             click.echo(outcome.kept)
             if not database_url:
                 click.echo("the server ends with this command: press Enter", err=True)
-                click.get_text_stream("stdin").readline()
+                sys.stdin.readline()
     if outcome.code:
         raise click.exceptions.Exit(1 if outcome.code == 1 else outcome.code)

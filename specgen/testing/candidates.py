@@ -140,19 +140,19 @@ def _compare(node: Any, found: Mentions) -> None:
             continue
         operator = node.name[-1].sval if node.name else "="
         for value in other if isinstance(other, tuple | list) else (other,):
-            _value(name, value, operator, stretch, found)
+            _value(name, value, operator, found, stretch=stretch)
 
 
-def _value(name: str, node: Any, operator: str, stretch: bool, found: Mentions) -> None:
+def _value(name: str, node: Any, operator: str, found: Mentions, *, stretch: bool) -> None:
     from pglast import ast
     from pglast.stream import RawStream
 
     if isinstance(node, ast.A_ArrayExpr):
-        for item in node.elements:
-            _value(name, item, operator, stretch, found)
+        for item in node.elements or ():
+            _value(name, item, operator, found, stretch=stretch)
         return
     if isinstance(node, ast.TypeCast) and isinstance(node.arg, ast.A_ArrayExpr):
-        _value(name, node.arg, operator, stretch, found)
+        _value(name, node.arg, operator, found, stretch=stretch)
         return
     if node is None or _mentions_columns(node):
         return
@@ -172,7 +172,7 @@ def _subject(node: Any) -> tuple[str | None, bool]:
     """The name that a side of a comparison is about, and whether it is about its length."""
     from pglast import ast
 
-    if isinstance(node, ast.FuncCall) and node.args and len(node.args) == 1:
+    if isinstance(node, ast.FuncCall) and node.funcname and node.args and len(node.args) == 1:
         function = node.funcname[-1].sval
         inner = _name(node.args[0])
         if function in ("length", "char_length", "character_length", "octet_length") and inner:
@@ -186,7 +186,7 @@ def _name(node: Any) -> str | None:
 
     while isinstance(node, ast.TypeCast):
         node = node.arg
-    if isinstance(node, ast.ColumnRef) and isinstance(node.fields[-1], ast.String):
+    if isinstance(node, ast.ColumnRef) and node.fields and isinstance(node.fields[-1], ast.String):
         return str(node.fields[-1].sval)
     return None
 

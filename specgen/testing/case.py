@@ -121,7 +121,9 @@ class Case:
         if operation.type == "delete":
             return Changes([], [], ordered([item.before or {} for item in records]))
         inserted = [self.foreseen(item.after) for item in records if item.before is None]
-        updated = [self.foreseen({**item.before, **item.after}) for item in records if item.before is not None]
+        updated = [
+            self.foreseen({**item.before, **item.after}) for item in records if item.before is not None
+        ]
         if operation.type == "upsert" and not operation.updates:
             updated = []
         return Changes(ordered(inserted), ordered(updated), [])
@@ -138,7 +140,9 @@ class Case:
     def blamed(self, records: list[Record]) -> list[dict[str, Any]]:
         """What the error rows must say when these records have failed, in input order."""
         assert self.failure is not None
-        ordered_records = records if self.operation.source == "rows" else sorted(records, key=lambda item: item.number)
+        ordered_records = (
+            records if self.operation.source == "rows" else sorted(records, key=lambda item: item.number)
+        )
         return [
             {
                 "record_number": None if self.operation.source == "rows" else item.number,
@@ -153,7 +157,14 @@ class Case:
 
     def described(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Error rows as ``blamed`` describes them."""
-        names = ("record_number", "record_key", "failed_records", "sqlstate", "constraint_name", "column_name")
+        names = (
+            "record_number",
+            "record_key",
+            "failed_records",
+            "sqlstate",
+            "constraint_name",
+            "column_name",
+        )
         found = [{name: row[name] for name in names} for row in rows]
         for row in found:
             if self.failure and row["sqlstate"] in self.failure.sqlstate:
@@ -171,7 +182,9 @@ class Case:
 
     def foreseen(self, row: dict[str, Any]) -> dict[str, Any]:
         """A row without the values that nobody can foresee."""
-        return {name: ANY if name in self.unstable and value is not None else value for name, value in row.items()}
+        return {
+            name: ANY if name in self.unstable and value is not None else value for name, value in row.items()
+        }
 
 
 def ordered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -16,12 +16,14 @@ from specgen.spec.model import Field, ForeignKey, Literal, OperationType, Refere
 from specgen.testing.subject import REFUSAL, ItemField, Operation, Parameter
 
 if TYPE_CHECKING:
-    from specgen.plan.operation import PlannedOperation
+    from specgen.plan.planned import PlannedOperation
     from specgen.plan.project import Plan, PlannedEntity
     from specgen.spec.model import BatchOperation, Entity, Project
 
 _CALLS = re.compile(r"([A-Za-z_][\w.]*)\s*\(")
-_UNDERSTOOD = frozenset({"length", "char_length", "lower", "upper", "btrim", "trim", "now", "in", "and", "or", "not", "any"})
+_UNDERSTOOD = frozenset(
+    {"length", "char_length", "lower", "upper", "btrim", "trim", "now", "in", "and", "or", "not", "any"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +202,11 @@ def _failures(
         for field in target.fields:
             result += _of_field(field, target, operation, values.keys(), varying)
         result += _of_key(target, operation, varying)
-    for name in [field.name for field in target.fields if not field.nullable or field.name in target.primary_key]:
+    for name in [
+        field.name for field in target.fields if not field.nullable or field.name in target.primary_key
+    ]:
         value = values.get(name)
-        if isinstance(value, Reference) and not (name in operation.conflict_target):
+        if isinstance(value, Reference) and name not in operation.conflict_target:
             result.append(f"NOT NULL {name}")
     readable = ("text", "json", "jsonb", "character", "varchar")
     unreadable = [item.name for item in planned.item_fields if not item.type.startswith(readable)]
@@ -222,7 +226,9 @@ def _of_field(
     if field.check is not None:
         named = {item.name for item in field.check.columns}
         # A check over constants alone holds or does not, for every record alike.
-        mixed = operation.type is OperationType.UPDATE and bool(named & set(_names(written)) and named - set(_names(written)))
+        mixed = operation.type is OperationType.UPDATE and bool(
+            named & set(_names(written)) and named - set(_names(written))
+        )
         if named & varying or mixed:
             result.append(naming.constraint(target.table, (field.name,), "check"))
     if field.references and field.name in varying and isinstance(_value(operation, field.name), Reference):
@@ -250,7 +256,9 @@ def _children(target: Entity, project: Project) -> list[str]:
             match field.references:
                 case ForeignKey(entity=name, on_delete=action) if name == target.name and entity.managed:
                     if action is None or action.lower().replace("_", " ") in ("restrict", "no action"):
-                        result.append("referenced by " + naming.constraint(entity.table, (field.name,), "fkey"))
+                        result.append(
+                            "referenced by " + naming.constraint(entity.table, (field.name,), "fkey")
+                        )
                 case _:
                     pass
     return result
@@ -291,5 +299,3 @@ def _notes(planned: PlannedOperation, target: Entity) -> list[str]:
         if (called and not aggregate) or re.search(r"(?<!!)~(?!~)|similar to", text, re.IGNORECASE):
             notes.append(f"{origin}: {' '.join(text.split())}")
     return notes
-
-

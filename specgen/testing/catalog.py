@@ -73,7 +73,8 @@ _COLUMNS = """
            a.attnotnull,
            CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END,
            a.attgenerated <> '' OR a.attidentity <> '',
-           ARRAY(SELECT e.enumlabel FROM pg_enum AS e WHERE e.enumtypid = a.atttypid ORDER BY e.enumsortorder),
+           ARRAY(SELECT e.enumlabel FROM pg_enum AS e
+                  WHERE e.enumtypid = a.atttypid ORDER BY e.enumsortorder),
            CASE WHEN t.typcategory = 'A' THEN format_type(t.typelem, NULL)
                 WHEN t.typtype = 'd' THEN format_type(t.typbasetype, NULL) END,
            a.attidentity <> ''
@@ -126,10 +127,15 @@ def read_table(connection: psycopg.Connection[Any], name: str) -> Table:
         oid = connection.execute("SELECT %s::regclass::text", (name,)).fetchone()
         connection.execute("SET LOCAL search_path = DEFAULT")
     own = oid[0] if oid else name
-    found = [(row[6], row[7], Constraint(row[0], row[1], tuple(row[2]), *row[3:5], tuple(row[5]))) for row in rows]
+    found = [
+        (owner, action, Constraint(name_, kind, tuple(here), text, parent, tuple(there)))
+        for name_, kind, here, text, parent, there, owner, action in rows
+    ]
     return Table(
         name=name,
         columns=columns,
         constraints=tuple(item for owner, _, item in found if owner == own),
-        children=tuple((owner, item) for owner, action, item in found if item.parent == own and action in "ar"),
+        children=tuple(
+            (owner, item) for owner, action, item in found if item.parent == own and action in "ar"
+        ),
     )

@@ -110,7 +110,7 @@ def fill(dsn: str, project: Project, files: Iterable[tuple[str, str]] | None = N
     with psycopg.connect(dsn) as connection:
         for name, text in [*(files if files is not None else rendered(project)), ("helpers.sql", helpers)]:
             try:
-                connection.execute(text)  # type: ignore[arg-type]
+                connection.execute(text)
             except psycopg.Error as error:
                 raise SpecgenError(f"{name}: {error}") from error
 

@@ -59,7 +59,11 @@ class Maker:
 
     def nth(self, table: Table, column: Column, value: Any, number: int) -> Any:
         """The value of a unique or referring column in a row of that number."""
-        if table.foreign(column.name) is None and isinstance(value, str) and candidates.family(column.type) == "text":
+        if (
+            table.foreign(column.name) is None
+            and isinstance(value, str)
+            and candidates.family(column.type) == "text"
+        ):
             checked = any(column.name in check.columns for check in table.checks)
             return f"{value}{number:05d}" if checked else candidates.nth(column.type, number)
         found = candidates.nth(column.type, number, column.element)
@@ -74,18 +78,20 @@ class Maker:
             f"INSERT INTO {table.name} AS made ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} "
             f"FROM jsonb_populate_record(NULL::{table.name}, %s) RETURNING to_jsonb(made)"
         )
-        stored = self.connection.execute(query, (Jsonb(row),)).fetchone()  # type: ignore[arg-type]
+        stored = self.connection.execute(query, (Jsonb(row),)).fetchone()
         return dict(stored[0]) if stored else {}
 
     def parents(self, table: Table, row: dict[str, Any]) -> None:
         """Write the rows that a row refers to, where they are missing."""
         for key in table.of_kind("f"):
-            wanted = {there: row.get(here) for here, there in zip(key.columns, key.parent_columns, strict=True)}
+            wanted = {
+                there: row.get(here) for here, there in zip(key.columns, key.parent_columns, strict=True)
+            }
             if key.parent is None or None in wanted.values():
                 continue
             parent = self.table(key.parent)
             there = self.connection.execute(
-                f"SELECT 1 FROM {parent.name} AS there WHERE to_jsonb(there) @> %s",  # type: ignore[arg-type]
+                f"SELECT 1 FROM {parent.name} AS there WHERE to_jsonb(there) @> %s",
                 (Jsonb(wanted),),
             ).fetchone()
             if there is None:
@@ -94,7 +100,7 @@ class Maker:
 
     def _unused(self, table: Table) -> dict[str, Any]:
         """A valid row whose unique values are not taken."""
-        count = self.connection.execute(f"SELECT count(*) FROM {table.name}").fetchone()  # type: ignore[arg-type]
+        count = self.connection.execute(f"SELECT count(*) FROM {table.name}").fetchone()
         return self.numbered(table, self.valid(table), 10_000 + (count[0] if count else 0))
 
     def valid(self, table: Table) -> dict[str, Any]:

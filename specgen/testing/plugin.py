@@ -121,7 +121,9 @@ def sandbox_copy(
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """A test for which no data can be found says what it needs, instead of passing or crashing."""
-    if "sandbox" not in getattr(item, "fixturenames", ()) and "sandbox_copy" not in getattr(item, "fixturenames", ()):
+    if "sandbox" not in getattr(item, "fixturenames", ()) and "sandbox_copy" not in getattr(
+        item, "fixturenames", ()
+    ):
         return (yield)
     from specgen.testing.solve import Unsolvable
 

@@ -20,7 +20,6 @@ from psycopg.types.json import Jsonb
 
 from specgen.testing.case import Case, Failure, Record
 from specgen.testing.failures import failure_named
-from specgen.testing.make import Maker
 from specgen.testing.solve import Solution, Solver, Unsolvable, quote
 from specgen.testing.subject import REFUSAL, Operation
 
@@ -29,7 +28,8 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from specgen.testing.catalog import Table
+    from specgen.testing.catalog import Column, Table
+    from specgen.testing.make import Maker
 
 _OCCUPIED, _MISSING = 20_000, 30_000
 
@@ -83,7 +83,10 @@ class Preparation:
             if not bad or not good:
                 raise
             # Parameters that let one record fail let all of them fail.
-            solution, layout = solver.solve(bad, good=False, other=other), layout.replace("g", "x").replace("u", "x")
+            solution, layout = (
+                solver.solve(bad, good=False, other=other),
+                layout.replace("g", "x").replace("u", "x"),
+            )
         if failure and _by_parameter(self.operation, failure):
             layout = layout.replace("g", "x").replace("u", "x")
         if solution.other is None and not self.operation.inserts:
@@ -107,10 +110,12 @@ class Preparation:
             if not operation.inserts and mark != "m":
                 stored = self.maker.insert(table, row)
             elif mark == "-":
-                stored = self.maker.insert(table, self.maker.numbered(table, self.maker.valid(table), _OCCUPIED + number))
+                stored = self.maker.insert(
+                    table, self.maker.numbered(table, self.maker.valid(table), _OCCUPIED + number)
+                )
             handed = None
             if operation.fields and mark != "-":
-                handed = self._item(table, item, row, number, mark, failure)
+                handed = self._item(table, item, row, number, mark=mark, failure=failure)
             if mark == "u":
                 stored = self._met(table, handed or {}, number)
             meets = stored if mark in "gxsu" and stored else None
@@ -133,7 +138,14 @@ class Preparation:
         return frozenset(kept)
 
     def _item(
-        self, table: Table, item: dict[str, Any], row: dict[str, Any], number: int, mark: str, failure: Failure | None
+        self,
+        table: Table,
+        item: dict[str, Any],
+        row: dict[str, Any],
+        number: int,
+        *,
+        mark: str,
+        failure: Failure | None,
     ) -> dict[str, Any]:
         operation = self.operation
         short = {field.variable.rsplit(".", 1)[-1].strip('"'): field.name for field in operation.fields}
@@ -200,38 +212,46 @@ class Preparation:
     ) -> dict[str, Any]:
         operation = self.operation
         arguments = {
-            name: argument(solution.parameters.get(name), item.type) for name, item in operation.parameters.items()
+            name: argument(solution.parameters.get(name), item.type)
+            for name, item in operation.parameters.items()
         }
         for column in table.columns:
             name = operation.parameter_of(column.name)
-            if name is None:
-                continue
-            constraint = next((item for item in table.constraints if failure and item.name == failure.constraint), None)
-            if constraint and column.name in constraint.columns and constraint.kind in "upf":
-                number = _MISSING if constraint.kind == "f" else _OCCUPIED
-                arguments[name] = self.maker.nth(table, column, None, number)
-                if constraint.kind in "up":
-                    taken = {**self.maker.numbered(table, self.maker.valid(table), _OCCUPIED), column.name: arguments[name]}
-                    self.maker.insert(table, taken)
-            elif table.foreign(column.name) and operation.inserts:
-                self.maker.parents(table, {column.name: arguments[name]})
+            if name is not None:
+                self._share(table, column, arguments, name, failure)
         handed = [item for item in records if item.mark != "-"]
         for item in handed:
-            if item.item and item.mark != "x":
-                fields = {column.name: operation.field_of(column.name) for column in table.columns}
-                self.maker.parents(
-                    table, {name: item.item.get(field.name) for name, field in fields.items() if field}
-                )
-            elif item.item and failure and not _is_foreign(table, failure):
-                fields = {column.name: operation.field_of(column.name) for column in table.columns}
-                self.maker.parents(
-                    table,
-                    {
-                        name: item.item.get(field.name)
-                        for name, field in fields.items()
-                        if field and table.foreign(name) and item.item.get(field.name) != "unreadable"
-                    },
-                )
+            self._item_parents(table, item, failure)
+        self._hand_in(arguments, records, handed)
+        return arguments
+
+    def _share(
+        self, table: Table, column: Column, arguments: dict[str, Any], name: str, failure: Failure | None
+    ) -> None:
+        """Set a parameter that goes into a referring or unique column of all records."""
+        broken = next(
+            (item for item in table.constraints if failure and item.name == failure.constraint), None
+        )
+        if broken and column.name in broken.columns and broken.kind == "f":
+            arguments[name] = self.maker.nth(table, column, None, _MISSING)
+        elif broken and column.name in broken.columns and broken.kind in "up":
+            arguments[name] = self.maker.nth(table, column, None, _OCCUPIED)
+            taken = self.maker.numbered(table, self.maker.valid(table), _OCCUPIED)
+            self.maker.insert(table, {**taken, column.name: arguments[name]})
+        elif table.foreign(column.name) and self.operation.inserts:
+            self.maker.parents(table, {column.name: arguments[name]})
+
+    def _item_parents(self, table: Table, record: Record, failure: Failure | None) -> None:
+        """Write the rows that a record refers to, unless it is to fail for want of one."""
+        if not record.item or (record.mark == "x" and failure and _is_foreign(table, failure)):
+            return
+        fields = {column.name: self.operation.field_of(column.name) for column in table.columns}
+        values = {name: record.item.get(field.name) for name, field in fields.items() if field}
+        self.maker.parents(table, {name: value for name, value in values.items() if value != "unreadable"})
+
+    def _hand_in(self, arguments: dict[str, Any], records: list[Record], handed: list[Record]) -> None:
+        """Put what is handed in among the arguments, and number the records as they stand there."""
+        operation = self.operation
         if operation.source == "keys" and operation.handed_in:
             # Backwards, so that a test can tell key order from input order.
             arguments[operation.handed_in] = [item.key[operation.key[0]] for item in reversed(handed)]
@@ -241,7 +261,6 @@ class Preparation:
             for place, item in enumerate(handed, 1):
                 records[records.index(item)] = replace(item, number=place)
             arguments[operation.handed_in] = Jsonb([item.item for item in handed])
-        return arguments
 
     # What will be
 
@@ -257,20 +276,21 @@ class Preparation:
         ]
         query = self._after_query(table)
         rows = self.connection.execute(
-            query, {**arguments, "specgen_asked": Jsonb(asked)}  # type: ignore[arg-type]
+            query,
+            {**arguments, "specgen_asked": Jsonb(asked)},
         ).fetchall()
         result = list(records)
-        for place, after in rows:
+        for place, written in rows:
             record = records[place]
-            if record.mark == "u":
-                after = {name: value for name, value in after.items() if name in operation.updates}
-            result[place] = replace(record, after=after)
+            kept = operation.updates if record.mark == "u" else tuple(written)
+            result[place] = replace(record, after={name: written[name] for name in kept if name in written})
         return result
 
     def _after_query(self, table: Table) -> str:
         operation = self.operation
         parameters = ", ".join(
-            f"%({name})s::{item.type} AS {quote(item.variable)}" for name, item in operation.parameters.items()
+            f"%({name})s::{item.type} AS {quote(item.variable)}"
+            for name, item in operation.parameters.items()
         )
         fields = ", ".join(
             f"handed.{quote(item.name)} AS {item.variable.rsplit('.', 1)[-1]}" for item in operation.fields
@@ -283,14 +303,15 @@ class Preparation:
             column = table.column(name)
             if column.generated:
                 continue
-            value = (column.default or "NULL") if value == "DEFAULT" else value
-            values.append(f"{_literal(name)}, (({value})::{column.type})".replace("%", "%%"))
+            text = (column.default or "NULL") if value == "DEFAULT" else value
+            values.append(f"{_literal(name)}, (({text})::{column.type})".replace("%", "%%"))
         row = f"(SELECT * FROM {operation.table} AS target WHERE to_jsonb(target.*) @> (asked.part -> 'key'))"
         return (
             f"SELECT (asked.part ->> 'place')::integer, jsonb_build_object({', '.join(values)}) "
             "FROM jsonb_array_elements(%(specgen_asked)s) AS asked (part) "
             f"CROSS JOIN (SELECT {parameters or '1 AS specgen_nothing'}) AS parameters "
-            f"CROSS JOIN LATERAL (SELECT {fields or '1 AS specgen_no_item'} {record}) AS {quote(operation.item)} "
+            f"CROSS JOIN LATERAL (SELECT {fields or '1 AS specgen_no_item'} {record}) "
+            f"AS {quote(operation.item)} "
             + ("" if operation.inserts else f"CROSS JOIN LATERAL {row} AS {alias}")
         )
 
@@ -299,7 +320,9 @@ class Preparation:
         event = "INSERT" if operation.inserts else operation.type.upper()
         names = operation.key
         if operation.inserts:
-            names = tuple(name for name in operation.sets if operation.field_of(name) and name in table.unique_columns)
+            names = tuple(
+                name for name in operation.sets if operation.field_of(name) and name in table.unique_columns
+            )
         for item in records:
             fields = {name: operation.field_of(name) for name in names}
             part = (
@@ -309,15 +332,17 @@ class Preparation:
             )
             self.connection.execute("INSERT INTO specgen_test.refused VALUES (%s)", (Jsonb(part),))
         self.connection.execute(
-            f"CREATE TRIGGER specgen_test_refuse BEFORE {event} ON {table.name} "  # type: ignore[arg-type]
+            f"CREATE TRIGGER specgen_test_refuse BEFORE {event} ON {table.name} "
             f"FOR EACH ROW EXECUTE FUNCTION specgen_test.refuse({_literal(operation.key[0])})"
         )
 
 
-def snapshot(connection: psycopg.Connection[Any], operation: Operation) -> dict[str, tuple[str, dict[str, Any]]]:
+def snapshot(
+    connection: psycopg.Connection[Any], operation: Operation
+) -> dict[str, tuple[str, dict[str, Any]]]:
     """The target table: key to the place of the row and what it holds."""
     rows = connection.execute(
-        f"SELECT ctid::text, to_jsonb(target.*) FROM {operation.table} AS target"  # type: ignore[arg-type]
+        f"SELECT ctid::text, to_jsonb(target.*) FROM {operation.table} AS target"
     ).fetchall()
     return {json.dumps([row[name] for name in operation.key]): (place, row) for place, row in rows}
 

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 from specgen.testing.cases import test_cases
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from jinja2 import Environment
 
     from specgen.plan.project import Plan
@@ -94,5 +92,3 @@ def text(value: str) -> str:
     """SQL as a triple-quoted literal that keeps its lines."""
     escaped = value.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     return f'"""{escaped}"""'
-
-

@@ -69,6 +69,8 @@ def tested(provider: Provider, wanted: Wanted) -> Iterator[Outcome]:
 
         with databases.template(server, build) as template:
             kept = databases.create_database(server, template=template) if wanted.keep else None
+            if kept:
+                _disown(kept)
             variables = {
                 environment.TEMPLATE_VARIABLE: template,
                 environment.SERVER_VARIABLE: server.dsn,
@@ -78,6 +80,18 @@ def tested(provider: Provider, wanted: Wanted) -> Iterator[Outcome]:
             paths = list(_paths(tests, wanted.project, Path(folder)))
             code = run_pytest(paths, wanted.arguments, variables) if paths else 0
         yield Outcome(code, kept)
+
+
+def _disown(dsn: str) -> None:
+    """Take the owner's mark off a database, so that nobody clears it away when this process is gone."""
+    import psycopg
+    from psycopg import sql
+
+    from specgen.database import databases
+
+    with psycopg.connect(dsn) as connection:
+        name = sql.Identifier(databases.name_of(dsn))
+        connection.execute(sql.SQL("COMMENT ON DATABASE {} IS NULL").format(name))
 
 
 def run_pytest(paths: Sequence[Path], arguments: Sequence[str], variables: dict[str, str]) -> int:

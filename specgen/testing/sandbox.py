@@ -39,7 +39,9 @@ class Counts(NamedTuple):
 def counts(result: Any) -> Counts:
     """The numbers of a result; they must add up."""
     found = Counts(result.total_records, result.processed_records, result.skipped_records, result.error_count)
-    assert found.total == found.processed + found.skipped + found.failed, f"the account does not add up: {found}"
+    assert found.total == found.processed + found.skipped + found.failed, (
+        f"the account does not add up: {found}"
+    )
     return found
 
 
@@ -91,7 +93,9 @@ class Sandbox:
             self.execute(self.violations[precondition])
             return case
         if precondition in operation.preconditions:
-            changed = [f"({item}) IS NOT TRUE" if item == precondition else item for item in operation.preconditions]
+            changed = [
+                f"({item}) IS NOT TRUE" if item == precondition else item for item in operation.preconditions
+            ]
             try:
                 return self.prepare(replace(operation, preconditions=tuple(changed)), layout)
             except Unsolvable:
@@ -109,7 +113,7 @@ class Sandbox:
         for name, item in case.operation.parameters.items():
             text = text.replace(quote(item.variable), f"(%({name})s::{item.type})")
         query = f"SELECT ({text}) FROM {case.operation.table}"
-        row = self.connection.execute(query, case.arguments).fetchone()  # type: ignore[arg-type]
+        row = self.connection.execute(query, case.arguments).fetchone()
         return bool(row and row[0])
 
     def watch(self, operation: Operation) -> None:
@@ -162,7 +166,9 @@ class Sandbox:
         """What has happened to the target table since the case was prepared."""
         operation = case.operation
         now = snapshot(self.connection, operation)
-        computed = {item.name for item in Maker(self.connection, {}).table(operation.table).columns if item.generated}
+        computed = {
+            item.name for item in Maker(self.connection, {}).table(operation.table).columns if item.generated
+        }
 
         def shown(row: dict[str, Any]) -> dict[str, Any]:
             return case.foreseen({name: value for name, value in row.items() if name not in computed})
@@ -173,7 +179,9 @@ class Sandbox:
             if key not in case.snapshot
         ]
         updated = [
-            shown(row) for key, (place, row) in now.items() if key in case.snapshot and case.snapshot[key][0] != place
+            shown(row)
+            for key, (place, row) in now.items()
+            if key in case.snapshot and case.snapshot[key][0] != place
         ]
         deleted = [row for key, (_, row) in case.snapshot.items() if key not in now]
         return Changes(ordered(inserted), ordered(updated), ordered(deleted))
@@ -231,7 +239,10 @@ class Sandbox:
         for number, row in enumerate(rows):
             like = expected[number] if number < len(expected) else {}
             blurred.append(
-                {key: ANY if like.get(key) == ANY and value is not None else value for key, value in row.items()}
+                {
+                    key: ANY if like.get(key) == ANY and value is not None else value
+                    for key, value in row.items()
+                }
             )
         return blurred
 
@@ -247,9 +258,7 @@ class Sandbox:
         """How many rows the batch_* tables hold."""
         names = [f"{case.operation.runtime}.{name}" for name in TABLES]
         names += [case.operation.log_table, case.operation.metrics_table]
-        return {
-            name: self.one(f"SELECT count(*) FROM {name}")[0] for name in dict.fromkeys(names)
-        }
+        return {name: self.one(f"SELECT count(*) FROM {name}")[0] for name in dict.fromkeys(names)}
 
     # SQL
 
@@ -266,17 +275,17 @@ class Sandbox:
 
     def execute(self, query: str, arguments: Any = None) -> None:
         """Run SQL that returns nothing."""
-        self.connection.execute(query, arguments)  # type: ignore[arg-type]
+        self.connection.execute(query, arguments)
 
     def one(self, query: str, arguments: Any = None) -> Any:
         """The only row of a query."""
         with self.connection.cursor(row_factory=namedtuple_row) as cursor:
-            return cursor.execute(query, arguments).fetchone()  # type: ignore[arg-type]
+            return cursor.execute(query, arguments).fetchone()
 
     def all(self, query: str, arguments: Any = None) -> list[Any]:
         """All rows of a query."""
         with self.connection.cursor(row_factory=namedtuple_row) as cursor:
-            return cursor.execute(query, arguments).fetchall()  # type: ignore[arg-type]
+            return cursor.execute(query, arguments).fetchall()
 
 
 _NO_VIOLATION = (

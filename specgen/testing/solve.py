@@ -120,7 +120,7 @@ class Solver:
         relation = self._rows(self._mentioned([item.expression or "" for item in self.table.checks]))
         alias = quote(self.operation.alias)
         query = f"SELECT to_jsonb({alias}.*) FROM {relation} AS {alias}{_where(self._valid())} LIMIT 1"
-        row = self.connection.execute(query).fetchone()  # type: ignore[arg-type]
+        row = self.connection.execute(query).fetchone()
         if row is None:
             raise Unsolvable(self._help())
         return dict(row[0])
@@ -128,11 +128,12 @@ class Solver:
     def _search(self, parts: list[tuple[str, str]]) -> Solution | None:
         laterals = "".join(f" CROSS JOIN LATERAL ({text}) AS {name}" for name, text in parts)
         columns = ", ".join(f"{name}.specgen_item, {name}.specgen_record" for name, _ in parts)
+        allowed = _where(list(self.operation.preconditions))
         query = (
             f"SELECT to_jsonb(parameters.*){', ' if columns else ''}{columns} "
-            f"FROM {self._parameters()} AS parameters{laterals}{_where(list(self.operation.preconditions))} LIMIT 1"
+            f"FROM {self._parameters()} AS parameters{laterals}{allowed} LIMIT 1"
         )
-        row = self.connection.execute(query).fetchone()  # type: ignore[arg-type]
+        row = self.connection.execute(query).fetchone()
         if row is None:
             return None
         found = {name: Found(row[1 + 2 * n] or {}, row[2 + 2 * n] or {}) for n, (name, _) in enumerate(parts)}
@@ -163,7 +164,10 @@ class Solver:
         if not self.operation.inserts:
             source += f" CROSS JOIN {self._rows(self._interesting())} AS {alias}"
             record = f"to_jsonb({alias}.*)"
-        return f"SELECT to_jsonb({item}.*) AS specgen_item, {record} AS specgen_record FROM {source}{_where(conditions)} LIMIT 1"
+        return (
+            f"SELECT to_jsonb({item}.*) AS specgen_item, {record} AS specgen_record "
+            f"FROM {source}{_where(conditions)} LIMIT 1"
+        )
 
     def _others(self) -> str:
         alias, item = quote(self.operation.alias), quote(self.operation.item)
@@ -173,7 +177,8 @@ class Solver:
         elif self.operation.source == "rows":
             conditions.append("false")
         return (
-            f"SELECT NULL::jsonb AS specgen_item, to_jsonb({alias}.*) AS specgen_record FROM {self._items()} AS {item} "
+            f"SELECT NULL::jsonb AS specgen_item, to_jsonb({alias}.*) AS specgen_record "
+            f"FROM {self._items()} AS {item} "
             f"CROSS JOIN {self._rows(self._interesting())} AS {alias}{_where(conditions)} LIMIT 1"
         )
 
@@ -186,7 +191,9 @@ class Solver:
                 continue
             value = self.operation.sets.get(column.name)
             if value is None or value == "DEFAULT":
-                value = (column.default or "NULL") if self.operation.inserts else f"{alias}.{quote(column.name)}"
+                value = (
+                    (column.default or "NULL") if self.operation.inserts else f"{alias}.{quote(column.name)}"
+                )
             columns.append(f"({value})::{column.type} AS {quote(column.name)}")
         return f"SELECT {', '.join(columns)}"
 
@@ -249,7 +256,7 @@ class Solver:
         if (text, kind) not in _PROBED:
             try:
                 with self.connection.transaction():
-                    self.connection.execute(f"SELECT ({text})::{kind}")  # type: ignore[arg-type]
+                    self.connection.execute(f"SELECT ({text})::{kind}")
             except psycopg.Error:
                 _PROBED[text, kind] = False
             else:
@@ -277,7 +284,9 @@ class Solver:
         partners = [item for item in mentioned.partners.get(column.name, ()) if item.startswith("p_")]
         texts += [*mentioned.values.get(column.name, ()), *partners]
         texts += [f"specgen_test.nearby({item}, {by})" for item in partners for by in (1, -1)]
-        texts += self._labels(column) + candidates.of_type(column.type, labels=column.labels, element=column.element)
+        texts += self._labels(column) + candidates.of_type(
+            column.type, labels=column.labels, element=column.element
+        )
         if column.default:
             texts.append(column.default)
         if not column.not_null:

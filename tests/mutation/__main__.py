@@ -65,7 +65,9 @@ def main(arguments: list[str]) -> int:
     bad = [item for item in verdicts if item.noticed_by is None and not item.mutant.survives]
     noticed = sum(item.noticed_by is not None for item in verdicts)
     for item in verdicts:
-        print(f"{'noticed ' if item.noticed_by else 'SURVIVED'} {item.seconds:5.1f} s  {item.mutant.name}: {item.noticed_by or item.mutant.survives}")
+        verdict = "noticed " if item.noticed_by else "SURVIVED"
+        told = item.noticed_by or item.mutant.survives
+        print(f"{verdict} {item.seconds:5.1f} s  {item.mutant.name}: {told}")
     print(f"{noticed} of {len(verdicts)} noticed")
     if len(chosen) == len(MUTANTS):
         TABLE.parent.mkdir(exist_ok=True)
@@ -120,10 +122,27 @@ def run(chosen: list[Mutant], options: argparse.Namespace) -> list[Verdict]:
 
 def first_failure(paths: list[Path], variables: dict[str, str]) -> str | None:
     """Return the first test that fails."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-rfE", "--no-header", "--tb=no", "-p", "specgen.testing.plugin"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "-rfE",
+        "--no-header",
+        "--tb=no",
+        "-p",
+        "specgen.testing.plugin",
+    ]
     command += ["-p", "no:cacheprovider", f"--rootdir={paths[0].parent}", *map(str, paths)]
     done = subprocess.run(
-        command, env={**os.environ, **variables}, cwd=paths[0].parent, capture_output=True, text=True, check=False, timeout=280
+        command,
+        env={**os.environ, **variables},
+        cwd=paths[0].parent,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
     )
     if done.returncode == 0:
         return None
@@ -148,7 +167,11 @@ def table(verdicts: list[Verdict]) -> str:
         "|---|---|",
     ]
     for item in verdicts:
-        told = f"`{item.noticed_by}`" if item.noticed_by else f"**survives**: {item.mutant.survives or 'nobody knows why'}"
+        told = (
+            f"`{item.noticed_by}`"
+            if item.noticed_by
+            else f"**survives**: {item.mutant.survives or 'unexplained'}"
+        )
         lines.append(f"| {item.mutant.name} | {told.replace('|', '/')} |")
     return "\n".join(lines) + "\n"
 
