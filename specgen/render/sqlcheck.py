@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from specgen.diagnostics import Finding, Position, Span
 from specgen.plan.sqltext import ident
+from specgen.spec.lexing import char_offset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -105,7 +106,7 @@ def _located(text: str, error: Exception) -> tuple[int, int, str]:
 def _offset(text: str, error: Exception) -> int:
     """Return an error's offset in characters, zero when it has none that can be right."""
     offset = error.args[1] if len(error.args) > 1 else None
-    return offset if isinstance(offset, int) and 0 <= offset < len(text) else 0
+    return char_offset(text, offset) if isinstance(offset, int) and 0 <= offset < len(text) else 0
 
 
 def _place(text: str, offset: int) -> tuple[int, int]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-
 from corpus import CASES, PROJECTS, RUNTIME, case_name, generate, load, set_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 @pytest.mark.parametrize("case", CASES, ids=case_name)

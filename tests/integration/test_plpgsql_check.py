@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -11,6 +10,7 @@ from corpus import PROJECTS, case_name, generate, load, set_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from specgen.database.server import Server
 
