@@ -21,24 +21,25 @@ def print_json(document: Any) -> None:
     click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=_plain))
 
 
-def accounting(counts: Counts) -> dict[str, Any]:
-    """Return the accounting equation's numbers, and whether it holds."""
+def accounting(counts: Counts, *, ended: bool) -> dict[str, Any]:
+    """Return the accounting equation's numbers, and whether it holds; ``open`` records are yet to be done."""
+    remaining = 0 if ended else max(counts.total - counts.done, 0)
     return {
         "total": counts.total,
         "processed": counts.processed,
         "skipped": counts.skipped,
         "failed": counts.failed,
-        "holds": counts.holds,
+        "open": remaining,
+        "holds": counts.total == counts.done + remaining,
     }
 
 
-def equation(counts: Counts) -> str:
-    """Return the accounting equation as a line."""
-    sign = "=" if counts.holds else "≠"
-    return (
-        f"{counts.total:,} total {sign} {counts.processed:,} processed + {counts.skipped:,} skipped "
-        f"+ {counts.failed:,} failed"
-    )
+def equation(counts: Counts, *, ended: bool = True) -> str:
+    """Return the accounting equation as a line; of an operation that is open, how far it is."""
+    parts = f"{counts.processed:,} processed + {counts.skipped:,} skipped + {counts.failed:,} failed"
+    if not ended:
+        return f"{counts.done:,} of {counts.total:,} = {parts}"
+    return f"{counts.total:,} total {'=' if counts.holds else '≠'} {parts}"
 
 
 def result_document(result: Result) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def result_document(result: Result) -> dict[str, Any]:
         "message",
     )
     document = {name: getattr(result, name) for name in fields}
-    return document | {"seconds": result.seconds, "accounting": accounting(result.counts)}
+    return document | {"seconds": result.seconds, "accounting": accounting(result.counts, ended=result.ended)}
 
 
 def error_document(error: ErrorRow) -> dict[str, Any]:
@@ -90,7 +91,7 @@ def group_document(group: ErrorGroup) -> dict[str, Any]:
 def print_result(operation: str, result: Result) -> None:
     """Print a result for people."""
     rows = [("operation", operation), ("id", str(result.operation_id)), ("status", result.status)]
-    rows.append(("records", equation(result.counts)))
+    rows.append(("records", equation(result.counts, ended=result.ended)))
     rows.append(("batches", f"{result.batch_count:,}"))
     seconds = result.seconds
     if seconds is not None:

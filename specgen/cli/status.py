@@ -114,23 +114,13 @@ def _facts(operation: Operation) -> list[tuple[str, str]]:
     from specgen.cli import show
 
     counts = operation.counts
-    ended = operation.completed_at is not None
     rows = [
         ("operation", operation.operation),
         ("id", str(operation.operation_id)),
         ("entity", operation.entity),
         ("status", operation.status + (f" ({operation.stop_status} soon)" if _stopping(operation) else "")),
+        ("records", show.equation(counts, ended=operation.ended)),
     ]
-    if ended:
-        rows.append(("records", show.equation(counts)))
-    else:
-        rows.append(
-            (
-                "records",
-                f"{counts.done:,} of {counts.total:,}: {counts.processed:,} processed, "
-                f"{counts.skipped:,} skipped, {counts.failed:,} failed",
-            )
-        )
     if operation.seconds is not None:
         rate = f", {counts.done / operation.seconds:,.0f} records/s" if operation.seconds > 0 else ""
         rows.append(("time", f"{operation.seconds:,.1f} s{rate}"))
@@ -153,7 +143,10 @@ def _document(operation: Operation) -> dict[str, Any]:
     document = {name: value for name, value in asdict(operation).items() if name not in hidden}
     document["ranges_open"] = _open(operation)
     counts = operation.counts
-    return document | {"resumable": _resumable(operation), "accounting": show.accounting(counts)}
+    return document | {
+        "resumable": _resumable(operation),
+        "accounting": show.accounting(counts, ended=operation.ended),
+    }
 
 
 def _open(operation: Operation) -> int:
@@ -161,4 +154,4 @@ def _open(operation: Operation) -> int:
 
 
 def _stopping(operation: Operation) -> bool:
-    return operation.stop_status is not None and operation.completed_at is None
+    return operation.stop_status is not None and not operation.ended

@@ -128,7 +128,7 @@ class Run:
         except (psycopg.Error, DatabaseUnavailable):
             self._forget_reader()
             return RunReport(self.operation_id, finished=False, result=None, failures=failures)
-        return RunReport(self.operation_id, result.completed_at is not None, result, failures)
+        return RunReport(self.operation_id, result.ended, result, failures)
 
     def _reader(self) -> Store:
         if self._store is None or self._store.connection.closed:

@@ -50,6 +50,11 @@ class Result:
         return Counts(self.total_records, self.processed_records, self.skipped_records, self.error_count)
 
     @property
+    def ended(self) -> bool:
+        """Whether it has ended, one way or another."""
+        return self.completed_at is not None
+
+    @property
     def seconds(self) -> float | None:
         """How long it took, if it has ended."""
         if self.started_at is None or self.completed_at is None:
@@ -95,6 +100,11 @@ class Operation:
     statement_timeout: float | None
     max_attempts: int
     backoff: float
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended, one way or another."""
+        return self.completed_at is not None
 
     @property
     def counts(self) -> Counts:
