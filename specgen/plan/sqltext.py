@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from specgen.spec.model import Data, FieldType
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
+BODY_TAG = re.compile(r"\$(?=(?:function|procedure|do|sql|json)\$)")
+"""The dollar sign of a tag that quotes a body in our files; no name and no text may hold one as it is."""
+_UNSAFE = re.compile(rf"[\r\n]|{BODY_TAG.pattern}")
 
 
 @lru_cache(maxsize=1)
@@ -33,8 +36,9 @@ def ident(name: str) -> str:
     if _PLAIN.match(name) and name not in _keywords():
         return name
     escaped = name.replace('"', '""')
-    if re.search(r"[\r\n]", escaped):
+    if _UNSAFE.search(escaped):
         coded = escaped.replace("\\", "\\\\").replace("\r", "\\000D").replace("\n", "\\000A")
+        coded = BODY_TAG.sub(r"\\0024", coded)
         return f'U&"{coded}"'
     return f'"{escaped}"'
 
@@ -42,10 +46,10 @@ def ident(name: str) -> str:
 def literal(text: str) -> str:
     """Return a text as a string constant, whatever ``standard_conforming_strings`` says."""
     escaped = text.replace("'", "''")
-    if "\\" not in text and "\n" not in text and "\r" not in text:
+    if "\\" not in text and not _UNSAFE.search(text):
         return f"'{escaped}'"
     coded = escaped.replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n")
-    return f"E'{coded}'"
+    return "E'" + BODY_TAG.sub(r"\\x24", coded) + "'"
 
 
 def constant(value: Data, kind: FieldType) -> str:
@@ -96,23 +100,23 @@ def _element(item: Data) -> str:
 
 
 def one_line_strings(sql: str) -> str:
-    """Return SQL in which no string or name runs over a line end.
+    """Return SQL in which no string or name runs over a line end, or holds the tag of a body's quotes.
 
-    A fragment's lines are indented where it is used; that must not reach into a string.
+    A fragment's lines are indented where it is used, and it is used inside a body; neither must reach
+    into a string.
     """
-    if "\n" not in sql or not re.search(r"['\"$]", sql):
+    if not _UNSAFE.search(sql) or not re.search(r"['\"$]", sql):
         return sql
     from pglast.parser import scan
 
-    encoded = sql.encode()
-    pieces: list[bytes] = []
+    pieces: list[str] = []
     done = 0
     for token in scan(sql):
-        text = encoded[token.start : token.end + 1].decode()
-        if "\n" in text and token.name in ("SCONST", "IDENT", "USCONST", "UIDENT"):
-            pieces += [encoded[done : token.start], _one_line(text).encode()]
+        text = sql[token.start : token.end + 1]
+        if _UNSAFE.search(text) and token.name in ("SCONST", "IDENT", "USCONST", "UIDENT"):
+            pieces += [sql[done : token.start], _one_line(text)]
             done = token.end + 1
-    return b"".join([*pieces, encoded[done:]]).decode()
+    return "".join([*pieces, sql[done:]])
 
 
 def _one_line(token: str) -> str:
@@ -123,4 +127,4 @@ def _one_line(token: str) -> str:
     if token.startswith("$"):
         tag = token[: token.index("$", 1) + 1]
         return literal(token[len(tag) : -len(tag)])
-    return token.replace("\r", "\\r").replace("\n", "\\n")
+    return BODY_TAG.sub(r"\\x24", token.replace("\r", "\\r").replace("\n", "\\n"))

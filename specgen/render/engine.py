@@ -16,15 +16,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from specgen import __version__
 from specgen.plan.patterns import PATTERNS
 from specgen.plan.project import RUNTIME_FILE, Plan, PlannedEntity
-from specgen.plan.sqltext import ident, literal
+from specgen.plan.sqltext import BODY_TAG, ident, literal
 from specgen.render.bytecode import template_cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from specgen.plan.naming import QualifiedName
-    from specgen.spec.model import Settings
     from specgen.plan.planned import PlannedFunction, PlannedOperation
+    from specgen.spec.model import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,7 @@ def render_plan(plan: Plan, *, shadow: Path | None = None) -> tuple[RenderedFile
 def render_runtime(settings: Settings, *, shadow: Path | None = None) -> str:
     """Render the objects that all operations share."""
     template = _environment(shadow).get_template("runtime/runtime.sql.j2")
-    return template.render(
-        runtime=settings.runtime_schema, postgres=settings.postgres, version=__version__
-    )
+    return template.render(runtime=settings.runtime_schema, postgres=settings.postgres, version=__version__)
 
 
 def render_statements(op: PlannedOperation, *, shadow: Path | None = None) -> dict[str, str]:
@@ -106,7 +104,7 @@ def qname(name: QualifiedName | PlannedFunction) -> str:
 
 def comment(text: object) -> str:
     """Return a text that stays within its ``--`` comment."""
-    return " ".join(str(text).split())
+    return BODY_TAG.sub("$ ", " ".join(str(text).split()))
 
 
 def sql(text: str, indent: int = 0) -> str:
@@ -126,7 +124,13 @@ def jsonb(value: Mapping[str, object], indent: int) -> str:
         f"{pad}{json.dumps(key)}: {json.dumps(item, ensure_ascii=False)}" for key, item in value.items()
     )
     text = "{\n" + lines + "\n" + pad[4:] + "}"
-    return "'" + text.replace("'", "''") + "'"
+    # Dollar quotes, because no setting changes how they are read; JSON can do without a dollar sign.
+    return "$json$" + text.replace("$", "\\u0024") + "$json$"
+
+
+def in_format(text: str) -> str:
+    """Return a text that RAISE prints as it is."""
+    return text.replace("%", "%%")
 
 
 def number(value: int) -> str:
@@ -137,6 +141,7 @@ def number(value: int) -> str:
 FILTERS = {
     "comment": comment,
     "ident": ident,
+    "in_format": in_format,
     "jsonb": jsonb,
     "literal": literal,
     "number": number,
