@@ -67,7 +67,9 @@ class _Planner:
         self.columns = tuple(item.name for item in target.fields)
         self.table = QualifiedName(target.schema, target.table)
         self.item_alias = naming.free("item", (target.table,))
-        self.number_alias = naming.free("item_number", self.columns)
+        fields = self._item_fields()
+        taken = (*self.columns, *(item.name for item in fields), *(item.alias for item in fields))
+        self.number_alias = naming.free("item_number", taken)
         self.parameters = tuple(
             self._parameter(item) for item in typed_parameters(operation, target, findings)
         )
@@ -126,6 +128,7 @@ class _Planner:
             item_fields=self._item_fields(),
             item_key_fields=self._item_key_fields(),
             matches=self._matches(),
+            meets_many=self._meets_many(),
             sieve=sieve.conditions,
             sieve_columns=sieve.columns,
             sieve_place=sieve.place,
@@ -217,7 +220,7 @@ class _Planner:
         keys = self._keys()
         match self.operation.source:
             case RecordSource():
-                return f"{ident(self.item_alias)}.n::integer"
+                return f"{ident(self.item_alias)}.{ident(self.number_alias)}::integer"
             case _ if len(keys) == 1:
                 return f"array_position({keys[0].array}, {keys[0].column_qualified})"
             case _:
@@ -277,6 +280,17 @@ class _Planner:
             case _:
                 return ()
 
+    def _meets_many(self) -> bool:
+        """Whether nothing in the spec promises that a record meets one row at most."""
+        target = self.target
+        match self.operation.source:
+            case RecordSource(match_on=columns) if columns:
+                unique = [target.primary_key, *((item.name,) for item in target.fields if item.unique)]
+                unique += [item.columns for item in target.indexes if item.unique and item.where is None]
+                return not any(names and set(names) <= set(columns) for names in unique)
+            case _:
+                return False
+
     def _identity_columns(self) -> tuple[str, ...]:
         """The columns that must not repeat among the records; none for an insert."""
         match self.operation.source:
@@ -289,7 +303,13 @@ class _Planner:
         columns = self._identity_columns()
         if self.operation.type is OperationType.UPSERT:
             values = {item.column: item.value for item in assignments}
-            return tuple(values[name] for name in columns if name in values)
+            plain = {item.column for item in self.operation.data if isinstance(item.value, Reference)}
+            # As its column will hold it: equal is what is equal there.
+            return tuple(
+                values[name] if name in plain else f"({values[name]})::{self.target.field(name).type.sql}"
+                for name in columns
+                if name in values
+            )
         return tuple(f"{ident(self.item_alias)}.{ident(name)}" for name in columns)
 
     def _kept(self, assignments: tuple[PlannedAssignment, ...]) -> tuple[PlannedAssignment, ...]:

@@ -139,6 +139,7 @@ class PlannedOperation:
     item_fields: tuple[PlannedItemField, ...]
     item_key_fields: tuple[str, ...]
     matches: tuple[Match, ...]
+    meets_many: bool
     sieve: tuple[str, ...]
     sieve_columns: tuple[PlannedAssignment, ...]
     sieve_place: str
@@ -160,6 +161,16 @@ class PlannedOperation:
     def by_key(self) -> bool:
         """Whether a batch is a list of keys, not of records."""
         return self.walks_rows or self.hands_in_keys
+
+    @property
+    def number(self) -> str:
+        """A record's place among the items, counted from 1."""
+        return f"{ident(self.item_alias)}.{ident(self.number_alias)}"
+
+    @property
+    def draws_keys(self) -> bool:
+        """Whether an insert that keeps its rows computes their keys, which a table may want to generate."""
+        return len(self.assignments_kept) > len(self.assignments)
 
     @property
     def call(self) -> QualifiedName:

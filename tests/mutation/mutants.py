@@ -226,8 +226,8 @@ MUTANTS = (
     ),
     Mutant(
         "the last of records with one key counts",
-        "PARTITION BY i.key ORDER BY i.n)",
-        "PARTITION BY i.key ORDER BY i.n DESC)",
+        "ORDER BY item.item_number) AS occurrence",
+        "ORDER BY item.item_number DESC) AS occurrence",
         ("stock",),
     ),
     Mutant(

@@ -66,7 +66,11 @@ BEFORE = f"""
     {audited('"Other"."Odd Thing"', "Id")}
 """
 
-COLUMNS = "code, label, amount, color, short, small, day, span, owner_id, late_id, late_code, tags, data".split(", ")
+COLUMNS = (
+    "code, label, amount, color, short, small, day, span, owner_id, late_id, late_code, tags, data".split(
+        ", "
+    )
+)
 GIVEN = ", ".join(f"{name}: :item.{name}" for name in COLUMNS)
 SPEC = entity(
     """
@@ -134,19 +138,23 @@ def good(n: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("operation", ["put", "change", "place"])
-def test_every_kind_of_violation_names_its_record_and_spares_the_others(lab: Lab, operation: str, how: str) -> None:
+def test_every_kind_of_violation_names_its_record_and_spares_the_others(
+    lab: Lab, operation: str, how: str
+) -> None:
     first = 201 if operation == "change" else 1
     items = []
     for fault in WRONG.values():
         items += [good(first + len(items)), good(first + len(items) + 1) | fault[0]]
     if operation == "change":
-        lab.do("INSERT INTO \"Other\".\"Odd Thing\" (\"Id\") SELECT generate_series(211, 250); DELETE FROM audit")
+        lab.do('INSERT INTO "Other"."Odd Thing" ("Id") SELECT generate_series(211, 250); DELETE FROM audit')
 
     result = lab.run(f'"Other".{operation}', records(*items), how=how)
 
     failed = [number for number in range(2, len(items) + 1, 2)]
     assert counts(result) == (len(items), len(items) - len(failed), 0, len(failed))
-    assert sorted(map(int, lab.written())) == [item["Id"] for n, item in enumerate(items, 1) if n not in failed]
+    assert sorted(map(int, lab.written())) == [
+        item["Id"] for n, item in enumerate(items, 1) if n not in failed
+    ]
     found = lab.errors(result, "record_number, sqlstate, constraint_name, column_name")
     assert dict(zip(WRONG, [row[1:] for row in found], strict=True)) == {
         name: (state, constraint, column) for name, (_, state, constraint, column) in WRONG.items()
@@ -162,7 +170,19 @@ def test_every_kind_of_violation_names_its_record_and_spares_the_others(lab: Lab
 @pytest.mark.parametrize("operation", ["put", "change", "place"])
 def test_what_is_no_object_fails_alone_and_blames_no_column(lab: Lab, operation: str, how: str) -> None:
     first = 201 if operation == "change" else 1
-    items = [good(first), None, good(first + 1), 5, "text", good(first + 2), [], [1], True, {}, good(first + 3)]
+    items = [
+        good(first),
+        None,
+        good(first + 1),
+        5,
+        "text",
+        good(first + 2),
+        [],
+        [1],
+        True,
+        {},
+        good(first + 3),
+    ]
 
     result = lab.run(f'"Other".{operation}', records(*items), how=how)
 
@@ -188,7 +208,11 @@ def test_of_equals_within_a_batch_and_across_batches_the_first_is_written(lab: L
 
 @pytest.mark.parametrize("how", HOW)
 def test_a_row_that_a_trigger_drops_is_skipped_not_processed(lab: Lab, how: str) -> None:
-    result = lab.run('"Other".put', records(*(good(n) | ({"label": "loop"} if n % 3 == 0 else {}) for n in range(1, 10))), how=how)
+    result = lab.run(
+        '"Other".put',
+        records(*(good(n) | ({"label": "loop"} if n % 3 == 0 else {}) for n in range(1, 10))),
+        how=how,
+    )
     assert counts(result) == (9, 6, 3, 0)
     assert lab.written() == ["1", "2", "4", "5", "7", "8"]
 

@@ -300,7 +300,7 @@ BEGIN
                 INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
                 SELECT p_operation.operation_id,
                        v_batch,
-                       row_number() OVER (ORDER BY written.warehouse, written.sku),
+                       v_search.first - 1 + row_number() OVER (ORDER BY written.warehouse, written.sku),
                        jsonb_build_object('warehouse', written.warehouse, 'sku', written.sku, 'qty', written.qty)
                   FROM written;
             ELSE
@@ -319,7 +319,7 @@ BEGIN
                 INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
                 SELECT p_operation.operation_id,
                        v_batch,
-                       row_number() OVER (ORDER BY written.warehouse, written.sku),
+                       v_search.first - 1 + row_number() OVER (ORDER BY written.warehouse, written.sku),
                        jsonb_build_object('warehouse', written.warehouse, 'sku', written.sku, 'qty', written.qty)
                   FROM written;
             END IF;
@@ -536,7 +536,7 @@ DECLARE
         p_options    => p_options,
         p_submitted  => p_submitted
     );
-    v_identity jsonb[] := ARRAY[]::jsonb[];
+    v_readable jsonb[] := ARRAY[]::jsonb[];
     v_record jsonb;
 BEGIN
     IF jsonb_typeof(p_counts) <> 'array' THEN
@@ -550,33 +550,46 @@ BEGIN
 
     -- Of records with the same warehouse, sku the first counts; the others would write its row again.
     BEGIN
-        SELECT array_agg(identified.key ORDER BY identified.n)
-          INTO v_identity
-          FROM (
-                   SELECT jsonb_build_array(item.warehouse, item.sku) AS key, item.n
-                     FROM ROWS FROM (
-    jsonb_to_recordset(p_counts) AS (warehouse text, sku varchar(40), qty integer)
-) WITH ORDINALITY AS item (warehouse, sku, qty, n)
-               ) AS identified;
+        v_operation.duplicate_records := ARRAY(
+            SELECT counted.item_number
+              FROM (
+                       SELECT item.item_number,
+                              row_number() OVER (PARTITION BY item.warehouse, item.sku ORDER BY item.item_number) AS occurrence
+                         FROM ROWS FROM (
+                             jsonb_to_recordset(p_counts) AS (warehouse text, sku varchar(40), qty integer)
+                         ) WITH ORDINALITY AS item (warehouse, sku, qty, item_number)
+                        WHERE item.warehouse IS NOT NULL AND item.sku IS NOT NULL
+                   ) AS counted
+             WHERE counted.occurrence > 1
+             ORDER BY counted.item_number
+        );
     EXCEPTION
         WHEN OTHERS THEN
             -- A record without a readable key fails by itself; it must not hide the others'.
-            v_identity := ARRAY[]::jsonb[];
             FOR v_record IN SELECT e FROM jsonb_array_elements(p_counts) AS e LOOP
                 BEGIN
-                    v_identity := v_identity || (
-                        SELECT jsonb_build_array(item.warehouse, item.sku)
-                          FROM ROWS FROM (
-    jsonb_to_recordset(jsonb_build_array(v_record)) AS (warehouse text, sku varchar(40), qty integer)
-) WITH ORDINALITY AS item (warehouse, sku, qty, n)
-                    );
+                    PERFORM item.warehouse, item.sku
+                       FROM jsonb_to_recordset(jsonb_build_array(v_record)) AS item (warehouse text, sku varchar(40), qty integer);
+                    v_readable := v_readable || v_record;
                 EXCEPTION
                     WHEN OTHERS THEN
-                        v_identity := v_identity || NULL::jsonb;
+                        v_readable := v_readable || jsonb_build_object();
                 END;
             END LOOP;
+            v_operation.duplicate_records := ARRAY(
+                SELECT counted.item_number
+                  FROM (
+                           SELECT item.item_number,
+                                  row_number() OVER (PARTITION BY item.warehouse, item.sku ORDER BY item.item_number) AS occurrence
+                             FROM ROWS FROM (
+                                 jsonb_to_recordset(to_jsonb(v_readable)) AS (warehouse text, sku varchar(40), qty integer)
+                             ) WITH ORDINALITY AS item (warehouse, sku, qty, item_number)
+                            WHERE item.warehouse IS NOT NULL AND item.sku IS NOT NULL
+                       ) AS counted
+                 WHERE counted.occurrence > 1
+                 ORDER BY counted.item_number
+            );
     END;
-    v_operation.duplicate_records := public.batch_repeated(v_identity);
     RETURN v_operation;
 END;
 $function$;
@@ -679,13 +692,13 @@ BEGIN
                            SELECT stock.warehouse AS warehouse,
                                   stock.sku AS sku,
                                   item.item_qty AS qty,
-                                  item.n::integer AS batch_place
+                                  item.item_number::integer AS batch_place
                              FROM public.stock
                              JOIN (
-                                 SELECT item.warehouse AS item_warehouse, item.sku AS item_sku, item.qty AS item_qty, item.n
+                                 SELECT item.warehouse AS item_warehouse, item.sku AS item_sku, item.qty AS item_qty, item.item_number
                                    FROM ROWS FROM (
                                             jsonb_to_recordset(v_items) AS (warehouse text, sku varchar(40), qty integer)
-                                        ) WITH ORDINALITY AS item (warehouse, sku, qty, n)
+                                        ) WITH ORDINALITY AS item (warehouse, sku, qty, item_number)
                              ) AS item
                                ON stock.warehouse = item.item_warehouse AND stock.sku = item.item_sku
                        ) AS stock
@@ -705,10 +718,10 @@ BEGIN
             UPDATE public.stock
                SET qty = item.item_qty
               FROM (
-                       SELECT item.warehouse AS item_warehouse, item.sku AS item_sku, item.qty AS item_qty, item.n
+                       SELECT item.warehouse AS item_warehouse, item.sku AS item_sku, item.qty AS item_qty, item.item_number
                          FROM ROWS FROM (
                                   jsonb_to_recordset(v_slice) AS (warehouse text, sku varchar(40), qty integer)
-                              ) WITH ORDINALITY AS item (warehouse, sku, qty, n)
+                              ) WITH ORDINALITY AS item (warehouse, sku, qty, item_number)
                    ) AS item
              WHERE stock.warehouse = item.item_warehouse
                AND stock.sku = item.item_sku;
@@ -939,7 +952,7 @@ DECLARE
         p_options    => p_options,
         p_submitted  => p_submitted
     );
-    v_identity jsonb[] := ARRAY[]::jsonb[];
+    v_readable jsonb[] := ARRAY[]::jsonb[];
     v_record jsonb;
 BEGIN
     IF jsonb_typeof(p_deliveries) <> 'array' THEN
@@ -953,33 +966,46 @@ BEGIN
 
     -- Of records with the same warehouse, sku the first counts; the others would write its row again.
     BEGIN
-        SELECT array_agg(identified.key ORDER BY identified.n)
-          INTO v_identity
-          FROM (
-                   SELECT jsonb_build_array(item.warehouse, item.sku) AS key, item.n
-                     FROM ROWS FROM (
-    jsonb_to_recordset(p_deliveries) AS (warehouse text, sku varchar(40), qty integer)
-) WITH ORDINALITY AS item (warehouse, sku, qty, n)
-               ) AS identified;
+        v_operation.duplicate_records := ARRAY(
+            SELECT counted.item_number
+              FROM (
+                       SELECT item.item_number,
+                              row_number() OVER (PARTITION BY item.warehouse, item.sku ORDER BY item.item_number) AS occurrence
+                         FROM ROWS FROM (
+                             jsonb_to_recordset(p_deliveries) AS (warehouse text, sku varchar(40), qty integer)
+                         ) WITH ORDINALITY AS item (warehouse, sku, qty, item_number)
+                        WHERE item.warehouse IS NOT NULL AND item.sku IS NOT NULL
+                   ) AS counted
+             WHERE counted.occurrence > 1
+             ORDER BY counted.item_number
+        );
     EXCEPTION
         WHEN OTHERS THEN
             -- A record without a readable key fails by itself; it must not hide the others'.
-            v_identity := ARRAY[]::jsonb[];
             FOR v_record IN SELECT e FROM jsonb_array_elements(p_deliveries) AS e LOOP
                 BEGIN
-                    v_identity := v_identity || (
-                        SELECT jsonb_build_array(item.warehouse, item.sku)
-                          FROM ROWS FROM (
-    jsonb_to_recordset(jsonb_build_array(v_record)) AS (warehouse text, sku varchar(40), qty integer)
-) WITH ORDINALITY AS item (warehouse, sku, qty, n)
-                    );
+                    PERFORM item.warehouse, item.sku
+                       FROM jsonb_to_recordset(jsonb_build_array(v_record)) AS item (warehouse text, sku varchar(40), qty integer);
+                    v_readable := v_readable || v_record;
                 EXCEPTION
                     WHEN OTHERS THEN
-                        v_identity := v_identity || NULL::jsonb;
+                        v_readable := v_readable || jsonb_build_object();
                 END;
             END LOOP;
+            v_operation.duplicate_records := ARRAY(
+                SELECT counted.item_number
+                  FROM (
+                           SELECT item.item_number,
+                                  row_number() OVER (PARTITION BY item.warehouse, item.sku ORDER BY item.item_number) AS occurrence
+                             FROM ROWS FROM (
+                                 jsonb_to_recordset(to_jsonb(v_readable)) AS (warehouse text, sku varchar(40), qty integer)
+                             ) WITH ORDINALITY AS item (warehouse, sku, qty, item_number)
+                            WHERE item.warehouse IS NOT NULL AND item.sku IS NOT NULL
+                       ) AS counted
+                 WHERE counted.occurrence > 1
+                 ORDER BY counted.item_number
+            );
     END;
-    v_operation.duplicate_records := public.batch_repeated(v_identity);
     RETURN v_operation;
 END;
 $function$;
@@ -1082,10 +1108,10 @@ BEGIN
                            SELECT item.warehouse AS warehouse,
                                   item.sku AS sku,
                                   item.qty AS qty,
-                                  item.n::integer AS batch_place
+                                  item.item_number::integer AS batch_place
                              FROM ROWS FROM (
                                  jsonb_to_recordset(v_items) AS (warehouse text, sku varchar(40), qty integer)
-                             ) WITH ORDINALITY AS item (warehouse, sku, qty, n)
+                             ) WITH ORDINALITY AS item (warehouse, sku, qty, item_number)
                        ) AS stock
                  WHERE stock.warehouse IS NULL
                     OR stock.sku IS NULL
@@ -1538,7 +1564,7 @@ BEGIN
                 INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
                 SELECT p_operation.operation_id,
                        v_batch,
-                       row_number() OVER (ORDER BY stock.warehouse, stock.sku),
+                       v_search.first - 1 + row_number() OVER (ORDER BY stock.warehouse, stock.sku),
                        jsonb_build_object('warehouse', stock.warehouse, 'sku', stock.sku, 'qty', stock.qty)
                   FROM public.stock
                  WHERE (stock.warehouse, stock.sku) >= (v_from_1, v_from_2)
@@ -1552,7 +1578,7 @@ BEGIN
                 INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
                 SELECT p_operation.operation_id,
                        v_batch,
-                       row_number() OVER (ORDER BY stock.warehouse, stock.sku),
+                       v_search.first - 1 + row_number() OVER (ORDER BY stock.warehouse, stock.sku),
                        jsonb_build_object('warehouse', stock.warehouse, 'sku', stock.sku, 'qty', stock.qty)
                   FROM public.stock
                   JOIN unnest(v_slice_1, v_slice_2) AS batch_key (batch_key_1, batch_key_2) ON true

@@ -814,7 +814,7 @@ DECLARE
         p_options    => p_options,
         p_submitted  => p_submitted
     );
-    v_identity jsonb[] := ARRAY[]::jsonb[];
+    v_readable jsonb[] := ARRAY[]::jsonb[];
     v_record jsonb;
 BEGIN
     IF jsonb_typeof(p_records) <> 'array' THEN
@@ -828,33 +828,46 @@ BEGIN
 
     -- Of records with the same code the first counts; the others would write its row again.
     BEGIN
-        SELECT array_agg(identified.key ORDER BY identified.n)
-          INTO v_identity
-          FROM (
-                   SELECT jsonb_build_array(item_.code) AS key, item_.n
-                     FROM ROWS FROM (
-    jsonb_to_recordset(p_records) AS (code varchar(20))
-) WITH ORDINALITY AS item_ (code, n)
-               ) AS identified;
+        v_operation.duplicate_records := ARRAY(
+            SELECT counted.item_number
+              FROM (
+                       SELECT item_.item_number,
+                              row_number() OVER (PARTITION BY item_.code ORDER BY item_.item_number) AS occurrence
+                         FROM ROWS FROM (
+                             jsonb_to_recordset(p_records) AS (code varchar(20))
+                         ) WITH ORDINALITY AS item_ (code, item_number)
+                        WHERE item_.code IS NOT NULL
+                   ) AS counted
+             WHERE counted.occurrence > 1
+             ORDER BY counted.item_number
+        );
     EXCEPTION
         WHEN OTHERS THEN
             -- A record without a readable key fails by itself; it must not hide the others'.
-            v_identity := ARRAY[]::jsonb[];
             FOR v_record IN SELECT e FROM jsonb_array_elements(p_records) AS e LOOP
                 BEGIN
-                    v_identity := v_identity || (
-                        SELECT jsonb_build_array(item_.code)
-                          FROM ROWS FROM (
-    jsonb_to_recordset(jsonb_build_array(v_record)) AS (code varchar(20))
-) WITH ORDINALITY AS item_ (code, n)
-                    );
+                    PERFORM item_.code
+                       FROM jsonb_to_recordset(jsonb_build_array(v_record)) AS item_ (code varchar(20));
+                    v_readable := v_readable || v_record;
                 EXCEPTION
                     WHEN OTHERS THEN
-                        v_identity := v_identity || NULL::jsonb;
+                        v_readable := v_readable || jsonb_build_object();
                 END;
             END LOOP;
+            v_operation.duplicate_records := ARRAY(
+                SELECT counted.item_number
+                  FROM (
+                           SELECT item_.item_number,
+                                  row_number() OVER (PARTITION BY item_.code ORDER BY item_.item_number) AS occurrence
+                             FROM ROWS FROM (
+                                 jsonb_to_recordset(to_jsonb(v_readable)) AS (code varchar(20))
+                             ) WITH ORDINALITY AS item_ (code, item_number)
+                            WHERE item_.code IS NOT NULL
+                       ) AS counted
+                 WHERE counted.occurrence > 1
+                 ORDER BY counted.item_number
+            );
     END;
-    v_operation.duplicate_records := public.batch_repeated(v_identity);
     RETURN v_operation;
 END;
 $function$;
@@ -948,10 +961,10 @@ BEGIN
         BEGIN
             DELETE FROM public.item
              USING (
-                       SELECT item.code AS item_code, item.n
+                       SELECT item.code AS item_code, item.item_number
                          FROM ROWS FROM (
                                   jsonb_to_recordset(v_slice) AS (code varchar(20))
-                              ) WITH ORDINALITY AS item (code, n)
+                              ) WITH ORDINALITY AS item (code, item_number)
                    ) AS item_
              WHERE item.code = item_.item_code;
             GET DIAGNOSTICS v_rows = ROW_COUNT;

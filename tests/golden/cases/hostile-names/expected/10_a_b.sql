@@ -673,7 +673,7 @@ BEGIN
                 INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
                 SELECT p_operation.operation_id,
                        v_batch,
-                       row_number() OVER (ORDER BY written."user"),
+                       v_search.first - 1 + row_number() OVER (ORDER BY written."user"),
                        jsonb_build_object('user', written."user", 'naïve name', written."naïve name", 'x''y', written."x'y")
                   FROM written;
             ELSE
@@ -690,7 +690,7 @@ BEGIN
                 INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
                 SELECT p_operation.operation_id,
                        v_batch,
-                       row_number() OVER (ORDER BY written."user"),
+                       v_search.first - 1 + row_number() OVER (ORDER BY written."user"),
                        jsonb_build_object('user', written."user", 'naïve name', written."naïve name", 'x''y', written."x'y")
                   FROM written;
             END IF;
@@ -1009,10 +1009,10 @@ BEGIN
                                   'it''s' AS "naïve name",
                                   item."Group" AS "Group",
                                   NULL::text AS "$$",
-                                  item.n::integer AS batch_place
+                                  item.item_number::integer AS batch_place
                              FROM ROWS FROM (
                                  jsonb_to_recordset(v_items) AS ("order" text, "Group" integer)
-                             ) WITH ORDINALITY AS item ("order", "Group", n)
+                             ) WITH ORDINALITY AS item ("order", "Group", item_number)
                        ) AS "-- drop"
                  WHERE "-- drop"."naïve name" IS NULL
                     OR "-- drop"."naïve name" NOT IN ('it''s', '$function$', '-- drop')
@@ -1033,13 +1033,13 @@ BEGIN
                        item."order" AS "x'y",
                        'it''s' AS "naïve name",
                        item."Group" AS "Group",
-                       item.n AS item_number
+                       item.item_number
                   FROM ROWS FROM (
                       jsonb_to_recordset(v_slice) AS ("order" text, "Group" integer)
-                  ) WITH ORDINALITY AS item ("order", "Group", n)
+                  ) WITH ORDINALITY AS item ("order", "Group", item_number)
             ),
             written AS (
-                INSERT INTO "$$"."-- drop" ("user", "x'y", "naïve name", "Group")
+                INSERT INTO "$$"."-- drop" ("user", "x'y", "naïve name", "Group") OVERRIDING SYSTEM VALUE
                 SELECT computed."user", computed."x'y", computed."naïve name", computed."Group"
                   FROM computed
                  ORDER BY computed.item_number
@@ -1048,10 +1048,12 @@ BEGIN
             INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
             SELECT p_operation.operation_id,
                    v_batch,
-                   v_search.first + computed.item_number - 1,
+                   public.batch_record_number(p_range, v_search.first)
+                       + coalesce(computed.item_number, v_search.last - v_search.first + 1) - 1,
                    jsonb_build_object('user', written."user", '$$', written."$$")
               FROM written
-              JOIN computed ON computed."user" = written."user";
+              LEFT JOIN computed -- a trigger or a conversion may have changed what they are told by
+                ON computed."user" = written."user";
             GET DIAGNOSTICS v_rows = ROW_COUNT;
             IF p_operation.deferred_constraints IS NOT NULL THEN
                 EXECUTE 'SET CONSTRAINTS ' || p_operation.deferred_constraints || ' IMMEDIATE';
@@ -1274,7 +1276,7 @@ DECLARE
         p_options    => p_options,
         p_submitted  => p_submitted
     );
-    v_identity jsonb[] := ARRAY[]::jsonb[];
+    v_readable jsonb[] := ARRAY[]::jsonb[];
     v_record jsonb;
 BEGIN
     IF jsonb_typeof(p_records) <> 'array' THEN
@@ -1288,33 +1290,46 @@ BEGIN
 
     -- Of records with the same x'y, Group the first counts; the others would write its row again.
     BEGIN
-        SELECT array_agg(identified.key ORDER BY identified.n)
-          INTO v_identity
-          FROM (
-                   SELECT jsonb_build_array(item."x'y", item."Group") AS key, item.n
-                     FROM ROWS FROM (
-    jsonb_to_recordset(p_records) AS ("x'y" text, "Group" integer)
-) WITH ORDINALITY AS item ("x'y", "Group", n)
-               ) AS identified;
+        v_operation.duplicate_records := ARRAY(
+            SELECT counted.item_number
+              FROM (
+                       SELECT item.item_number,
+                              row_number() OVER (PARTITION BY item."x'y", item."Group" ORDER BY item.item_number) AS occurrence
+                         FROM ROWS FROM (
+                             jsonb_to_recordset(p_records) AS ("x'y" text, "Group" integer)
+                         ) WITH ORDINALITY AS item ("x'y", "Group", item_number)
+                        WHERE item."x'y" IS NOT NULL AND item."Group" IS NOT NULL
+                   ) AS counted
+             WHERE counted.occurrence > 1
+             ORDER BY counted.item_number
+        );
     EXCEPTION
         WHEN OTHERS THEN
             -- A record without a readable key fails by itself; it must not hide the others'.
-            v_identity := ARRAY[]::jsonb[];
             FOR v_record IN SELECT e FROM jsonb_array_elements(p_records) AS e LOOP
                 BEGIN
-                    v_identity := v_identity || (
-                        SELECT jsonb_build_array(item."x'y", item."Group")
-                          FROM ROWS FROM (
-    jsonb_to_recordset(jsonb_build_array(v_record)) AS ("x'y" text, "Group" integer)
-) WITH ORDINALITY AS item ("x'y", "Group", n)
-                    );
+                    PERFORM item."x'y", item."Group"
+                       FROM jsonb_to_recordset(jsonb_build_array(v_record)) AS item ("x'y" text, "Group" integer);
+                    v_readable := v_readable || v_record;
                 EXCEPTION
                     WHEN OTHERS THEN
-                        v_identity := v_identity || NULL::jsonb;
+                        v_readable := v_readable || jsonb_build_object();
                 END;
             END LOOP;
+            v_operation.duplicate_records := ARRAY(
+                SELECT counted.item_number
+                  FROM (
+                           SELECT item.item_number,
+                                  row_number() OVER (PARTITION BY item."x'y", item."Group" ORDER BY item.item_number) AS occurrence
+                             FROM ROWS FROM (
+                                 jsonb_to_recordset(to_jsonb(v_readable)) AS ("x'y" text, "Group" integer)
+                             ) WITH ORDINALITY AS item ("x'y", "Group", item_number)
+                            WHERE item."x'y" IS NOT NULL AND item."Group" IS NOT NULL
+                       ) AS counted
+                 WHERE counted.occurrence > 1
+                 ORDER BY counted.item_number
+            );
     END;
-    v_operation.duplicate_records := public.batch_repeated(v_identity);
     RETURN v_operation;
 END;
 $function$;
@@ -1406,16 +1421,21 @@ BEGIN
     WHILE v_search.first IS NOT NULL LOOP
         v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
         BEGIN
-            DELETE FROM "$$"."-- drop"
-             USING (
-                       SELECT item."x'y" AS "item_x'y", item."Group" AS "item_Group", item.n
-                         FROM ROWS FROM (
-                                  jsonb_to_recordset(v_slice) AS ("x'y" text, "Group" integer)
-                              ) WITH ORDINALITY AS item ("x'y", "Group", n)
-                   ) AS item
-             WHERE "-- drop"."x'y" = item."item_x'y"
-               AND "-- drop"."Group" = item."item_Group";
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
+            WITH written AS (
+                DELETE FROM "$$"."-- drop"
+                 USING (
+                           SELECT item."x'y" AS "item_x'y", item."Group" AS "item_Group", item.item_number
+                             FROM ROWS FROM (
+                                      jsonb_to_recordset(v_slice) AS ("x'y" text, "Group" integer)
+                                  ) WITH ORDINALITY AS item ("x'y", "Group", item_number)
+                       ) AS item
+                 WHERE "-- drop"."x'y" = item."item_x'y"
+                   AND "-- drop"."Group" = item."item_Group"
+                RETURNING item.item_number
+            )
+            SELECT count(DISTINCT written.item_number)
+              INTO v_rows
+              FROM written;
             IF p_operation.deferred_constraints IS NOT NULL THEN
                 EXECUTE 'SET CONSTRAINTS ' || p_operation.deferred_constraints || ' IMMEDIATE';
             END IF;

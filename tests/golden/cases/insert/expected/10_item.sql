@@ -410,11 +410,11 @@ BEGIN
                 SELECT gen_random_uuid() AS id,
                        p_code AS code,
                        'kept' AS status,
-                       item_.n AS item_number
-                  FROM jsonb_array_elements(v_slice) WITH ORDINALITY AS item_ (record, n)
+                       item_.item_number
+                  FROM jsonb_array_elements(v_slice) WITH ORDINALITY AS item_ (record, item_number)
             ),
             written AS (
-                INSERT INTO public.item (id, code, status)
+                INSERT INTO public.item (id, code, status) OVERRIDING SYSTEM VALUE
                 SELECT computed.id, computed.code, computed.status
                   FROM computed
                  ORDER BY computed.item_number
@@ -423,10 +423,12 @@ BEGIN
             INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
             SELECT p_operation.operation_id,
                    v_batch,
-                   v_search.first + computed.item_number - 1,
+                   public.batch_record_number(p_range, v_search.first)
+                       + coalesce(computed.item_number, v_search.last - v_search.first + 1) - 1,
                    jsonb_build_object('id', written.id)
               FROM written
-              JOIN computed ON computed.id = written.id;
+              LEFT JOIN computed -- a trigger or a conversion may have changed what they are told by
+                ON computed.id = written.id;
             GET DIAGNOSTICS v_rows = ROW_COUNT;
             IF p_operation.deferred_constraints IS NOT NULL THEN
                 EXECUTE 'SET CONSTRAINTS ' || p_operation.deferred_constraints || ' IMMEDIATE';
@@ -744,10 +746,10 @@ BEGIN
                                   item_.tags AS tags,
                                   NULL::jsonb AS data,
                                   p_now AS seen_at,
-                                  item_.n::integer AS batch_place
+                                  item_.item_number::integer AS batch_place
                              FROM ROWS FROM (
                                  jsonb_to_recordset(v_items) AS (code varchar(20), qty integer, tags text[])
-                             ) WITH ORDINALITY AS item_ (code, qty, tags, n)
+                             ) WITH ORDINALITY AS item_ (code, qty, tags, item_number)
                        ) AS item
                  WHERE item.code IS NULL
                     OR item.qty IS NULL
@@ -1099,10 +1101,10 @@ BEGIN
                                   NULL::text[] AS tags,
                                   NULL::jsonb AS data,
                                   NULL::timestamptz AS seen_at,
-                                  item_.n::integer AS batch_place
+                                  item_.item_number::integer AS batch_place
                              FROM ROWS FROM (
                                  jsonb_to_recordset(v_items) AS (code varchar(20), price numeric(10,2))
-                             ) WITH ORDINALITY AS item_ (code, price, n)
+                             ) WITH ORDINALITY AS item_ (code, price, item_number)
                        ) AS item
                  WHERE item.code IS NULL;
             EXCEPTION
@@ -1120,13 +1122,13 @@ BEGIN
                 SELECT gen_random_uuid() AS id,
                        upper(item_.code) AS code,
                        item_.price AS price,
-                       item_.n AS item_number
+                       item_.item_number
                   FROM ROWS FROM (
                       jsonb_to_recordset(v_slice) AS (code varchar(20), price numeric(10,2))
-                  ) WITH ORDINALITY AS item_ (code, price, n)
+                  ) WITH ORDINALITY AS item_ (code, price, item_number)
             ),
             written AS (
-                INSERT INTO public.item (id, code, price)
+                INSERT INTO public.item (id, code, price) OVERRIDING SYSTEM VALUE
                 SELECT computed.id, computed.code, computed.price
                   FROM computed
                  ORDER BY computed.item_number
@@ -1135,10 +1137,12 @@ BEGIN
             INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
             SELECT p_operation.operation_id,
                    v_batch,
-                   v_search.first + computed.item_number - 1,
+                   public.batch_record_number(p_range, v_search.first)
+                       + coalesce(computed.item_number, v_search.last - v_search.first + 1) - 1,
                    jsonb_build_object('id', written.id, 'code', written.code, 'price', written.price)
               FROM written
-              JOIN computed ON computed.id = written.id;
+              LEFT JOIN computed -- a trigger or a conversion may have changed what they are told by
+                ON computed.id = written.id;
             GET DIAGNOSTICS v_rows = ROW_COUNT;
             IF p_operation.deferred_constraints IS NOT NULL THEN
                 EXECUTE 'SET CONSTRAINTS ' || p_operation.deferred_constraints || ' IMMEDIATE';

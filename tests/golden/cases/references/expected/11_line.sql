@@ -164,10 +164,10 @@ BEGIN
                                   item.purchase_id AS purchase_id,
                                   item.article AS article,
                                   item.amount AS amount,
-                                  item.n::integer AS batch_place
+                                  item.item_number::integer AS batch_place
                              FROM ROWS FROM (
                                  jsonb_to_recordset(v_items) AS (purchase_id integer, article text, amount numeric(8,2))
-                             ) WITH ORDINALITY AS item (purchase_id, article, amount, n)
+                             ) WITH ORDINALITY AS item (purchase_id, article, amount, item_number)
                        ) AS line
                  WHERE line.purchase_id IS NULL
                     OR line.amount IS NULL

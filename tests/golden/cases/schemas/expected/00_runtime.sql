@@ -463,24 +463,6 @@ AS $function$
        AND to_regclass(p_table) IN (c.conrelid, c.confrelid);
 $function$;
 
--- A value as its type prints it, or NULL if it is none: two spellings of one key become the same.
-CREATE OR REPLACE FUNCTION batch.batch_canonical(p_value text, p_type text)
-    RETURNS text
-    LANGUAGE plpgsql
-    STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_canonical  text;
-BEGIN
-    EXECUTE format('SELECT (%L::%s)::text', p_value, p_type::regtype) INTO v_canonical;
-    RETURN v_canonical;
-EXCEPTION
-    WHEN data_exception THEN
-        RETURN NULL;
-END;
-$function$;
-
 -- Up to 16 pairs of neighbours among the sampled keys, spread evenly.
 CREATE OR REPLACE FUNCTION batch.batch_sample_pairs(p_samples jsonb)
     RETURNS TABLE (low_key jsonb, high_key jsonb)
@@ -586,26 +568,6 @@ BEGIN
     v_range.record_numbers := p_record_numbers;
     RETURN v_range;
 END;
-$function$;
-
--- The places, counted from 1, of keys that stand in the list before. A key with a NULL in it is
--- equal to none.
-CREATE OR REPLACE FUNCTION batch.batch_repeated(p_identity jsonb[])
-    RETURNS bigint[]
-    LANGUAGE sql
-    IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-    SELECT ARRAY(
-        SELECT counted.n
-          FROM (
-                   SELECT i.n, row_number() OVER (PARTITION BY i.key ORDER BY i.n) AS occurrence
-                     FROM unnest(p_identity) WITH ORDINALITY AS i (key, n)
-                    WHERE NOT i.key @> '[null]'
-               ) AS counted
-         WHERE counted.occurrence > 1
-         ORDER BY counted.n
-    );
 $function$;
 
 -- A record's number in the input, from its place in the next batch of a range.

@@ -270,7 +270,7 @@ BEGIN
                 INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
                 SELECT p_operation.operation_id,
                        v_batch,
-                       row_number() OVER (ORDER BY item.id),
+                       v_search.first - 1 + row_number() OVER (ORDER BY item.id),
                        jsonb_build_object('id', item.id, 'code', item.code, 'price', item.price)
                   FROM public.item
                  WHERE item.id >= v_from
@@ -284,7 +284,7 @@ BEGIN
                 INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
                 SELECT p_operation.operation_id,
                        v_batch,
-                       row_number() OVER (ORDER BY item.id),
+                       v_search.first - 1 + row_number() OVER (ORDER BY item.id),
                        jsonb_build_object('id', item.id, 'code', item.code, 'price', item.price)
                   FROM public.item
                  WHERE item.id = ANY (v_slice)

@@ -63,7 +63,7 @@ DECLARE
         p_options    => p_options,
         p_submitted  => p_submitted
     );
-    v_identity jsonb[] := ARRAY[]::jsonb[];
+    v_readable jsonb[] := ARRAY[]::jsonb[];
     v_record jsonb;
 BEGIN
     IF jsonb_typeof(p_corrections) <> 'array' THEN
@@ -77,33 +77,46 @@ BEGIN
 
     -- Of records with the same id the first counts; the others would write its row again.
     BEGIN
-        SELECT array_agg(identified.key ORDER BY identified.n)
-          INTO v_identity
-          FROM (
-                   SELECT jsonb_build_array(item_.id) AS key, item_.n
-                     FROM ROWS FROM (
-    jsonb_to_recordset(p_corrections) AS (id uuid, qty integer, price numeric(10,2))
-) WITH ORDINALITY AS item_ (id, qty, price, n)
-               ) AS identified;
+        v_operation.duplicate_records := ARRAY(
+            SELECT counted.item_number
+              FROM (
+                       SELECT item_.item_number,
+                              row_number() OVER (PARTITION BY item_.id ORDER BY item_.item_number) AS occurrence
+                         FROM ROWS FROM (
+                             jsonb_to_recordset(p_corrections) AS (id uuid, qty integer, price numeric(10,2))
+                         ) WITH ORDINALITY AS item_ (id, qty, price, item_number)
+                        WHERE item_.id IS NOT NULL
+                   ) AS counted
+             WHERE counted.occurrence > 1
+             ORDER BY counted.item_number
+        );
     EXCEPTION
         WHEN OTHERS THEN
             -- A record without a readable key fails by itself; it must not hide the others'.
-            v_identity := ARRAY[]::jsonb[];
             FOR v_record IN SELECT e FROM jsonb_array_elements(p_corrections) AS e LOOP
                 BEGIN
-                    v_identity := v_identity || (
-                        SELECT jsonb_build_array(item_.id)
-                          FROM ROWS FROM (
-    jsonb_to_recordset(jsonb_build_array(v_record)) AS (id uuid, qty integer, price numeric(10,2))
-) WITH ORDINALITY AS item_ (id, qty, price, n)
-                    );
+                    PERFORM item_.id
+                       FROM jsonb_to_recordset(jsonb_build_array(v_record)) AS item_ (id uuid, qty integer, price numeric(10,2));
+                    v_readable := v_readable || v_record;
                 EXCEPTION
                     WHEN OTHERS THEN
-                        v_identity := v_identity || NULL::jsonb;
+                        v_readable := v_readable || jsonb_build_object();
                 END;
             END LOOP;
+            v_operation.duplicate_records := ARRAY(
+                SELECT counted.item_number
+                  FROM (
+                           SELECT item_.item_number,
+                                  row_number() OVER (PARTITION BY item_.id ORDER BY item_.item_number) AS occurrence
+                             FROM ROWS FROM (
+                                 jsonb_to_recordset(to_jsonb(v_readable)) AS (id uuid, qty integer, price numeric(10,2))
+                             ) WITH ORDINALITY AS item_ (id, qty, price, item_number)
+                            WHERE item_.id IS NOT NULL
+                       ) AS counted
+                 WHERE counted.occurrence > 1
+                 ORDER BY counted.item_number
+            );
     END;
-    v_operation.duplicate_records := public.batch_repeated(v_identity);
     RETURN v_operation;
 END;
 $function$;
@@ -211,13 +224,13 @@ BEGIN
                                   item.tags AS tags,
                                   item.data AS data,
                                   item.seen_at AS seen_at,
-                                  item_.n::integer AS batch_place
+                                  item_.item_number::integer AS batch_place
                              FROM public.item
                              JOIN (
-                                 SELECT item.id AS item_id, item.qty AS item_qty, item.price AS item_price, item.n
+                                 SELECT item.id AS item_id, item.qty AS item_qty, item.price AS item_price, item.item_number
                                    FROM ROWS FROM (
                                             jsonb_to_recordset(v_items) AS (id uuid, qty integer, price numeric(10,2))
-                                        ) WITH ORDINALITY AS item (id, qty, price, n)
+                                        ) WITH ORDINALITY AS item (id, qty, price, item_number)
                              ) AS item_
                                ON item.id = item_.item_id
                        ) AS item
@@ -238,10 +251,10 @@ BEGIN
                SET qty = item_.item_qty,
                    price = item_.item_price
               FROM (
-                       SELECT item.id AS item_id, item.qty AS item_qty, item.price AS item_price, item.n
+                       SELECT item.id AS item_id, item.qty AS item_qty, item.price AS item_price, item.item_number
                          FROM ROWS FROM (
                                   jsonb_to_recordset(v_slice) AS (id uuid, qty integer, price numeric(10,2))
-                              ) WITH ORDINALITY AS item (id, qty, price, n)
+                              ) WITH ORDINALITY AS item (id, qty, price, item_number)
                    ) AS item_
              WHERE item.id = item_.item_id;
             GET DIAGNOSTICS v_rows = ROW_COUNT;
@@ -471,7 +484,7 @@ DECLARE
         p_options    => p_options,
         p_submitted  => p_submitted
     );
-    v_identity jsonb[] := ARRAY[]::jsonb[];
+    v_readable jsonb[] := ARRAY[]::jsonb[];
     v_record jsonb;
 BEGIN
     IF jsonb_typeof(p_records) <> 'array' THEN
@@ -485,33 +498,46 @@ BEGIN
 
     -- Of records with the same code the first counts; the others would write its row again.
     BEGIN
-        SELECT array_agg(identified.key ORDER BY identified.n)
-          INTO v_identity
-          FROM (
-                   SELECT jsonb_build_array(item_.code) AS key, item_.n
-                     FROM ROWS FROM (
-    jsonb_to_recordset(p_records) AS (code varchar(20), status text)
-) WITH ORDINALITY AS item_ (code, status, n)
-               ) AS identified;
+        v_operation.duplicate_records := ARRAY(
+            SELECT counted.item_number
+              FROM (
+                       SELECT item_.item_number,
+                              row_number() OVER (PARTITION BY item_.code ORDER BY item_.item_number) AS occurrence
+                         FROM ROWS FROM (
+                             jsonb_to_recordset(p_records) AS (code varchar(20), status text)
+                         ) WITH ORDINALITY AS item_ (code, status, item_number)
+                        WHERE item_.code IS NOT NULL
+                   ) AS counted
+             WHERE counted.occurrence > 1
+             ORDER BY counted.item_number
+        );
     EXCEPTION
         WHEN OTHERS THEN
             -- A record without a readable key fails by itself; it must not hide the others'.
-            v_identity := ARRAY[]::jsonb[];
             FOR v_record IN SELECT e FROM jsonb_array_elements(p_records) AS e LOOP
                 BEGIN
-                    v_identity := v_identity || (
-                        SELECT jsonb_build_array(item_.code)
-                          FROM ROWS FROM (
-    jsonb_to_recordset(jsonb_build_array(v_record)) AS (code varchar(20), status text)
-) WITH ORDINALITY AS item_ (code, status, n)
-                    );
+                    PERFORM item_.code
+                       FROM jsonb_to_recordset(jsonb_build_array(v_record)) AS item_ (code varchar(20), status text);
+                    v_readable := v_readable || v_record;
                 EXCEPTION
                     WHEN OTHERS THEN
-                        v_identity := v_identity || NULL::jsonb;
+                        v_readable := v_readable || jsonb_build_object();
                 END;
             END LOOP;
+            v_operation.duplicate_records := ARRAY(
+                SELECT counted.item_number
+                  FROM (
+                           SELECT item_.item_number,
+                                  row_number() OVER (PARTITION BY item_.code ORDER BY item_.item_number) AS occurrence
+                             FROM ROWS FROM (
+                                 jsonb_to_recordset(to_jsonb(v_readable)) AS (code varchar(20), status text)
+                             ) WITH ORDINALITY AS item_ (code, status, item_number)
+                            WHERE item_.code IS NOT NULL
+                       ) AS counted
+                 WHERE counted.occurrence > 1
+                 ORDER BY counted.item_number
+            );
     END;
-    v_operation.duplicate_records := public.batch_repeated(v_identity);
     RETURN v_operation;
 END;
 $function$;
@@ -619,13 +645,13 @@ BEGIN
                                   item.tags AS tags,
                                   item.data AS data,
                                   item.seen_at AS seen_at,
-                                  item_.n::integer AS batch_place
+                                  item_.item_number::integer AS batch_place
                              FROM public.item
                              JOIN (
-                                 SELECT item.code AS item_code, item.status AS item_status, item.n
+                                 SELECT item.code AS item_code, item.status AS item_status, item.item_number
                                    FROM ROWS FROM (
                                             jsonb_to_recordset(v_items) AS (code varchar(20), status text)
-                                        ) WITH ORDINALITY AS item (code, status, n)
+                                        ) WITH ORDINALITY AS item (code, status, item_number)
                              ) AS item_
                                ON item.code = item_.item_code
                        ) AS item
@@ -646,22 +672,22 @@ BEGIN
                 UPDATE public.item
                    SET status = item_.item_status
                   FROM (
-                           SELECT item.code AS item_code, item.status AS item_status, item.n
+                           SELECT item.code AS item_code, item.status AS item_status, item.item_number
                              FROM ROWS FROM (
                                       jsonb_to_recordset(v_slice) AS (code varchar(20), status text)
-                                  ) WITH ORDINALITY AS item (code, status, n)
+                                  ) WITH ORDINALITY AS item (code, status, item_number)
                        ) AS item_
                  WHERE item.code = item_.item_code
                    -- where_condition, entity.yaml:27
                    AND (
                        status <> 'gone'
                    ) IS TRUE
-                RETURNING item.id, item.code, item.status, item_.n AS item_number
+                RETURNING item.id, item.code, item.status, item_.item_number
             )
             INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
             SELECT p_operation.operation_id,
                    v_batch,
-                   v_search.first + written.item_number - 1,
+                   public.batch_record_number(p_range, v_search.first) + written.item_number - 1,
                    jsonb_build_object('id', written.id, 'code', written.code, 'status', written.status)
               FROM written;
             GET DIAGNOSTICS v_rows = ROW_COUNT;

@@ -702,7 +702,7 @@ BEGIN
                 INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
                 SELECT p_operation.operation_id,
                        v_batch,
-                       row_number() OVER (ORDER BY written.id),
+                       v_search.first - 1 + row_number() OVER (ORDER BY written.id),
                        jsonb_build_object('id', written.id, 'code', written.code, 'tags', written.tags)
                   FROM written;
             ELSE
@@ -715,7 +715,7 @@ BEGIN
                 INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
                 SELECT p_operation.operation_id,
                        v_batch,
-                       row_number() OVER (ORDER BY written.id),
+                       v_search.first - 1 + row_number() OVER (ORDER BY written.id),
                        jsonb_build_object('id', written.id, 'code', written.code, 'tags', written.tags)
                   FROM written;
             END IF;

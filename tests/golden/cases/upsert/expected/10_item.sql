@@ -63,7 +63,7 @@ DECLARE
         p_options    => p_options,
         p_submitted  => p_submitted
     );
-    v_identity jsonb[] := ARRAY[]::jsonb[];
+    v_readable jsonb[] := ARRAY[]::jsonb[];
     v_record jsonb;
 BEGIN
     IF jsonb_typeof(p_records) <> 'array' THEN
@@ -77,33 +77,46 @@ BEGIN
 
     -- Of records with the same code the first counts; the others would write its row again.
     BEGIN
-        SELECT array_agg(identified.key ORDER BY identified.n)
-          INTO v_identity
-          FROM (
-                   SELECT jsonb_build_array(item_.code) AS key, item_.n
-                     FROM ROWS FROM (
-    jsonb_to_recordset(p_records) AS (code varchar(20), qty integer, price numeric(10,2))
-) WITH ORDINALITY AS item_ (code, qty, price, n)
-               ) AS identified;
+        v_operation.duplicate_records := ARRAY(
+            SELECT counted.item_number
+              FROM (
+                       SELECT item_.item_number,
+                              row_number() OVER (PARTITION BY item_.code ORDER BY item_.item_number) AS occurrence
+                         FROM ROWS FROM (
+                             jsonb_to_recordset(p_records) AS (code varchar(20), qty integer, price numeric(10,2))
+                         ) WITH ORDINALITY AS item_ (code, qty, price, item_number)
+                        WHERE item_.code IS NOT NULL
+                   ) AS counted
+             WHERE counted.occurrence > 1
+             ORDER BY counted.item_number
+        );
     EXCEPTION
         WHEN OTHERS THEN
             -- A record without a readable key fails by itself; it must not hide the others'.
-            v_identity := ARRAY[]::jsonb[];
             FOR v_record IN SELECT e FROM jsonb_array_elements(p_records) AS e LOOP
                 BEGIN
-                    v_identity := v_identity || (
-                        SELECT jsonb_build_array(item_.code)
-                          FROM ROWS FROM (
-    jsonb_to_recordset(jsonb_build_array(v_record)) AS (code varchar(20), qty integer, price numeric(10,2))
-) WITH ORDINALITY AS item_ (code, qty, price, n)
-                    );
+                    PERFORM item_.code
+                       FROM jsonb_to_recordset(jsonb_build_array(v_record)) AS item_ (code varchar(20), qty integer, price numeric(10,2));
+                    v_readable := v_readable || v_record;
                 EXCEPTION
                     WHEN OTHERS THEN
-                        v_identity := v_identity || NULL::jsonb;
+                        v_readable := v_readable || jsonb_build_object();
                 END;
             END LOOP;
+            v_operation.duplicate_records := ARRAY(
+                SELECT counted.item_number
+                  FROM (
+                           SELECT item_.item_number,
+                                  row_number() OVER (PARTITION BY item_.code ORDER BY item_.item_number) AS occurrence
+                             FROM ROWS FROM (
+                                 jsonb_to_recordset(to_jsonb(v_readable)) AS (code varchar(20), qty integer, price numeric(10,2))
+                             ) WITH ORDINALITY AS item_ (code, qty, price, item_number)
+                            WHERE item_.code IS NOT NULL
+                       ) AS counted
+                 WHERE counted.occurrence > 1
+                 ORDER BY counted.item_number
+            );
     END;
-    v_operation.duplicate_records := public.batch_repeated(v_identity);
     RETURN v_operation;
 END;
 $function$;
@@ -211,10 +224,10 @@ BEGIN
                                   NULL::text[] AS tags,
                                   NULL::jsonb AS data,
                                   NULL::timestamptz AS seen_at,
-                                  item_.n::integer AS batch_place
+                                  item_.item_number::integer AS batch_place
                              FROM ROWS FROM (
                                  jsonb_to_recordset(v_items) AS (code varchar(20), qty integer, price numeric(10,2))
-                             ) WITH ORDINALITY AS item_ (code, qty, price, n)
+                             ) WITH ORDINALITY AS item_ (code, qty, price, item_number)
                        ) AS item
                  WHERE item.code IS NULL
                     OR item.qty IS NULL
@@ -465,7 +478,7 @@ DECLARE
         p_options    => p_options,
         p_submitted  => p_submitted
     );
-    v_identity jsonb[] := ARRAY[]::jsonb[];
+    v_readable jsonb[] := ARRAY[]::jsonb[];
     v_record jsonb;
 BEGIN
     IF jsonb_typeof(p_records) <> 'array' THEN
@@ -479,33 +492,46 @@ BEGIN
 
     -- Of records with the same code the first counts; the others would write its row again.
     BEGIN
-        SELECT array_agg(identified.key ORDER BY identified.n)
-          INTO v_identity
-          FROM (
-                   SELECT jsonb_build_array(item_.code) AS key, item_.n
-                     FROM ROWS FROM (
-    jsonb_to_recordset(p_records) AS (code varchar(20), qty integer, price numeric(10,2))
-) WITH ORDINALITY AS item_ (code, qty, price, n)
-               ) AS identified;
+        v_operation.duplicate_records := ARRAY(
+            SELECT counted.item_number
+              FROM (
+                       SELECT item_.item_number,
+                              row_number() OVER (PARTITION BY item_.code ORDER BY item_.item_number) AS occurrence
+                         FROM ROWS FROM (
+                             jsonb_to_recordset(p_records) AS (code varchar(20), qty integer, price numeric(10,2))
+                         ) WITH ORDINALITY AS item_ (code, qty, price, item_number)
+                        WHERE item_.code IS NOT NULL
+                   ) AS counted
+             WHERE counted.occurrence > 1
+             ORDER BY counted.item_number
+        );
     EXCEPTION
         WHEN OTHERS THEN
             -- A record without a readable key fails by itself; it must not hide the others'.
-            v_identity := ARRAY[]::jsonb[];
             FOR v_record IN SELECT e FROM jsonb_array_elements(p_records) AS e LOOP
                 BEGIN
-                    v_identity := v_identity || (
-                        SELECT jsonb_build_array(item_.code)
-                          FROM ROWS FROM (
-    jsonb_to_recordset(jsonb_build_array(v_record)) AS (code varchar(20), qty integer, price numeric(10,2))
-) WITH ORDINALITY AS item_ (code, qty, price, n)
-                    );
+                    PERFORM item_.code
+                       FROM jsonb_to_recordset(jsonb_build_array(v_record)) AS item_ (code varchar(20), qty integer, price numeric(10,2));
+                    v_readable := v_readable || v_record;
                 EXCEPTION
                     WHEN OTHERS THEN
-                        v_identity := v_identity || NULL::jsonb;
+                        v_readable := v_readable || jsonb_build_object();
                 END;
             END LOOP;
+            v_operation.duplicate_records := ARRAY(
+                SELECT counted.item_number
+                  FROM (
+                           SELECT item_.item_number,
+                                  row_number() OVER (PARTITION BY item_.code ORDER BY item_.item_number) AS occurrence
+                             FROM ROWS FROM (
+                                 jsonb_to_recordset(to_jsonb(v_readable)) AS (code varchar(20), qty integer, price numeric(10,2))
+                             ) WITH ORDINALITY AS item_ (code, qty, price, item_number)
+                            WHERE item_.code IS NOT NULL
+                       ) AS counted
+                 WHERE counted.occurrence > 1
+                 ORDER BY counted.item_number
+            );
     END;
-    v_operation.duplicate_records := public.batch_repeated(v_identity);
     RETURN v_operation;
 END;
 $function$;
@@ -613,10 +639,10 @@ BEGIN
                                   NULL::text[] AS tags,
                                   NULL::jsonb AS data,
                                   NULL::timestamptz AS seen_at,
-                                  item_.n::integer AS batch_place
+                                  item_.item_number::integer AS batch_place
                              FROM ROWS FROM (
                                  jsonb_to_recordset(v_items) AS (code varchar(20), qty integer, price numeric(10,2))
-                             ) WITH ORDINALITY AS item_ (code, qty, price, n)
+                             ) WITH ORDINALITY AS item_ (code, qty, price, item_number)
                        ) AS item
                  WHERE item.code IS NULL
                     OR item.qty IS NULL
@@ -636,10 +662,10 @@ BEGIN
                 SELECT item_.code AS code,
                        item_.qty AS qty,
                        item_.price AS price,
-                       item_.n AS item_number
+                       item_.item_number
                   FROM ROWS FROM (
                       jsonb_to_recordset(v_slice) AS (code varchar(20), qty integer, price numeric(10,2))
-                  ) WITH ORDINALITY AS item_ (code, qty, price, n)
+                  ) WITH ORDINALITY AS item_ (code, qty, price, item_number)
             ),
             written AS (
                 INSERT INTO public.item (code, qty, price)
@@ -653,10 +679,12 @@ BEGIN
             INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
             SELECT p_operation.operation_id,
                    v_batch,
-                   v_search.first + computed.item_number - 1,
+                   public.batch_record_number(p_range, v_search.first)
+                       + coalesce(computed.item_number, v_search.last - v_search.first + 1) - 1,
                    jsonb_build_object('id', written.id, 'code', written.code)
               FROM written
-              JOIN computed ON computed.code = written.code;
+              LEFT JOIN computed -- a trigger or a conversion may have changed what they are told by
+                ON computed.code = written.code;
             GET DIAGNOSTICS v_rows = ROW_COUNT;
             IF p_operation.deferred_constraints IS NOT NULL THEN
                 EXECUTE 'SET CONSTRAINTS ' || p_operation.deferred_constraints || ' IMMEDIATE';
