@@ -129,3 +129,52 @@ def check(connection: psycopg.Connection[Any], operation_id: UUID, example: Exam
         assert named, "nothing else can end it"
         strict = example.options["error_handling"] == "stop_on_error" or "max_errors" in example.options
         assert strict
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    records=st.lists(st.sampled_from(["good", "good", "good", "blocked", "unreadable"]), max_size=40),
+    batch_size=st.integers(1, 15),
+    handling=st.sampled_from(["continue_on_error", "collect_errors"]),
+    form=st.sampled_from(FORMS),
+)
+def test_each_record_is_inserted_or_named(
+    tallies: str, records: list[str], batch_size: int, handling: str, form: str
+) -> None:
+    kinds = {
+        "good": {"part": 1, "blocked": False},
+        "blocked": {"part": 1, "blocked": True},
+        "unreadable": {"part": "x", "blocked": False},
+    }
+    values = [json.dumps([kinds[kind] | {"place": place} for place, kind in enumerate(records, 1)])]
+    values.append(json.dumps({"batch_size": batch_size, "error_handling": handling}))
+    with psycopg.connect(tallies, autocommit=True) as connection:
+        connection.execute("TRUNCATE tally, batch_operations, batch_operation_errors CASCADE")
+        if form == "once":
+            connection.execute("SELECT add_records(%s::jsonb, options => %s::jsonb)", values)
+        else:
+            row = connection.execute(
+                "SELECT add_records_submit(%s::jsonb, options => %s::jsonb)", values
+            ).fetchone()
+            assert row is not None
+            with psycopg.connect(tallies, autocommit=True) as other:
+                work(row[0], connection, *([other] if form == "two workers" else []))
+        account = connection.execute(
+            "SELECT total_records, processed_records, skipped_records, error_count FROM batch_operations"
+        ).fetchone()
+        errors = connection.execute(
+            "SELECT record_number, failed_records -> 0 ->> 'place', sqlstate "
+            "FROM batch_operation_errors ORDER BY 1"
+        ).fetchall()
+        rows = connection.execute("SELECT count(*) FROM tally").fetchone()
+    good = records.count("good")
+    assert account == (len(records), good, 0, len(records) - good)
+    assert rows == (good,)
+    codes = {"blocked": "23514", "unreadable": "22P02"}
+    expected = [(place, str(place), codes[kind]) for place, kind in enumerate(records, 1) if kind != "good"]
+    assert errors == expected
