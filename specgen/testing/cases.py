@@ -71,7 +71,17 @@ class EntityCases:
     file: str
     source: str
     digest: str
+    runtime: str
     operations: tuple[OperationCase, ...]
+
+    @property
+    def imports(self) -> str:
+        """The names that the descriptions in the file need."""
+        subjects = [item.subject for item in self.operations]
+        names = ["ItemField"] if any(item.fields for item in subjects) else []
+        names.append("Operation")
+        names += ["Parameter"] if any(item.parameters for item in subjects) else []
+        return ", ".join(names)
 
 
 def test_cases(plan: Plan, project: Project) -> tuple[EntityCases, ...]:
@@ -86,22 +96,28 @@ def test_cases(plan: Plan, project: Project) -> tuple[EntityCases, ...]:
 
 def _entity(planned: PlannedEntity, project: Project) -> EntityCases:
     entity = project.entity(planned.name)
-    operations = zip(entity.operations, planned.operations, strict=True)
+    names: list[str] = []
+    operations = []
+    for item, plan in zip(entity.operations, planned.operations, strict=True):
+        names.append(naming.free(_identifier(item.name), names))
+        operations.append(_operation(item, plan, project, names[-1]))
     return EntityCases(
         name=entity.name,
         file=f"test_{_identifier(naming.file_stem(entity.name))}.py",
         source=planned.source,
         digest=planned.digest,
-        operations=tuple(_operation(item, plan, project) for item, plan in operations),
+        runtime=ident(planned.runtime),
+        operations=tuple(operations),
     )
 
 
-def _operation(operation: BatchOperation, planned: PlannedOperation, project: Project) -> OperationCase:
+def _operation(
+    operation: BatchOperation, planned: PlannedOperation, project: Project, name: str
+) -> OperationCase:
     target = project.entity(operation.entity)
-    name = _identifier(operation.name)
     return OperationCase(
         function=name,
-        constant=name.upper(),
+        constant=name.upper() if name[0].isalpha() else f"OPERATION_{name.upper()}",
         subject=_subject(operation, planned, target),
         origin=planned.origin,
         description=" ".join((operation.description or f"{planned.type} of {target.name}").split()),
@@ -173,6 +189,7 @@ def _subject(operation: BatchOperation, planned: PlannedOperation, target: Entit
 
 
 def _call(start: str, planned: PlannedOperation, function: naming.QualifiedName, *, dry_run: bool) -> str:
+    # psycopg reads a percent sign as the beginning of a placeholder.
     arguments = [f"{ident(item.name)} => %({item.name})s::{item.type}" for item in planned.parameters]
     if dry_run:
         arguments.append("dry_run => %(dry_run)s")
@@ -180,7 +197,7 @@ def _call(start: str, planned: PlannedOperation, function: naming.QualifiedName,
         arguments.append("confirm => %(confirm)s")
     arguments.append("options => %(options)s")
     listed = ",\n        ".join(arguments)
-    name = f"{ident(function.schema)}.{ident(function.name)}"
+    name = f"{ident(function.schema)}.{ident(function.name)}".replace("%", "%%")
     return f"\n    SELECT {start + ' ' if start else ''}{name}(\n        {listed}\n    )\n"
 
 

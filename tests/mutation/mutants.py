@@ -334,7 +334,8 @@ MUTANTS = (
     ),
     Mutant(
         "progress is told before it is made",
-        "v_operation.processed_records + v_operation.skipped_records + v_operation.error_count,\n                    v_operation.total_records;",
+        "v_operation.processed_records + v_operation.skipped_records + v_operation.error_count,\n"
+        "                    v_operation.total_records;",
         "v_before.processed_records,\n                    v_operation.total_records;",
         file="ticket",
     ),

@@ -1,0 +1,102 @@
+"""The generated tests pass on the generated SQL: samples and the mutants' project, on every version."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from specgen.plan.project import plan_project
+from specgen.spec.build import load_project
+from specgen.testing.environment import fill, preamble, rendered
+from specgen.testing.run import Wanted, tested
+
+if TYPE_CHECKING:
+    from specgen.database.server import Server
+
+ROOT = Path(__file__).parents[3]
+MUTANTS = ROOT / "tests" / "mutation" / "project"
+PROJECTS = [
+    (root, name)
+    for root, names in (
+        (ROOT, ("user", "product", "order", "product_cache", "invoice")),
+        (MUTANTS, ("account", "credit", "stock", "ticket")),
+    )
+    for name in names
+]
+
+
+def wanted(root: Path, name: str, *arguments: str) -> Wanted:
+    project = load_project([], root=root).project
+    assert project is not None
+    plan = plan_project(project).plan
+    assert plan is not None
+    chosen = tuple(item for item in plan.entities if item.name == name)
+    return Wanted(replace(plan, entities=chosen), project, arguments)
+
+
+@pytest.mark.parametrize(("root", "name"), PROJECTS, ids=[name for _, name in PROJECTS])
+def test_generated_tests_pass(postgres_server: Server, root: Path, name: str, capfd) -> None:
+    with tested(nullcontext(postgres_server), wanted(root, name, "-p", "no:xdist")) as outcome:
+        printed = capfd.readouterr().out
+        assert outcome.code == 0, printed
+    assert " passed" in printed
+
+
+def test_a_failing_test_is_told_by_the_exit_code(postgres_server: Server, tmp_path: Path, capfd) -> None:
+    report = tmp_path / "report.xml"
+    broken = wanted(MUTANTS, "credit", "-x", f"--junit-xml={report}", "-p", "no:xdist")
+    files = [
+        (name, text.replace("v_written + v_rows", "v_written + 1")) for name, text in rendered(broken.project)
+    ]
+
+    with tested(nullcontext(postgres_server), replace(broken, files=tuple(files))) as outcome:
+        assert outcome.code == 1, capfd.readouterr().out
+    assert "<failure" in report.read_text()
+
+
+def test_tests_run_with_nothing_but_the_plugin(postgres_server: Server, tmp_path: Path) -> None:
+    from specgen.testing.render import render_tests
+
+    asked = wanted(MUTANTS, "credit")
+    for item in render_tests(asked.plan, asked.project):
+        (tmp_path / item.name).write_text(item.text)
+
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "specgen.testing.plugin", "-p", "no:xdist"]
+    options = [f"--specgen-root={MUTANTS}", f"--specgen-database-url={postgres_server.dsn}"]
+    done = subprocess.run(
+        [*command, *options, "-k", "does_every_record", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_is_kept_stays_and_holds_everything(postgres_server: Server, capfd) -> None:
+    import psycopg
+
+    from specgen.database import databases
+
+    asked = replace(wanted(MUTANTS, "credit", "-k", "context", "-p", "no:xdist"), keep=True)
+    with tested(nullcontext(postgres_server), asked) as outcome:
+        assert outcome.kept is not None
+        with psycopg.connect(outcome.kept) as connection:
+            assert connection.execute("SELECT count(*) FROM app.credit").fetchone() == (0,)
+        databases.drop_database(postgres_server, outcome.kept)
+
+
+def test_sql_that_does_not_load_names_its_file(database: str) -> None:
+    from specgen.errors import SpecgenError
+
+    project = load_project([], root=MUTANTS).project
+    assert project is not None
+    assert preamble(project) == "SET search_path = app;\n"
+    with pytest.raises(SpecgenError, match=r"broken\.sql"):
+        fill(database, project, [("broken.sql", "SELECT nothing FROM nowhere")])

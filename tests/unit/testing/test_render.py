@@ -1,0 +1,52 @@
+"""What a generated test file looks like, pinned; and that its bytes depend on the spec alone."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from specgen.plan.project import plan_project
+from specgen.spec.build import load_project
+from specgen.testing.render import python, render_tests
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "generated_tests"
+
+
+def render() -> dict[str, str]:
+    project = load_project([GOLDEN / "entity.yaml"], root=GOLDEN).project
+    assert project is not None
+    plan = plan_project(project).plan
+    assert plan is not None
+    return {item.name: item.text for item in render_tests(plan, project)}
+
+
+def test_the_file_is_as_pinned(update_golden: bool) -> None:
+    files = render()
+    # Not named .py: it is text to compare, not tests to collect.
+    for name, text in files.items():
+        expected = GOLDEN / f"{name}.expected"
+        if update_golden:
+            expected.write_text(text)
+        assert text == expected.read_text()
+    assert {f"{name}.expected" for name in files} == {path.name for path in GOLDEN.glob("*.expected")}
+
+
+def test_every_file_is_python_with_distinct_tests() -> None:
+    for text in render().values():
+        names = [node.name for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
+        assert len(names) == len(set(names))
+        assert all(name.startswith("test_") for name in names)
+
+
+def test_values_read_back_as_they_were() -> None:
+    for value in (
+        "it's",
+        'say "x"',
+        "a\\b",
+        "line\nline",
+        "both ' and \"",
+        ("one",),
+        {"k": ("v", None, True, 1.5)},
+    ):
+        assert ast.literal_eval(python(value)) == value
+        assert ast.literal_eval(python([value] * 40)) == (value,) * 40
