@@ -180,7 +180,7 @@ def _run_once(request: Request, call: Call, *, dry_run: bool) -> None:
                 _confirm(f"{call.operation}: {result.total_records:,} records", None)
                 result = attempt(confirm=True)
         except KeyboardInterrupt:
-            click.echo("interrupted: the call is undone, unless \"specgen status\" lists it", err=True)
+            click.echo('interrupted: the call is undone, unless "specgen status" lists it', err=True)
             raise interrupted() from None
         _print_outcome(request, result, Store(connection, request.runtime))
     _exit_by(result)
