@@ -18,9 +18,10 @@ from specgen.errors import SpecgenError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from click.shell_completion import CompletionItem
+
 INTERRUPTED = 130
-BROKEN_PIPE = 141
-"""What a shell reports for a program that a signal ended: 128 + SIGINT, 128 + SIGPIPE."""
+"""What a shell reports for a program that SIGINT ended: 128 + 2."""
 
 
 class Command(click.Command):
@@ -59,16 +60,16 @@ class Forms(Command):
             return form.make_context(f"{info_name} {args[0]}", args[1:], parent=parent, **extra)
         return super().make_context(info_name, args, parent=parent, **extra)
 
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
-        """Offer the forms' words beside the options."""
+    def complete(self, incomplete: str) -> list[CompletionItem]:
+        """Offer the forms' words, and leave files to the shell."""
         from click.shell_completion import CompletionItem
 
         words = [
             CompletionItem(word, help=form.get_short_help_str())
             for word, form in self.forms.items()
-            if word.startswith(incomplete)
+            if incomplete and word.startswith(incomplete)
         ]
-        return words + super().shell_complete(ctx, incomplete)
+        return [*words, CompletionItem(incomplete, type="file")]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the forms after the options."""
@@ -129,9 +130,9 @@ class Program(LazyGroup):
             sys.stdout.flush()
             code = result if isinstance(result, int) else 0
         except BrokenPipeError:
-            # The interpreter would flush once more when it ends, and complain.
+            # The interpreter would flush once more when it ends, and complain. The code is click's.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            code = BROKEN_PIPE
+            code = 1
         except Exception as error:
             if debugging(arguments):
                 traceback.print_exc()

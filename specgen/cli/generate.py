@@ -70,7 +70,12 @@ def tests(*, paths: tuple[Path, ...], project: Path, output: Path | None, **how:
         "specgen generate --diff",
     ),
 )
-@paths_argument
+@click.argument(
+    "paths",
+    nargs=-1,
+    type=click.Path(exists=True, path_type=Path),
+    shell_complete=lambda context, _parameter, incomplete: context.command.complete(incomplete),
+)
 @output_options
 @project_option
 def generate(*, paths: tuple[Path, ...], project: Path, output: Path | None, **how: Any) -> None:
