@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from specgen.database.server import Server
 
 HOSTILE = [
-    "user", 'a"b', "x'y", "naïve name", "$$", "-- drop", "a\\b", "line\nbreak", "$function$", "50%", "/*", "E'", "é\u0301",
-    "$do$ BEGIN", "{{ 7 }}", "\t", "select", "Group", "1st",
-]  # fmt: skip
+    *("user", 'a"b', "x'y", "naïve name", "$$", "-- drop", "a\\b", "line\nbreak", "$function$", "50%", "/*"),
+    *("E'", "e\u0301", "$do$ BEGIN", "{{ 7 }}", "\t", "select", "Group", "1st"),
+]
 names = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1, max_size=15)
 
 
@@ -48,9 +48,9 @@ def test_an_identifier_is_read_as_its_name(connection: psycopg.Connection, text:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_names_and_texts_stand_in_a_function_body(connection: psycopg.Connection, text: str) -> None:
-    query = f"SELECT {ident(text)} FROM (SELECT {literal(text)} AS {ident(text)}) AS t"
+    body = f"SELECT {ident(text)} FROM (SELECT {literal(text)} AS {ident(text)}) AS t"
     connection.execute(
-        f"CREATE OR REPLACE FUNCTION pg_temp.echo() RETURNS text LANGUAGE sql AS $function$ {query} $function$"
+        f"CREATE OR REPLACE FUNCTION pg_temp.echo() RETURNS text LANGUAGE sql AS $function$ {body} $function$"
     )
     assert connection.execute("SELECT pg_temp.echo()").fetchone() == (text,)
 
