@@ -56,6 +56,7 @@ def tests(*, paths: tuple[Path, ...], project: Path, output: Path | None, **how:
 
     result = read(paths, project=project)
     plan = _plan(result, project)
+    assert result.project is not None
     folder = output or project / plan.settings.paths.tests
     put(render_tests(plan, result.project), folder, result, **how)
 
