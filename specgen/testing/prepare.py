@@ -188,7 +188,10 @@ class Preparation:
 
     def _met(self, table: Table, handed: dict[str, Any], number: int) -> dict[str, Any]:
         """A row that an upsert's record meets."""
-        row = self.maker.numbered(table, self.maker.valid(table), _OCCUPIED + number)
+        known = {name: self.operation.field_of(name) for name in self.operation.updates}
+        unlike = {name: handed[field.name] for name, field in known.items() if field}
+        solver = Solver(self.connection, self.operation, table, self.extra)
+        row = self.maker.numbered(table, solver.valid_row(unlike), _OCCUPIED + number)
         for name in self.operation.conflict:
             if field := self.operation.field_of(name):
                 row[name] = handed[field.name]

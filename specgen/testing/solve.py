@@ -7,6 +7,7 @@ where values can be given.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ import psycopg
 from psycopg import sql as pgsql
 
 from specgen.testing import candidates
-from specgen.testing.candidates import MOST
+from specgen.testing.candidates import MOST, family
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -83,19 +84,37 @@ class Solver:
             Unsolvable: There is nothing like that among the candidates.
         """
         wanted_bad = list(bad)
+        for difference in self._differences():
+            found = self._solve(wanted_bad, difference, good=good, other=other)
+            if found is not None:
+                return found
+        raise Unsolvable(self._help())
+
+    def _differences(self) -> list[list[str]]:
+        """What would tell the new row from the old one: all columns, any column, or nothing at all."""
+        if self.operation.type != "update":
+            return [[]]
+        alias = quote(self.operation.alias)
+        tests = []
+        for name, value in self.operation.sets.items():
+            column = self.table.column(name)
+            if not column.generated and family(column.type) is not None and value != "DEFAULT":
+                tests.append(f"{alias}.{quote(name)} IS DISTINCT FROM ({value})::{column.type}")
+        return [tests, [" OR ".join(tests)], []] if tests else [[]]
+
+    def _solve(
+        self, wanted_bad: list[str], difference: list[str], *, good: bool, other: bool
+    ) -> Solution | None:
         parts: list[tuple[str, str]] = []
         if good:
-            parts.append(("good", self._pair(self._good())))
+            parts.append(("good", self._pair([*self.conditions(), *difference])))
         if wanted_bad:
             parts.append(("bad", self._pair(wanted_bad)))
         if other and not self.operation.inserts:
             found = self._search([*parts, ("other", self._others())])
             if found is not None:
                 return found
-        found = self._search(parts)
-        if found is None:
-            raise Unsolvable(self._help())
-        return found
+        return self._search(parts)
 
     def conditions(self, broken: str | None = None, null: str | None = None) -> list[str]:
         """What a record must meet to be tried, breaking one check or one NOT NULL if named."""
@@ -115,15 +134,23 @@ class Solver:
                 result.append(f"({value}) IS NOT NULL")
         return result
 
-    def valid_row(self) -> dict[str, Any]:
-        """Any row that the table takes."""
-        relation = self._rows(self._mentioned([item.expression or "" for item in self.table.checks]))
+    def valid_row(self, unlike: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Any row that the table takes; one that differs in the given values, where there is one."""
+        mentioned = self._mentioned([item.expression or "" for item in self.table.checks])
+        mentioned.names.update(unlike or ())
+        relation = self._rows(mentioned)
         alias = quote(self.operation.alias)
-        query = f"SELECT to_jsonb({alias}.*) FROM {relation} AS {alias}{_where(self._valid())} LIMIT 1"
-        row = self.connection.execute(query).fetchone()
-        if row is None:
-            raise Unsolvable(self._help())
-        return dict(row[0])
+        differences = [
+            f"to_jsonb({alias}.{quote(name)}) IS DISTINCT FROM {self._literal(json.dumps(value))}::jsonb"
+            for name, value in (unlike or {}).items()
+        ]
+        for wanted in (differences, []):
+            conditions = _where([*self._valid(), *wanted])
+            query = f"SELECT to_jsonb({alias}.*) FROM {relation} AS {alias}{conditions} LIMIT 1"
+            row = self.connection.execute(query).fetchone()
+            if row is not None:
+                return dict(row[0])
+        raise Unsolvable(self._help())
 
     def _search(self, parts: list[tuple[str, str]]) -> Solution | None:
         laterals = "".join(f" CROSS JOIN LATERAL ({text}) AS {name}" for name, text in parts)
@@ -142,9 +169,6 @@ class Solver:
         return Solution(values, found.get("good"), found.get("bad"), other)
 
     # What is asked
-
-    def _good(self) -> list[str]:
-        return self.conditions()
 
     def _before(self) -> list[str]:
         """The row that is met is valid and concerned."""

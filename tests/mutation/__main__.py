@@ -94,6 +94,7 @@ def run(chosen: list[Mutant], options: argparse.Namespace) -> list[Verdict]:
         def attempt(mutant: Mutant) -> Verdict:
             began = time.monotonic()
             noticed = try_one(mutant, mutate(files, mutant))
+            print(f"{mutant.name}: {noticed}", file=sys.stderr, flush=True)
             return Verdict(mutant, noticed, time.monotonic() - began)
 
         def try_one(mutant: Mutant, sql: list[tuple[str, str]]) -> str | None:

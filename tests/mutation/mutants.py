@@ -234,8 +234,7 @@ MUTANTS = (
         "stop_on_error goes on",
         "WHEN 'stop_on_error' THEN 'stop' ELSE 'blame' END",
         "WHEN 'stop_on_error' THEN 'blame' ELSE 'blame' END",
-        _ALL,
-        survives="only error_isolation batch gets there; the sample has none",
+        ("credit",),
     ),
     Mutant(
         "stop_on_error keeps its last batch",
@@ -278,7 +277,6 @@ MUTANTS = (
         "output keeps another record",
         "WHERE o.operation_id = batch_output.operation_id",
         "WHERE true",
-        survives="every test has one operation with output",
     ),
     Mutant(
         "the operation's log row is missing", "IF v_operation.logging_level <> 'none' THEN", "IF false THEN"
