@@ -71,7 +71,8 @@ def _error(text: str) -> Exception | None:
     try:
         parser.parse_plpgsql_json(text)
     except parser.ParseError as error:
-        return error  # type: ignore[no-any-return]
+        failure: Exception = error
+        return failure
     return None
 
 
