@@ -104,6 +104,7 @@ def run(chosen: list[Mutant], options: argparse.Namespace) -> list[Verdict]:
             try:
                 with databases.template(server, build) as template:
                     variables = {
+                        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
                         environment.TEMPLATE_VARIABLE: template,
                         environment.SERVER_VARIABLE: server.dsn,
                         environment.KIND_VARIABLE: str(server.kind),
