@@ -251,7 +251,7 @@ def write(lines: list[str], version: int, rows: int) -> None:
         "# Benchmarks: operations\n\n"
         "Made by `python benchmarks/operations.py --write`; see that file for the statements.\n"
         f"PostgreSQL {version}, {rows:,} rows with a random uuid key (three times as many for the index),\n"
-        "batch size 1000, two cores. By hand and by operation in turn; the ratio is the median of the\npairs.\n\n"
+        "batch size 1000, two cores. By hand and by operation in turn; the ratio is their median.\n\n"
         + "\n".join(lines)
         + "\n"
     )

@@ -66,11 +66,10 @@ BEFORE = f"""
     {audited('"Other"."Odd Thing"', "Id")}
 """
 
-COLUMNS = (
-    "code, label, amount, color, short, small, day, span, owner_id, late_id, late_code, tags, data".split(
-        ", "
-    )
-)
+COLUMNS = [
+    *("code", "label", "amount", "color", "short", "small", "day", "span"),
+    *("owner_id", "late_id", "late_code", "tags", "data"),
+]
 GIVEN = ", ".join(f"{name}: :item.{name}" for name in COLUMNS)
 SPEC = entity(
     """
