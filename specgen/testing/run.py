@@ -96,13 +96,13 @@ def _disown(dsn: str) -> None:
 
 def run_pytest(paths: Sequence[Path], arguments: Sequence[str], variables: dict[str, str]) -> int:
     """Run pytest on files, with the plugin, in a process of its own; returns its exit code."""
-    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", *_plugin()]
+    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", *plugin_arguments()]
     return subprocess.run(
         [*command, *arguments, *map(str, paths)], env={**os.environ, **variables}, check=False
     ).returncode
 
 
-def _plugin() -> list[str]:
+def plugin_arguments() -> list[str]:
     """Name the plugin to a pytest that does not find it by itself, as when specgen is not installed."""
     if entry_points(group="pytest11", name="specgen"):
         return []

@@ -22,6 +22,7 @@ from specgen.plan.project import plan_project
 from specgen.spec.build import load_project
 from specgen.testing import environment
 from specgen.testing.render import render_tests
+from specgen.testing.run import plugin_arguments
 from tests.mutation.mutants import MUTANTS, SMOKE, Mutant
 
 HERE = Path(__file__).parent
@@ -133,8 +134,7 @@ def first_failure(paths: list[Path], variables: dict[str, str]) -> str | None:
         "-rfE",
         "--no-header",
         "--tb=no",
-        "-p",
-        "specgen.testing.plugin",
+        *plugin_arguments(),
     ]
     command += ["-p", "no:cacheprovider", f"--rootdir={paths[0].parent}", *map(str, paths)]
     done = subprocess.run(

@@ -14,7 +14,8 @@ import pytest
 from specgen.plan.project import plan_project
 from specgen.spec.build import load_project
 from specgen.testing.environment import fill, preamble, rendered
-from specgen.testing.run import Wanted, tested
+from specgen.testing.run import Wanted, plugin_arguments
+from specgen.testing.run import tested as in_a_sandbox
 
 if TYPE_CHECKING:
     from specgen.database.server import Server
@@ -42,7 +43,7 @@ def wanted(root: Path, name: str, *arguments: str) -> Wanted:
 
 @pytest.mark.parametrize(("root", "name"), PROJECTS, ids=[name for _, name in PROJECTS])
 def test_generated_tests_pass(postgres_server: Server, root: Path, name: str, capfd) -> None:
-    with tested(nullcontext(postgres_server), wanted(root, name, "-p", "no:xdist")) as outcome:
+    with in_a_sandbox(nullcontext(postgres_server), wanted(root, name, "-p", "no:xdist")) as outcome:
         printed = capfd.readouterr().out
         assert outcome.code == 0, printed
     assert " passed" in printed
@@ -55,7 +56,7 @@ def test_a_failing_test_is_told_by_the_exit_code(postgres_server: Server, tmp_pa
         (name, text.replace("v_written + v_rows", "v_written + 1")) for name, text in rendered(broken.project)
     ]
 
-    with tested(nullcontext(postgres_server), replace(broken, files=tuple(files))) as outcome:
+    with in_a_sandbox(nullcontext(postgres_server), replace(broken, files=tuple(files))) as outcome:
         assert outcome.code == 1, capfd.readouterr().out
     assert "<failure" in report.read_text()
 
@@ -67,7 +68,7 @@ def test_tests_run_with_nothing_but_the_plugin(postgres_server: Server, tmp_path
     for item in render_tests(asked.plan, asked.project):
         (tmp_path / item.name).write_text(item.text)
 
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "specgen.testing.plugin", "-p", "no:xdist"]
+    command = [sys.executable, "-m", "pytest", "-q", *plugin_arguments(), "-p", "no:xdist"]
     options = [f"--specgen-root={MUTANTS}", f"--specgen-database-url={postgres_server.dsn}"]
     done = subprocess.run(
         [*command, *options, "-k", "does_every_record", str(tmp_path)],
@@ -86,7 +87,7 @@ def test_what_is_kept_stays_and_holds_everything(postgres_server: Server, capfd)
     from specgen.database import databases
 
     asked = replace(wanted(MUTANTS, "credit", "-k", "context", "-p", "no:xdist"), keep=True)
-    with tested(nullcontext(postgres_server), asked) as outcome:
+    with in_a_sandbox(nullcontext(postgres_server), asked) as outcome:
         assert outcome.kept is not None
         with psycopg.connect(outcome.kept) as connection:
             assert connection.execute("SELECT count(*) FROM app.credit").fetchone() == (0,)

@@ -34,7 +34,7 @@ CREATE OR REPLACE FUNCTION public.empty_stock_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "empty_stock",
             "entity": "stock",
             "target_table": "public.stock",
@@ -50,7 +50,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => jsonb_build_object(
             'warehouse', p_warehouse
         ),
@@ -515,7 +515,7 @@ CREATE OR REPLACE FUNCTION public.count_stock_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "count_stock",
             "entity": "stock",
             "target_table": "public.stock",
@@ -531,7 +531,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => '{}',
         p_options    => p_options,
         p_submitted  => p_submitted
@@ -788,7 +788,7 @@ BEGIN
                 p_operation,
                 v_batch,
                 public.batch_record_number(p_range, v_search.first),
-            CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('warehouse', v_slice -> 0 -> 'warehouse', 'sku', v_slice -> 0 -> 'sku') END,
+                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('warehouse', v_slice -> 0 -> 'warehouse', 'sku', v_slice -> 0 -> 'sku') END,
                 v_slice,
                 v_failure
             );
@@ -931,7 +931,7 @@ CREATE OR REPLACE FUNCTION public.receive_stock_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "receive_stock",
             "entity": "stock",
             "target_table": "public.stock",
@@ -947,7 +947,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => '{}',
         p_options    => p_options,
         p_submitted  => p_submitted
@@ -1198,7 +1198,7 @@ BEGIN
                 p_operation,
                 v_batch,
                 public.batch_record_number(p_range, v_search.first),
-            CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('warehouse', v_slice -> 0 -> 'warehouse', 'sku', v_slice -> 0 -> 'sku') END,
+                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('warehouse', v_slice -> 0 -> 'warehouse', 'sku', v_slice -> 0 -> 'sku') END,
                 v_slice,
                 v_failure
             );
@@ -1341,7 +1341,7 @@ CREATE OR REPLACE FUNCTION public.list_stock_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "list_stock",
             "entity": "stock",
             "target_table": "public.stock",
@@ -1357,7 +1357,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => '{}',
         p_options    => p_options,
         p_submitted  => p_submitted
@@ -1780,7 +1780,7 @@ CREATE OR REPLACE FUNCTION public.drop_stock_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "drop_stock",
             "entity": "stock",
             "target_table": "public.stock",
@@ -1796,7 +1796,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => jsonb_build_object(
             'warehouse', p_warehouse
         ),

@@ -43,7 +43,7 @@ CREATE OR REPLACE FUNCTION public.purge_items_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "purge_items",
             "entity": "item",
             "target_table": "public.item",
@@ -59,7 +59,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => jsonb_build_object(
             'age', p_age
         ),
@@ -474,7 +474,7 @@ CREATE OR REPLACE FUNCTION public.delete_items_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "delete_items",
             "entity": "item",
             "target_table": "public.item",
@@ -490,7 +490,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => '{}',
         p_options    => p_options,
         p_submitted  => p_submitted
@@ -793,7 +793,7 @@ CREATE OR REPLACE FUNCTION public.delete_listed_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "delete_listed",
             "entity": "item",
             "target_table": "public.item",
@@ -809,7 +809,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => '{}',
         p_options    => p_options,
         p_submitted  => p_submitted
@@ -1023,7 +1023,7 @@ BEGIN
                 p_operation,
                 v_batch,
                 public.batch_record_number(p_range, v_search.first),
-            CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('code', v_slice -> 0 -> 'code') END,
+                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('code', v_slice -> 0 -> 'code') END,
                 v_slice,
                 v_failure
             );

@@ -42,7 +42,7 @@ CREATE OR REPLACE FUNCTION public.add_item_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "add_item",
             "entity": "item",
             "target_table": "public.item",
@@ -58,7 +58,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => jsonb_build_object(
             'code', p_code
         ),
@@ -177,7 +177,7 @@ BEGIN
                 p_operation,
                 v_batch,
                 public.batch_record_number(p_range, v_search.first),
-            NULL,
+                NULL,
                 v_slice,
                 v_failure
             );
@@ -319,7 +319,7 @@ CREATE OR REPLACE FUNCTION public.add_item_kept_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "add_item_kept",
             "entity": "item",
             "target_table": "public.item",
@@ -335,7 +335,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => jsonb_build_object(
             'code', p_code
         ),
@@ -471,7 +471,7 @@ BEGIN
                 p_operation,
                 v_batch,
                 public.batch_record_number(p_range, v_search.first),
-            NULL,
+                NULL,
                 v_slice,
                 v_failure
             );
@@ -614,7 +614,7 @@ CREATE OR REPLACE FUNCTION public.import_items_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "import_items",
             "entity": "item",
             "target_table": "public.item",
@@ -630,7 +630,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => jsonb_build_object(
             'now', p_now
         ),
@@ -831,7 +831,7 @@ BEGIN
                 p_operation,
                 v_batch,
                 public.batch_record_number(p_range, v_search.first),
-            NULL,
+                NULL,
                 v_slice,
                 v_failure
             );
@@ -976,7 +976,7 @@ CREATE OR REPLACE FUNCTION public.import_items_kept_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "import_items_kept",
             "entity": "item",
             "target_table": "public.item",
@@ -992,7 +992,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => '{}',
         p_options    => p_options,
         p_submitted  => p_submitted
@@ -1201,7 +1201,7 @@ BEGIN
                 p_operation,
                 v_batch,
                 public.batch_record_number(p_range, v_search.first),
-            NULL,
+                NULL,
                 v_slice,
                 v_failure
             );

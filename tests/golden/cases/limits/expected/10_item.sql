@@ -45,7 +45,7 @@ CREATE OR REPLACE FUNCTION public.retire_items_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "retire_items",
             "entity": "item",
             "target_table": "public.item",
@@ -66,7 +66,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => jsonb_build_object(
             'before', p_before,
             'oldest', p_oldest
@@ -543,7 +543,7 @@ CREATE OR REPLACE FUNCTION public.renumber_items_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "renumber_items",
             "entity": "item",
             "target_table": "public.item",
@@ -559,7 +559,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "none",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => '{}',
         p_options    => p_options,
         p_submitted  => p_submitted

@@ -34,7 +34,7 @@ CREATE OR REPLACE FUNCTION shop.delete_old_lines_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "delete_old_lines",
             "entity": "line",
             "target_table": "shop.line",
@@ -50,7 +50,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => jsonb_build_object(
             'below', p_below
         ),

@@ -43,7 +43,7 @@ CREATE OR REPLACE FUNCTION shop.add_lines_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "add_lines",
             "entity": "line",
             "target_table": "shop.line",
@@ -59,7 +59,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => '{}',
         p_options    => p_options,
         p_submitted  => p_submitted
@@ -248,7 +248,7 @@ BEGIN
                 p_operation,
                 v_batch,
                 public.batch_record_number(p_range, v_search.first),
-            NULL,
+                NULL,
                 v_slice,
                 v_failure
             );

@@ -32,7 +32,7 @@ CREATE OR REPLACE FUNCTION "app data".finish_jobs_plan(
 AS $function$
 DECLARE
     v_operation batch.batch_operations := batch.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "finish_jobs",
             "entity": "job",
             "target_table": "\"app data\".job",
@@ -50,7 +50,7 @@ DECLARE
             "collect_metrics": true,
             "log_table": "batch.job_log",
             "metrics_table": "batch.job_metrics"
-        }',
+        }$json$,
         p_parameters => '{}',
         p_options    => p_options,
         p_submitted  => p_submitted

@@ -43,7 +43,7 @@ CREATE OR REPLACE FUNCTION public.list_cheap_items_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "list_cheap_items",
             "entity": "item",
             "target_table": "public.item",
@@ -59,7 +59,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => jsonb_build_object(
             'below', p_below
         ),
@@ -484,7 +484,7 @@ CREATE OR REPLACE FUNCTION public.look_up_items_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "look_up_items",
             "entity": "item",
             "target_table": "public.item",
@@ -500,7 +500,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => '{}',
         p_options    => p_options,
         p_submitted  => p_submitted

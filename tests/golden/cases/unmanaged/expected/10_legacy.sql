@@ -26,7 +26,7 @@ CREATE OR REPLACE FUNCTION old.bump_legacy_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "bump_legacy",
             "entity": "legacy",
             "target_table": "old.legacy_table",
@@ -42,7 +42,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => jsonb_build_object(
             'state', p_state
         ),

@@ -43,7 +43,7 @@ CREATE OR REPLACE FUNCTION public.set_item_status_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "set_item_status",
             "entity": "item",
             "target_table": "public.item",
@@ -59,7 +59,7 @@ DECLARE
             "progress_tracking": true,
             "logging_level": "basic",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => jsonb_build_object(
             'new_status', p_new_status
         ),
@@ -404,7 +404,7 @@ CREATE OR REPLACE FUNCTION public.restock_items_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "restock_items",
             "entity": "item",
             "target_table": "public.item",
@@ -420,7 +420,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => jsonb_build_object(
             'amount', p_amount
         ),

@@ -42,7 +42,7 @@ CREATE OR REPLACE FUNCTION public.correct_items_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "correct_items",
             "entity": "item",
             "target_table": "public.item",
@@ -58,7 +58,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => '{}',
         p_options    => p_options,
         p_submitted  => p_submitted
@@ -320,7 +320,7 @@ BEGIN
                 p_operation,
                 v_batch,
                 public.batch_record_number(p_range, v_search.first),
-            CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('id', v_slice -> 0 -> 'id') END,
+                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('id', v_slice -> 0 -> 'id') END,
                 v_slice,
                 v_failure
             );
@@ -463,7 +463,7 @@ CREATE OR REPLACE FUNCTION public.correct_by_code_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "correct_by_code",
             "entity": "item",
             "target_table": "public.item",
@@ -479,7 +479,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => '{}',
         p_options    => p_options,
         p_submitted  => p_submitted
@@ -751,7 +751,7 @@ BEGIN
                 p_operation,
                 v_batch,
                 public.batch_record_number(p_range, v_search.first),
-            CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('code', v_slice -> 0 -> 'code') END,
+                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('code', v_slice -> 0 -> 'code') END,
                 v_slice,
                 v_failure
             );

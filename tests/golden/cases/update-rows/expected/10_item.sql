@@ -44,7 +44,7 @@ CREATE OR REPLACE FUNCTION public.raise_prices_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "raise_prices",
             "entity": "item",
             "target_table": "public.item",
@@ -61,7 +61,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "detailed",
             "collect_metrics": true
-        }',
+        }$json$,
         p_parameters => jsonb_build_object(
             'percent', p_percent,
             'below', p_below
@@ -491,7 +491,7 @@ CREATE OR REPLACE FUNCTION public.forget_tags_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "forget_tags",
             "entity": "item",
             "target_table": "public.item",
@@ -507,7 +507,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => '{}',
         p_options    => p_options,
         p_submitted  => p_submitted

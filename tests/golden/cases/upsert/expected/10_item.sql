@@ -42,7 +42,7 @@ CREATE OR REPLACE FUNCTION public.refresh_items_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "refresh_items",
             "entity": "item",
             "target_table": "public.item",
@@ -58,7 +58,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => '{}',
         p_options    => p_options,
         p_submitted  => p_submitted
@@ -314,7 +314,7 @@ BEGIN
                 p_operation,
                 v_batch,
                 public.batch_record_number(p_range, v_search.first),
-            CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('code', v_slice -> 0 -> 'code') END,
+                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('code', v_slice -> 0 -> 'code') END,
                 v_slice,
                 v_failure
             );
@@ -457,7 +457,7 @@ CREATE OR REPLACE FUNCTION public.refresh_prices_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "refresh_prices",
             "entity": "item",
             "target_table": "public.item",
@@ -473,7 +473,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => '{}',
         p_options    => p_options,
         p_submitted  => p_submitted
@@ -748,7 +748,7 @@ BEGIN
                 p_operation,
                 v_batch,
                 public.batch_record_number(p_range, v_search.first),
-            CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('code', v_slice -> 0 -> 'code') END,
+                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('code', v_slice -> 0 -> 'code') END,
                 v_slice,
                 v_failure
             );
@@ -892,7 +892,7 @@ CREATE OR REPLACE FUNCTION public.refresh_one_plan(
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => '{
+        p_settings   => $json${
             "operation": "refresh_one",
             "entity": "item",
             "target_table": "public.item",
@@ -908,7 +908,7 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false
-        }',
+        }$json$,
         p_parameters => jsonb_build_object(
             'code', p_code,
             'qty', p_qty
@@ -1030,7 +1030,7 @@ BEGIN
                 p_operation,
                 v_batch,
                 public.batch_record_number(p_range, v_search.first),
-            NULL,
+                NULL,
                 v_slice,
                 v_failure
             );
