@@ -12,6 +12,7 @@ from specgen.plan.parameters import TypedParameter, typed_parameters
 from specgen.plan.planned import (
     KeyColumn,
     Match,
+    OwnTable,
     PlannedAssignment,
     PlannedFunction,
     PlannedItemField,
@@ -19,7 +20,7 @@ from specgen.plan.planned import (
     PlannedParameter,
     PlannedPrecondition,
 )
-from specgen.plan.settings import settings_of
+from specgen.plan.settings import LOG_TABLE, METRICS_TABLE, settings_of
 from specgen.plan.sieve import Sieve, refusals
 from specgen.plan.sqltext import constant, ident, literal, one_line_strings
 from specgen.spec.model import (
@@ -140,12 +141,23 @@ class _Planner:
             atomic=operation.limits.atomic,
             progress_tracking=operation.reporting.progress_tracking,
             lock_timeout_ms=operation.limits.lock_timeout_ms,
-            log_table=operation.reporting.log_table,
-            metrics_table=operation.reporting.metrics_table,
+            own_tables=self._own_tables(),
             grants=operation.grants,
             functions=(),
         )
         return _with_functions(planned, settings_of(operation, planned))
+
+    def _own_tables(self) -> tuple[OwnTable, ...]:
+        reporting, runtime = self.operation.reporting, self.settings.runtime_schema
+        chosen = (
+            (reporting.log_table, LOG_TABLE),
+            (reporting.metrics_table, METRICS_TABLE),
+        )
+        return tuple(
+            OwnTable(QualifiedName(runtime, name), QualifiedName(runtime, standard))
+            for name, standard in chosen
+            if name not in (None, standard)
+        )
 
     def _named(self, name: str) -> PlannedParameter | None:
         return next((item for item in self.parameters if item.name == name), None)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
 _TEXTS = ("text", "varchar", "character varying")
+_ANY_LENGTH = {"character": "bpchar", "bit": "bit varying"}
+"""What means one character or bit where it stands without a length, and what means any number."""
 RESERVED = frozenset({"dry_run", "confirm", "options"})
 
 
@@ -56,7 +58,7 @@ class _Use:
 
 def parameter_type(kind: FieldType) -> str:
     """Return the type of a parameter that holds a column's value."""
-    base = kind.base
+    base = _ANY_LENGTH.get(kind.base, kind.base)
     return f"{base}[]" if kind.array else base
 
 

@@ -32,6 +32,11 @@ class PlannedParameter:
     default: str | None
     description: str | None
 
+    @property
+    def kept_as_text(self) -> bool:
+        """Whether its value would be another after a way through jsonb."""
+        return self.type in ("json", "json[]", "jsonb[]")
+
 
 @dataclass(frozen=True, slots=True)
 class KeyColumn:
@@ -81,6 +86,14 @@ class PlannedPrecondition:
     aggregate: bool
     message: str
     origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTable:
+    """A table that an operation has instead of the one all share, and that one."""
+
+    name: QualifiedName
+    like: QualifiedName
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +164,7 @@ class PlannedOperation:
     atomic: bool
     progress_tracking: bool
     lock_timeout_ms: int | None
-    log_table: str | None
-    metrics_table: str | None
+    own_tables: tuple[OwnTable, ...]
     grants: tuple[str, ...]
     functions: tuple[PlannedFunction, ...]
     quote: str = ""
@@ -161,6 +173,12 @@ class PlannedOperation:
     def by_key(self) -> bool:
         """Whether a batch is a list of keys, not of records."""
         return self.walks_rows or self.hands_in_keys
+
+    @property
+    def keeps_floats(self) -> bool:
+        """Whether keys or parameters are kept whose text form a setting shortens."""
+        kept = (*(key.type for key in self.keys), *(item.type for item in self.kept_parameters))
+        return any(type_.removesuffix("[]") in ("real", "double precision") for type_ in kept)
 
     @property
     def number(self) -> str:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from specgen.plan.planned import PlannedOperation
     from specgen.spec.model import BatchOperation
 
+LOG_TABLE = "batch_operation_logs"
+METRICS_TABLE = "batch_performance_metrics"
+
 
 def settings_of(operation: BatchOperation, planned: PlannedOperation) -> dict[str, object]:
     """Return column → value; what is not said here has the column's default meaning, NULL."""
@@ -38,8 +41,8 @@ def settings_of(operation: BatchOperation, planned: PlannedOperation) -> dict[st
         "progress_tracking": reporting.progress_tracking,
         "logging_level": str(reporting.logging_level),
         "collect_metrics": reporting.collect_metrics,
-        "log_table": _table(planned.runtime, reporting.log_table, "batch_operation_logs"),
-        "metrics_table": _table(planned.runtime, reporting.metrics_table, "batch_performance_metrics"),
+        "log_table": _table(planned.runtime, reporting.log_table, LOG_TABLE),
+        "metrics_table": _table(planned.runtime, reporting.metrics_table, METRICS_TABLE),
     }
     return {name: value for name, value in settings.items() if value is not None}
 

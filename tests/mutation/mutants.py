@@ -147,17 +147,15 @@ MUTANTS = (
         "v_operation.error_count * 100 > v_operation.max_error_percent * v_visited",
         "false",
     ),
-    Mutant(
-        "the timeout is ignored", "ELSIF clock_timestamp() > v_operation.deadline THEN", "ELSIF false THEN"
-    ),
+    Mutant("the timeout is ignored", "IF v_began > v_operation.deadline THEN", "IF false THEN"),
     Mutant("workers ignore the timeout", "IF clock_timestamp() > v_operation.deadline THEN", "IF false THEN"),
     Mutant("dry run is committed", "RAISE EXCEPTION SQLSTATE 'P0B90';", "NULL;"),
     Mutant("dry run does not say so", "v_result.status := 'dry_run';", ""),
     Mutant("dry run loses the errors", "v_result.errors := p_errors;", ""),
     Mutant(
         "atomic keeps what was written",
-        "IF dry_run OR v_operation.status <> 'completed' THEN",
-        "IF dry_run THEN",
+        "IF dry_run IS NOT FALSE OR v_operation.status <> 'completed' THEN",
+        "IF dry_run IS NOT FALSE THEN",
         ("credit",),
     ),
     Mutant(
@@ -320,8 +318,8 @@ MUTANTS = (
     ),
     Mutant(
         "a resumed operation stays timed out",
-        "AND (o.status IN ('timed_out', 'cancelled')",
-        "AND (o.status IN ('cancelled')",
+        "o.status IN ('timed_out', 'cancelled')",
+        "o.status IN ('cancelled')",
     ),
     Mutant(
         "an upsert leaves a known row as it is",

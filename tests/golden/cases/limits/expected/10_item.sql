@@ -433,7 +433,7 @@ CREATE OR REPLACE FUNCTION public.retire_items(
 AS $function$
 DECLARE
     v_planned public.batch_operations := public.retire_items_plan(
-        before, oldest, confirm OR dry_run, options, false
+        before, oldest, confirm OR dry_run IS NOT FALSE, options, false
     );
     v_operation public.batch_operations;
     v_before public.batch_ranges;
@@ -458,6 +458,11 @@ BEGIN
         LOOP
             WHILE NOT v_range.done LOOP
                 v_began := clock_timestamp();
+                IF v_began > v_operation.deadline THEN
+                    v_operation.status := 'timed_out';
+                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
+                    EXIT ranges;
+                END IF;
                 v_before := v_range;
                 v_range := public.retire_items_batch(v_operation, v_range);
                 v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
@@ -466,7 +471,7 @@ BEGIN
         END LOOP ranges;
 
         v_operation := public.batch_finish(v_operation);
-        IF dry_run THEN
+        IF dry_run IS NOT FALSE THEN
             v_errors := public.batch_errors(v_operation);
             RAISE EXCEPTION SQLSTATE 'P0B90';
         END IF;
@@ -886,6 +891,11 @@ BEGIN
         LOOP
             WHILE NOT v_range.done LOOP
                 v_began := clock_timestamp();
+                IF v_began > v_operation.deadline THEN
+                    v_operation.status := 'timed_out';
+                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
+                    EXIT ranges;
+                END IF;
                 v_before := v_range;
                 v_range := public.renumber_items_batch(v_operation, v_range);
                 v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
@@ -894,14 +904,14 @@ BEGIN
         END LOOP ranges;
 
         v_operation := public.batch_finish(v_operation);
-        IF dry_run OR v_operation.status <> 'completed' THEN
+        IF dry_run IS NOT FALSE OR v_operation.status <> 'completed' THEN
             v_errors := public.batch_errors(v_operation);
             RAISE EXCEPTION SQLSTATE 'P0B90';
         END IF;
     EXCEPTION
         WHEN SQLSTATE 'P0B90' THEN
             -- Everything above is undone; the variables still tell what happened.
-            IF NOT dry_run THEN
+            IF dry_run IS FALSE THEN
                 v_operation := public.batch_account_undone(v_operation, v_errors);
                 RETURN public.batch_result(v_operation);
             END IF;

@@ -385,6 +385,11 @@ BEGIN
         LOOP
             WHILE NOT v_range.done LOOP
                 v_began := clock_timestamp();
+                IF v_began > v_operation.deadline THEN
+                    v_operation.status := 'timed_out';
+                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
+                    EXIT ranges;
+                END IF;
                 v_before := v_range;
                 v_range := shop.delete_old_lines_batch(v_operation, v_range);
                 v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
@@ -393,7 +398,7 @@ BEGIN
         END LOOP ranges;
 
         v_operation := public.batch_finish(v_operation);
-        IF dry_run THEN
+        IF dry_run IS NOT FALSE THEN
             v_errors := public.batch_errors(v_operation);
             RAISE EXCEPTION SQLSTATE 'P0B90';
         END IF;

@@ -21,6 +21,8 @@ CREATE TABLE IF NOT EXISTS batch.batch_operations (
     priority              integer NOT NULL DEFAULT 0,
     parameters            jsonb NOT NULL DEFAULT '{}',
     context               jsonb NOT NULL DEFAULT '{}',
+    -- how the caller's session reads and writes times; a worker does as it would
+    session               jsonb NOT NULL DEFAULT '{}',
     idempotency_key       text,
     requested_by          text NOT NULL DEFAULT session_user,
     submitted             boolean NOT NULL DEFAULT false,
@@ -270,6 +272,11 @@ BEGIN
             'priority', 0,
             'parameters', p_parameters,
             'context', '{}'::jsonb,
+            'session', jsonb_build_object(
+                'TimeZone', current_setting('TimeZone'),
+                'DateStyle', current_setting('DateStyle'),
+                'IntervalStyle', current_setting('IntervalStyle')
+            ),
             'requested_by', session_user,
             'submitted', p_submitted,
             'created_at', clock_timestamp(),
@@ -404,8 +411,13 @@ DECLARE
     v_earlier    uuid;
 BEGIN
     IF v_operation.exclusive THEN
-        -- Taken before looking, so that two callers cannot both find nobody running.
-        PERFORM pg_advisory_xact_lock(hashtextextended('specgen:' || v_operation.operation, 0));
+        -- Taken before looking, so that two callers cannot both find nobody running; a call in one
+        -- transaction, whose row nobody else can see yet, holds it to its end.
+        IF NOT pg_try_advisory_xact_lock(hashtextextended('specgen:' || v_operation.operation, 0)) THEN
+            RAISE EXCEPTION '% is already running in another session', v_operation.operation
+                USING ERRCODE = 'P0B03',
+                      HINT = 'parallel_runs is exclusive: wait for it.';
+        END IF;
         SELECT o.operation_id
           INTO v_earlier
           FROM batch.batch_operations AS o
@@ -427,10 +439,6 @@ BEGIN
     IF NOT v_operation.submitted THEN
         v_operation.started_at := clock_timestamp();
         v_operation.deadline := v_operation.started_at + v_operation.timeout;
-        IF v_operation.deferred_constraints IS NOT NULL THEN
-            -- A violation that the caller's transaction already carries surfaces here, not as ours.
-            EXECUTE 'SET CONSTRAINTS ' || v_operation.deferred_constraints || ' IMMEDIATE';
-        END IF;
     END IF;
 
     INSERT INTO batch.batch_operations AS o
@@ -442,6 +450,9 @@ BEGIN
           FROM batch.batch_operations AS o
          WHERE o.operation = p_operation.operation
            AND o.idempotency_key = p_operation.idempotency_key;
+    ELSIF v_operation.deferred_constraints IS NOT NULL AND NOT v_operation.submitted THEN
+        -- A violation that the caller's transaction already carries surfaces here, not as ours.
+        EXECUTE 'SET CONSTRAINTS ' || v_operation.deferred_constraints || ' IMMEDIATE';
     END IF;
     RETURN v_operation;
 END;
@@ -678,7 +689,7 @@ CREATE OR REPLACE FUNCTION batch.batch_judge(
 )
     RETURNS batch.batch_operations
     LANGUAGE plpgsql
-    VOLATILE
+    STABLE
     SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
@@ -700,9 +711,6 @@ BEGIN
             '%s of %s records failed, more than max_errors allows (%s%%)',
             v_operation.error_count, v_visited, v_operation.max_error_percent
         );
-    ELSIF clock_timestamp() > v_operation.deadline THEN
-        v_operation.status := 'timed_out';
-        v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
     END IF;
     RETURN v_operation;
 END;
@@ -992,9 +1000,15 @@ DECLARE
 BEGIN
     v_operation.skipped_records := v_operation.total_records - v_operation.error_count;
     v_operation.processed_records := 0;
-    v_operation.status := 'failed';
+    v_operation.status := CASE v_operation.status WHEN 'timed_out' THEN 'timed_out' ELSE 'failed' END;
     v_operation.message := concat_ws(
-        '; ', format('%s records failed, so everything was undone (atomic)', v_operation.error_count), v_operation.message
+        '; ',
+        CASE
+            WHEN v_operation.error_count > 0
+                THEN format('%s records failed, so everything was undone (atomic)', v_operation.error_count)
+            ELSE 'everything was undone (atomic)'
+        END,
+        v_operation.message
     );
     INSERT INTO batch.batch_operations SELECT v_operation.*;
     INSERT INTO batch.batch_operation_errors (
@@ -1007,7 +1021,7 @@ BEGIN
     IF v_operation.logging_level <> 'none' THEN
         PERFORM batch.batch_log(
             v_operation, NULL, v_operation.started_at, 0, v_operation.skipped_records,
-            v_operation.error_count, 'failed'
+            v_operation.error_count, v_operation.status
         );
     END IF;
     RETURN v_operation;
@@ -1267,6 +1281,7 @@ BEGIN
     -- Data and cursor are lost or kept together, so the batch need not wait for the disk; the
     -- transaction that finishes the operation does.
     PERFORM set_config('synchronous_commit', 'off', true);
+    PERFORM set_config(s.name, s.setting, true) FROM jsonb_each_text(v_operation.session) AS s (name, setting);
     EXECUTE format(
         $sql$
         UPDATE batch.batch_ranges AS r
@@ -1295,7 +1310,8 @@ BEGIN
        AND r.range_number = v_claimed.range_number;
 
     v_operation := batch.batch_tally(v_operation, v_claimed, v_range, v_began);
-    IF v_range.error_count > v_claimed.error_count AND v_operation.status = 'running' THEN
+    IF v_operation.status = 'running'
+       AND (v_range.error_count > v_claimed.error_count OR v_operation.max_error_percent IS NOT NULL) THEN
         v_operation := batch.batch_judge(batch.batch_sum(v_operation));
     END IF;
     IF v_operation.status <> 'running' THEN
@@ -1492,7 +1508,14 @@ BEGIN
            completed_at = NULL,
            deadline = clock_timestamp() + o.timeout
      WHERE o.operation_id = p_operation_id
-       AND (o.status IN ('timed_out', 'cancelled') OR (o.status = 'running' AND o.deadline < clock_timestamp()))
+       AND (
+               o.status IN ('timed_out', 'cancelled')
+               OR (
+                   o.status = 'running'
+                   AND o.deadline < clock_timestamp()
+                   AND o.stop_status IS DISTINCT FROM 'failed'
+               )
+           )
     RETURNING o.*
          INTO v_operation;
     RETURN coalesce(v_operation.status, (batch.batch_find(p_operation_id)).status);
@@ -1500,7 +1523,8 @@ END;
 $function$;
 
 -- Works on a submitted operation until it is finished, one committed transaction a batch. Call it
--- from as many sessions as there should be workers.
+-- from as many sessions as there should be workers. A procedure that commits can pin no search_path,
+-- so every name in it is qualified.
 CREATE OR REPLACE PROCEDURE batch.batch_work(operation_id uuid)
     LANGUAGE plpgsql
 AS $procedure$
@@ -1510,8 +1534,8 @@ BEGIN
     LOOP
         v_progress := batch.batch_step(operation_id);
         COMMIT;
-        EXIT WHEN v_progress.state = 'finished';
-        IF v_progress.state = 'idle' THEN
+        EXIT WHEN v_progress.state OPERATOR(pg_catalog.=) 'finished';
+        IF v_progress.state OPERATOR(pg_catalog.=) 'idle' THEN
             -- Others hold the last ranges. Should one of them die, this worker carries on.
             PERFORM pg_catalog.pg_sleep(0.05);
         END IF;

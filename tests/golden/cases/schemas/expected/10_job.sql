@@ -19,6 +19,10 @@ CALL batch.batch_drop_changed('app data', 'finish_jobs_plan', 'e1def2aa');
 CALL batch.batch_drop_changed('app data', 'finish_jobs_ranges', '211156df');
 CALL batch.batch_drop_changed('app data', 'finish_jobs_batch', '38202abc');
 
+CREATE TABLE IF NOT EXISTS batch.job_log (LIKE batch.batch_operation_logs INCLUDING ALL);
+
+CREATE TABLE IF NOT EXISTS batch.job_metrics (LIKE batch.batch_performance_metrics INCLUDING ALL);
+
 -- Checks what must hold before anything is written, counts the records and decides the strategy.
 CREATE OR REPLACE FUNCTION "app data".finish_jobs_plan(
     p_ids bigint[],
@@ -295,6 +299,11 @@ BEGIN
             v_range := v_work.work_range;
             WHILE NOT v_range.done LOOP
                 v_began := clock_timestamp();
+                IF v_began > v_operation.deadline THEN
+                    v_operation.status := 'timed_out';
+                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
+                    EXIT ranges;
+                END IF;
                 v_before := v_range;
                 v_range := "app data".finish_jobs_batch(v_operation, v_range, v_work.keys);
                 v_operation := batch.batch_judge(batch.batch_tally(v_operation, v_before, v_range, v_began));
@@ -303,7 +312,7 @@ BEGIN
         END LOOP ranges;
 
         v_operation := batch.batch_finish(v_operation);
-        IF dry_run THEN
+        IF dry_run IS NOT FALSE THEN
             v_errors := batch.batch_errors(v_operation);
             RAISE EXCEPTION SQLSTATE 'P0B90';
         END IF;

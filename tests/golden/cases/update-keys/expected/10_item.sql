@@ -319,6 +319,11 @@ BEGIN
             v_range := v_work.work_range;
             WHILE NOT v_range.done LOOP
                 v_began := clock_timestamp();
+                IF v_began > v_operation.deadline THEN
+                    v_operation.status := 'timed_out';
+                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
+                    EXIT ranges;
+                END IF;
                 v_before := v_range;
                 v_range := public.set_item_status_batch(v_operation, v_range, v_work.keys);
                 v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
@@ -330,7 +335,7 @@ BEGIN
         END LOOP ranges;
 
         v_operation := public.batch_finish(v_operation);
-        IF dry_run THEN
+        IF dry_run IS NOT FALSE THEN
             v_errors := public.batch_errors(v_operation);
             RAISE EXCEPTION SQLSTATE 'P0B90';
         END IF;
@@ -692,6 +697,11 @@ BEGIN
             v_range := v_work.work_range;
             WHILE NOT v_range.done LOOP
                 v_began := clock_timestamp();
+                IF v_began > v_operation.deadline THEN
+                    v_operation.status := 'timed_out';
+                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
+                    EXIT ranges;
+                END IF;
                 v_before := v_range;
                 v_range := public.restock_items_batch(v_operation, v_range, v_work.keys);
                 v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
@@ -700,7 +710,7 @@ BEGIN
         END LOOP ranges;
 
         v_operation := public.batch_finish(v_operation);
-        IF dry_run THEN
+        IF dry_run IS NOT FALSE THEN
             v_errors := public.batch_errors(v_operation);
             RAISE EXCEPTION SQLSTATE 'P0B90';
         END IF;

@@ -383,6 +383,11 @@ BEGIN
         LOOP
             WHILE NOT v_range.done LOOP
                 v_began := clock_timestamp();
+                IF v_began > v_operation.deadline THEN
+                    v_operation.status := 'timed_out';
+                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
+                    EXIT ranges;
+                END IF;
                 v_before := v_range;
                 v_range := public.correct_items_batch(v_operation, v_range, v_items);
                 v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
@@ -391,7 +396,7 @@ BEGIN
         END LOOP ranges;
 
         v_operation := public.batch_finish(v_operation);
-        IF dry_run THEN
+        IF dry_run IS NOT FALSE THEN
             v_errors := public.batch_errors(v_operation);
             RAISE EXCEPTION SQLSTATE 'P0B90';
         END IF;
@@ -814,6 +819,11 @@ BEGIN
         LOOP
             WHILE NOT v_range.done LOOP
                 v_began := clock_timestamp();
+                IF v_began > v_operation.deadline THEN
+                    v_operation.status := 'timed_out';
+                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
+                    EXIT ranges;
+                END IF;
                 v_before := v_range;
                 v_range := public.correct_by_code_batch(v_operation, v_range, v_items);
                 v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
@@ -822,7 +832,7 @@ BEGIN
         END LOOP ranges;
 
         v_operation := public.batch_finish(v_operation);
-        IF dry_run THEN
+        IF dry_run IS NOT FALSE THEN
             v_errors := public.batch_errors(v_operation);
             RAISE EXCEPTION SQLSTATE 'P0B90';
         END IF;

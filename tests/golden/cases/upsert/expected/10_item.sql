@@ -377,6 +377,11 @@ BEGIN
         LOOP
             WHILE NOT v_range.done LOOP
                 v_began := clock_timestamp();
+                IF v_began > v_operation.deadline THEN
+                    v_operation.status := 'timed_out';
+                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
+                    EXIT ranges;
+                END IF;
                 v_before := v_range;
                 v_range := public.refresh_items_batch(v_operation, v_range, v_items);
                 v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
@@ -385,7 +390,7 @@ BEGIN
         END LOOP ranges;
 
         v_operation := public.batch_finish(v_operation);
-        IF dry_run THEN
+        IF dry_run IS NOT FALSE THEN
             v_errors := public.batch_errors(v_operation);
             RAISE EXCEPTION SQLSTATE 'P0B90';
         END IF;
@@ -811,6 +816,11 @@ BEGIN
         LOOP
             WHILE NOT v_range.done LOOP
                 v_began := clock_timestamp();
+                IF v_began > v_operation.deadline THEN
+                    v_operation.status := 'timed_out';
+                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
+                    EXIT ranges;
+                END IF;
                 v_before := v_range;
                 v_range := public.refresh_prices_batch(v_operation, v_range, v_items);
                 v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
@@ -819,7 +829,7 @@ BEGIN
         END LOOP ranges;
 
         v_operation := public.batch_finish(v_operation);
-        IF dry_run THEN
+        IF dry_run IS NOT FALSE THEN
             v_errors := public.batch_errors(v_operation);
             RAISE EXCEPTION SQLSTATE 'P0B90';
         END IF;
@@ -1093,6 +1103,11 @@ BEGIN
         LOOP
             WHILE NOT v_range.done LOOP
                 v_began := clock_timestamp();
+                IF v_began > v_operation.deadline THEN
+                    v_operation.status := 'timed_out';
+                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
+                    EXIT ranges;
+                END IF;
                 v_before := v_range;
                 v_range := public.refresh_one_batch(v_operation, v_range);
                 v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
@@ -1101,7 +1116,7 @@ BEGIN
         END LOOP ranges;
 
         v_operation := public.batch_finish(v_operation);
-        IF dry_run THEN
+        IF dry_run IS NOT FALSE THEN
             v_errors := public.batch_errors(v_operation);
             RAISE EXCEPTION SQLSTATE 'P0B90';
         END IF;
