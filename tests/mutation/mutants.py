@@ -147,7 +147,11 @@ MUTANTS = (
         "v_operation.error_count * 100 > v_operation.max_error_percent * v_visited",
         "false",
     ),
-    Mutant("the timeout is ignored", "IF v_began > v_operation.deadline THEN", "IF false THEN"),
+    Mutant(
+        "the timeout is ignored",
+        "IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN",
+        "IF false THEN",
+    ),
     Mutant("workers ignore the timeout", "IF clock_timestamp() > v_operation.deadline THEN", "IF false THEN"),
     Mutant("dry run is committed", "RAISE EXCEPTION SQLSTATE 'P0B90';", "NULL;"),
     Mutant("dry run does not say so", "v_result.status := 'dry_run';", ""),

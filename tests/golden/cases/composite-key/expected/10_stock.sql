@@ -435,7 +435,7 @@ BEGIN
         LOOP
             WHILE NOT v_range.done LOOP
                 v_began := clock_timestamp();
-                IF v_began > v_operation.deadline THEN
+                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
                     v_operation.status := 'timed_out';
                     v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
                     EXIT ranges;
@@ -856,7 +856,7 @@ BEGIN
         LOOP
             WHILE NOT v_range.done LOOP
                 v_began := clock_timestamp();
-                IF v_began > v_operation.deadline THEN
+                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
                     v_operation.status := 'timed_out';
                     v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
                     EXIT ranges;
@@ -1271,7 +1271,7 @@ BEGIN
         LOOP
             WHILE NOT v_range.done LOOP
                 v_began := clock_timestamp();
-                IF v_began > v_operation.deadline THEN
+                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
                     v_operation.status := 'timed_out';
                     v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
                     EXIT ranges;
@@ -1715,7 +1715,7 @@ BEGIN
         LOOP
             WHILE NOT v_range.done LOOP
                 v_began := clock_timestamp();
-                IF v_began > v_operation.deadline THEN
+                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
                     v_operation.status := 'timed_out';
                     v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
                     EXIT ranges;
@@ -2162,7 +2162,7 @@ BEGIN
         LOOP
             WHILE NOT v_range.done LOOP
                 v_began := clock_timestamp();
-                IF v_began > v_operation.deadline THEN
+                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
                     v_operation.status := 'timed_out';
                     v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
                     EXIT ranges;

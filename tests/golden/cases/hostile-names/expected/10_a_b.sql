@@ -320,7 +320,7 @@ BEGIN
             v_range := v_work.work_range;
             WHILE NOT v_range.done LOOP
                 v_began := clock_timestamp();
-                IF v_began > v_operation.deadline THEN
+                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
                     v_operation.status := 'timed_out';
                     v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
                     EXIT ranges;
@@ -811,7 +811,7 @@ BEGIN
         LOOP
             WHILE NOT v_range.done LOOP
                 v_began := clock_timestamp();
-                IF v_began > v_operation.deadline THEN
+                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
                     v_operation.status := 'timed_out';
                     v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
                     EXIT ranges;
@@ -1185,7 +1185,7 @@ BEGIN
         LOOP
             WHILE NOT v_range.done LOOP
                 v_began := clock_timestamp();
-                IF v_began > v_operation.deadline THEN
+                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
                     v_operation.status := 'timed_out';
                     v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
                     EXIT ranges;
@@ -1571,7 +1571,7 @@ BEGIN
         LOOP
             WHILE NOT v_range.done LOOP
                 v_began := clock_timestamp();
-                IF v_began > v_operation.deadline THEN
+                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
                     v_operation.status := 'timed_out';
                     v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
                     EXIT ranges;

@@ -239,7 +239,7 @@ BEGIN
         LOOP
             WHILE NOT v_range.done LOOP
                 v_began := clock_timestamp();
-                IF v_began > v_operation.deadline THEN
+                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
                     v_operation.status := 'timed_out';
                     v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
                     EXIT ranges;
@@ -538,7 +538,7 @@ BEGIN
         LOOP
             WHILE NOT v_range.done LOOP
                 v_began := clock_timestamp();
-                IF v_began > v_operation.deadline THEN
+                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
                     v_operation.status := 'timed_out';
                     v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
                     EXIT ranges;
@@ -905,7 +905,7 @@ BEGIN
         LOOP
             WHILE NOT v_range.done LOOP
                 v_began := clock_timestamp();
-                IF v_began > v_operation.deadline THEN
+                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
                     v_operation.status := 'timed_out';
                     v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
                     EXIT ranges;
@@ -1279,7 +1279,7 @@ BEGIN
         LOOP
             WHILE NOT v_range.done LOOP
                 v_began := clock_timestamp();
-                IF v_began > v_operation.deadline THEN
+                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
                     v_operation.status := 'timed_out';
                     v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
                     EXIT ranges;

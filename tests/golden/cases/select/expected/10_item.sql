@@ -404,7 +404,7 @@ BEGIN
         LOOP
             WHILE NOT v_range.done LOOP
                 v_began := clock_timestamp();
-                IF v_began > v_operation.deadline THEN
+                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
                     v_operation.status := 'timed_out';
                     v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
                     EXIT ranges;
@@ -724,7 +724,7 @@ BEGIN
             v_range := v_work.work_range;
             WHILE NOT v_range.done LOOP
                 v_began := clock_timestamp();
-                IF v_began > v_operation.deadline THEN
+                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
                     v_operation.status := 'timed_out';
                     v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
                     EXIT ranges;
