@@ -6,7 +6,9 @@ Nothing here decides whether a value fits; the database does, when it searches (
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -95,16 +97,26 @@ class Mentions:
 
 def mentions(expressions: Iterable[str]) -> Mentions:
     """Read expressions for the names in them and the values that decide about each."""
+    found = Mentions()
+    for text in expressions:
+        one = _mentions(text)
+        for name, values in one.values.items():
+            found.add(name, *values)
+        for name, partners in one.partners.items():
+            found.partners.setdefault(name, set()).update(partners)
+        found.names |= one.names
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _mentions(text: str) -> Mentions:
+    """The same of one expression; read once, since every test of an operation asks again."""
     from pglast import parse_sql
     from pglast.parser import ParseError
 
     found = Mentions()
-    for text in expressions:
-        try:
-            statement = parse_sql(f"SELECT ({text})")[0].stmt
-        except ParseError:
-            continue
-        _walk(statement, found)
+    with suppress(ParseError):
+        _walk(parse_sql(f"SELECT ({text})")[0].stmt, found)
     return found
 
 

@@ -20,7 +20,7 @@ from psycopg.types.json import Jsonb
 
 from specgen.testing.case import Case, Failure, Record
 from specgen.testing.failures import failure_named
-from specgen.testing.solve import Solution, Solver, Unsolvable, quote
+from specgen.testing.solve import REMEDY, Solution, Solver, Unbreakable, Unsolvable, quote
 from specgen.testing.subject import REFUSAL, Operation
 
 if TYPE_CHECKING:
@@ -83,15 +83,23 @@ class Preparation:
             if not bad or not good:
                 raise
             # Parameters that let one record fail let all of them fail.
-            solution, layout = (
-                solver.solve(bad, good=False, other=other),
-                layout.replace("g", "x").replace("u", "x"),
-            )
+            layout = layout.replace("g", "x").replace("u", "x")
+            solution = self._all_bad(solver, bad, failure, other=other)
         if failure and _by_parameter(self.operation, failure):
             layout = layout.replace("g", "x").replace("u", "x")
         if solution.other is None and not self.operation.inserts:
             layout = layout.replace("-", "") if self.operation.source == "rows" else layout.replace("s", "")
         return solution, layout
+
+    def _all_bad(self, solver: Solver, bad: list[str], failure: Failure | None, *, other: bool) -> Solution:
+        try:
+            return solver.solve(bad, good=False, other=other)
+        except Unsolvable:
+            solver.solve(other=False)  # says so when there is no good record either
+            name = failure.name if failure else ""
+            raise Unbreakable(
+                f"{self.operation.name}: no candidates break {name}; perhaps nothing can, else {REMEDY}"
+            ) from None
 
     # Rows and records
 

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from specgen.testing.case import ANY, Case, Changes, ordered
 from specgen.testing.make import Maker
 from specgen.testing.prepare import Preparation, snapshot
-from specgen.testing.solve import Unsolvable, quote
+from specgen.testing.solve import Unbreakable, Unsolvable, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -86,7 +86,7 @@ class Sandbox:
         """Prepare a call whose precondition is not met.
 
         Raises:
-            Unsolvable: Nobody knows how to make it false.
+            Unbreakable: Nobody knows how to make it false.
         """
         if precondition in self.violations:
             case = self.prepare(operation, layout)
@@ -99,14 +99,14 @@ class Sandbox:
             try:
                 return self.prepare(replace(operation, preconditions=tuple(changed)), layout)
             except Unsolvable:
-                raise Unsolvable(_NO_VIOLATION.format(precondition)) from None
+                raise Unbreakable(_NO_VIOLATION.format(precondition)) from None
         for wanted in ("", "-" * len(layout), layout):
             with suppress(Unsolvable), self.connection.transaction():
                 case = self.prepare(operation, wanted)
                 if not self._holds(case, precondition):
                     return case
                 raise Rollback
-        raise Unsolvable(_NO_VIOLATION.format(precondition))
+        raise Unbreakable(_NO_VIOLATION.format(precondition))
 
     def _holds(self, case: Case, precondition: str) -> bool:
         text = precondition.replace("%", "%%")
@@ -298,7 +298,7 @@ def connect(dsn: str, *, autocommit: bool = True) -> psycopg.Connection[Any]:
     """A session for a test: it waits for nobody for long."""
     connection = psycopg.connect(dsn, autocommit=autocommit)
     connection.execute("SET lock_timeout = '5s'")
-    connection.execute("SET statement_timeout = '60s'")
+    connection.execute("SET statement_timeout = '20s'")
     if not autocommit:
         connection.commit()
     return connection

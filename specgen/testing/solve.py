@@ -33,6 +33,10 @@ class Unsolvable(Exception):  # noqa: N818 - an answer, not a fault
     """No candidates meet what is asked for."""
 
 
+class Unbreakable(Unsolvable):
+    """Good data was found, but nothing that breaks what the test wants broken; perhaps nothing can."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A record (for operations over records) and the row it meets (for those that meet one)."""
@@ -316,7 +320,7 @@ class Solver:
         if not column.not_null:
             texts.append("NULL")
         if not texts:
-            raise Unsolvable(f"no value is known for {column.name} ({column.type}); {_REMEDY}")
+            raise Unsolvable(f"no value is known for {column.name} ({column.type}); {REMEDY}")
         texts = self._usable(texts, column.type)
         return texts if column.name in mentioned.names else texts[:1]
 
@@ -329,10 +333,10 @@ class Solver:
     def _help(self) -> str:
         rules = [self.operation.condition or "", *(item.expression or "" for item in self.table.checks)]
         asked = " AND ".join(text for text in rules if text) or "the operation"
-        return f"{self.operation.name}: no candidates meet {asked}; {_REMEDY}"
+        return f"{self.operation.name}: no candidates meet {asked}; {REMEDY}"
 
 
-_REMEDY = (
+REMEDY = (
     "give some with examples: in the entity, or in a fixture specgen_values of your conftest.py, "
     "such as {'email': [\"'a@example.org'\"]}"
 )

@@ -346,6 +346,6 @@ SMOKE = (
     "written records are counted twice",
     "dry run is committed",
     "the error row names the wrong key",
-    "a worker forgets the cursor",
+    "the condition is dropped",
 )
 """Those that every CI run tries."""
