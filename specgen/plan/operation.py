@@ -22,7 +22,7 @@ from specgen.plan.planned import (
 )
 from specgen.plan.settings import LOG_TABLE, METRICS_TABLE, settings_of
 from specgen.plan.sieve import Sieve, refusals
-from specgen.plan.sqltext import constant, ident, literal, one_line_strings
+from specgen.plan.sqltext import constant, ident, literal, one_line_strings, qualify
 from specgen.spec.model import (
     BatchOperation,
     Entity,
@@ -66,6 +66,7 @@ class _Planner:
         self.target = target
         self.settings = settings
         self.columns = tuple(item.name for item in target.fields)
+        self.clashing = frozenset(name for name in self.columns if _is_variable(name))
         self.table = QualifiedName(target.schema, target.table)
         self.item_alias = naming.free("item", (target.table,))
         fields = self._item_fields()
@@ -142,6 +143,7 @@ class _Planner:
             progress_tracking=operation.reporting.progress_tracking,
             lock_timeout_ms=operation.limits.lock_timeout_ms,
             own_tables=self._own_tables(),
+            clashes=bool(self.clashing),
             grants=operation.grants,
             functions=(),
         )
@@ -174,7 +176,8 @@ class _Planner:
                 return None if where and where.source.strip().lower() == "true" else where
 
     def _sql(self, fragment: SqlFragment) -> str:
-        return one_line_strings(fragment.render(self._variable).strip())
+        text = one_line_strings(fragment.render(self._variable).strip())
+        return qualify(text, self.clashing, self.target.table)
 
     def _variable(self, name: ParameterName) -> str:
         return self._reference(name.name, name.field)
@@ -349,6 +352,11 @@ class _Planner:
 
 _INSERTING = (OperationType.INSERT, OperationType.UPSERT)
 _VARIABLES = ("p_operation", "p_range", "p_keys", "p_items", "p_options", "p_submitted", "p_confirm")
+
+
+def _is_variable(column: str) -> bool:
+    """Whether a column is called as a variable of the generated functions may be, or as PL/pgSQL's own."""
+    return column.startswith("v_") or column == "found" or column in _VARIABLES
 
 
 def _names(fragment: SqlFragment | None) -> frozenset[str]:

@@ -30,6 +30,13 @@ _TEXTS = ("text", "varchar", "character varying")
 _ANY_LENGTH = {"character": "bpchar", "bit": "bit varying"}
 """What means one character or bit where it stands without a length, and what means any number."""
 RESERVED = frozenset({"dry_run", "confirm", "options"})
+LOCALS = frozenset(
+    (
+        "found",
+        *(f"v_{n}" for n in ("planned", "operation", "before", "range", "began", "errors", "items", "work")),
+    )
+)
+"""Variables of the public function, which keeps its parameters' names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,14 @@ def typed_parameters(
                 "reserved-parameter",
                 span,
                 f'"{name}" is an argument that every operation has',
+                "choose another name for the parameter",
+            )
+            continue
+        if name in LOCALS:
+            findings.error(
+                "reserved-parameter",
+                span,
+                f'"{name}" is a variable of the generated function',
                 "choose another name for the parameter",
             )
             continue

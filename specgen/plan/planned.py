@@ -165,6 +165,7 @@ class PlannedOperation:
     progress_tracking: bool
     lock_timeout_ms: int | None
     own_tables: tuple[OwnTable, ...]
+    clashes: bool
     grants: tuple[str, ...]
     functions: tuple[PlannedFunction, ...]
     quote: str = ""

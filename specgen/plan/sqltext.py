@@ -119,6 +119,27 @@ def one_line_strings(sql: str) -> str:
     return "".join([*pieces, sql[done:]])
 
 
+def qualify(sql: str, columns: frozenset[str], table: str) -> str:
+    """Return SQL in which these columns, where they stand alone, are qualified by their table.
+
+    Inside PL/pgSQL a column that is called as a variable would be ambiguous, or be taken for it.
+    """
+    if not any(name in sql for name in columns):
+        return sql
+    from pglast.parser import scan
+
+    encoded = sql.encode()
+    tokens = [(encoded[item.start : item.end + 1].decode(), item.start) for item in scan(sql)]
+    pieces: list[bytes] = []
+    done = 0
+    for number, (text, start) in enumerate(tokens):
+        around = {tokens[place][0] for place in (number - 1, number + 1) if 0 <= place < len(tokens)}
+        if text.strip('"') in columns and "." not in around:
+            pieces += [encoded[done:start], f"{ident(table)}.".encode()]
+            done = start
+    return b"".join([*pieces, encoded[done:]]).decode()
+
+
 def _one_line(token: str) -> str:
     if token.startswith('"'):
         return ident(token[1:-1].replace('""', '"'))

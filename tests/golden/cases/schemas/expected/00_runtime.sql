@@ -459,8 +459,8 @@ END;
 $function$;
 
 -- The constraints of a table, and those that refer to it, whose check may wait for the end of the
--- transaction, as SET CONSTRAINTS wants them.
-CREATE OR REPLACE FUNCTION batch.batch_deferrable(p_table text)
+-- transaction, or does so unless told otherwise, as SET CONSTRAINTS wants them.
+CREATE OR REPLACE FUNCTION batch.batch_deferrable(p_table text, p_deferred boolean DEFAULT false)
     RETURNS text
     LANGUAGE sql
     STABLE
@@ -470,7 +470,7 @@ AS $function$
       FROM pg_constraint AS c
       JOIN pg_namespace AS n ON n.oid = c.connamespace
      WHERE c.condeferrable
-       AND c.condeferred
+       AND (c.condeferred OR NOT p_deferred)
        AND to_regclass(p_table) IN (c.conrelid, c.confrelid);
 $function$;
 
@@ -823,6 +823,7 @@ DECLARE
     v_operation  batch.batch_operations := p_operation;
     v_visited    bigint := p_operation.processed_records + p_operation.skipped_records + p_operation.error_count;
     v_untried    bigint := greatest(p_operation.total_records - v_visited, 0);
+    v_deferred   text;
 BEGIN
     v_operation.completed_at := clock_timestamp();
     v_operation.total_records := v_visited + v_untried;
@@ -860,8 +861,9 @@ BEGIN
     IF v_operation.collect_metrics THEN
         PERFORM batch.batch_measure(v_operation);
     END IF;
-    IF v_operation.deferred_constraints IS NOT NULL AND NOT v_operation.submitted THEN
-        EXECUTE 'SET CONSTRAINTS ' || v_operation.deferred_constraints || ' DEFERRED';
+    v_deferred := batch.batch_deferrable(v_operation.target_table, true);
+    IF v_deferred IS NOT NULL AND NOT v_operation.submitted THEN
+        EXECUTE 'SET CONSTRAINTS ' || v_deferred || ' DEFERRED';
     END IF;
     RETURN v_operation;
 END;
