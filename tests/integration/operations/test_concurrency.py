@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from .lab import CALL, HOW, SUBMIT, Lab, audited, counts, entity, records
+from .lab import HOW, Lab, audited, counts, entity, records
 
 UPDATE = "operation_type: update, batch_size: 10, update_data: {amount: {sql: amount + 1}}"
 SPEC = entity(

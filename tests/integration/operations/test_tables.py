@@ -6,11 +6,7 @@ import pytest
 
 from .lab import HOW, Lab, audited, counts, entity, records, rendered
 
-NAMES = (
-    "v_keys v_slice v_items v_search v_batch v_last v_from v_upto v_count v_rows v_range v_written v_failed "
-    "v_operation v_size v_found p_operation p_range p_keys p_items item n place batch_key key record matching "
-    "counted written computed excluded found operation_id options dry_run p_val"
-).split()  # fmt: skip
+NAMES = ["v_keys", "v_slice", "v_items", "v_search", "v_batch", "v_last", "v_from", "v_upto", "v_count", "v_rows", "v_range", "v_written", "v_failed", "v_operation", "v_size", "v_found", "p_operation", "p_range", "p_keys", "p_items", "item", "n", "place", "batch_key", "key", "record", "matching", "counted", "written", "computed", "excluded", "found", "operation_id", "options", "dry_run", "p_val"]  # fmt: skip
 
 
 def named_like(column: str) -> str:
@@ -52,7 +48,7 @@ def test_a_column_may_be_called_as_a_variable_of_ours(lab_of, column: str) -> No
     assert counts(lab.run("drop_all")) == (8, 8, 0, 0)
 
 
-PARAMETERS = "v_keys v_slice n item id p_options p_items result".split()
+PARAMETERS = ["v_keys", "v_slice", "n", "item", "id", "p_options", "p_items", "result"]
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
@@ -86,7 +82,7 @@ def test_rows_move_between_partitions_and_fail_where_there_is_none(lab_of, how: 
             "data_source: :records, returning: true",
         ),
         "",
-        f"""
+        """
         CREATE TABLE event (id integer, day date, n integer, PRIMARY KEY (id, day)) PARTITION BY LIST (n);
         """.replace("PARTITION BY LIST (n)", "PARTITION BY RANGE (day)")
         + f"""
