@@ -277,8 +277,13 @@ class Solver:
         return self._usable([*texts, "NULL"], kind)
 
     def _usable(self, texts: Iterable[str], kind: str) -> list[str]:
-        """The candidates that are values of a type; what mentions a parameter is taken on trust."""
-        return _distinct(text for text in texts if "p_" in text or self._is_value(text, kind))
+        """The candidates that are values of a type; what mentions a parameter is taken on trust.
+
+        But no list is made of a parameter that is none: PostgreSQL would read its text as an array.
+        """
+        lists = any(item.type.endswith("[]") for item in self.operation.parameters.values())
+        trusted = lists or not kind.endswith("[]")
+        return _distinct(text for text in texts if (trusted and "p_" in text) or self._is_value(text, kind))
 
     def _is_value(self, text: str, kind: str) -> bool:
         if (text, kind) not in _PROBED:
