@@ -62,8 +62,8 @@ def run(
     with tested(chosen, Wanted(result.plan, result.project, arguments, keep=keep)) as outcome:
         if outcome.kept:
             click.echo(outcome.kept)
-            if not database_url:
+            if not outcome.stays:
                 click.echo("the server ends with this command: press Enter", err=True)
                 sys.stdin.readline()
     if outcome.code:
-        raise click.exceptions.Exit(1 if outcome.code == 1 else outcome.code)
+        raise click.exceptions.Exit(1)

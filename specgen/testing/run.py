@@ -44,10 +44,17 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How it went: pytest's exit code, and where the kept database is."""
+    """How it went.
+
+    Attributes:
+        code: pytest's exit code.
+        kept: Where the kept database is.
+        stays: Whether its server is there when the run is over.
+    """
 
     code: int
     kept: str | None
+    stays: bool
 
 
 @contextmanager
@@ -59,6 +66,7 @@ def tested(provider: Provider, wanted: Wanted) -> Iterator[Outcome]:
         wanted: What to run on it.
     """
     from specgen.database import databases
+    from specgen.database.server import Kind
     from specgen.testing.render import render_tests
 
     tests = render_tests(wanted.plan, wanted.project)
@@ -79,7 +87,7 @@ def tested(provider: Provider, wanted: Wanted) -> Iterator[Outcome]:
             }
             paths = list(_paths(tests, wanted.project, Path(folder)))
             code = run_pytest(paths, wanted.arguments, variables) if paths else 0
-        yield Outcome(code, kept)
+        yield Outcome(code, kept, server.kind is Kind.URL)
 
 
 def _disown(dsn: str) -> None:
