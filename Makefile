@@ -22,7 +22,7 @@ venv:
 	@tools/venv $(VENV)
 
 demo: venv
-	@$(BIN)/specgen demo
+	@$(BIN)/specgen demo --output generated
 
 test: venv
 	$(BIN)/python -m pytest -n auto

@@ -61,9 +61,9 @@ class Found:
     "-o",
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
-    default=Path("generated"),
+    default=Path("specgen-demo"),
     metavar="DIR",
-    help="Where the SQL is written.  [default: generated]",
+    help="Where the SQL is written.  [default: specgen-demo]",
 )
 @click.option("--keep", is_flag=True, help="Keep the database until Ctrl-C, and print how to reach it.")
 def demo(*, rows: int, output: Path, keep: bool) -> None:

@@ -109,6 +109,8 @@ def run(
     from specgen.database.connection import database_url as resolve
 
     _check_usage(operation, resume, once=once, dry_run=dry_run, given=bool(pairs or option_pairs))
+    if workers > 1 and (once or dry_run):
+        raise click.UsageError("--workers goes with neither --once nor --dry-run: they are one call")
     request = Request("--resume", "", project, resolve(database_url), workers, yes, as_json)
     if resume is not None:
         _resume(request, resume)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -25,7 +25,7 @@ class Server:
         description: One line for people, without a password.
     """
 
-    dsn: str
+    dsn: str = field(repr=False)
     version: int
     kind: Kind
     description: str

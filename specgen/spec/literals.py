@@ -184,7 +184,10 @@ def _fit_boolean(value: Any, _raw: str, wanted: FieldType) -> Data | LiteralProb
     return _no_fit(value, wanted, "write true or false")
 
 
-_SPECIAL_DAYS = frozenset(("epoch", "infinity", "-infinity", "now", "today", "tomorrow", "yesterday"))
+_SPECIAL_DAYS = frozenset(("epoch", "infinity", "-infinity"))
+# PostgreSQL reads these when a statement is planned, not when it runs: a long-lived session would write
+# the same moment again and again.
+_FROZEN_DAYS = frozenset(("now", "today", "tomorrow", "yesterday"))
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _ZONE = r"\s*(Z|UTC|GMT|[-+]\d{2}(:?\d{2})?|[A-Z][A-Za-z_]+/[A-Za-z_/]+)?"
 _TIME = re.compile(r"([01]\d|2[0-4]):[0-5]\d(:([0-5]\d|60)(\.\d+)?)?" + _ZONE)
@@ -193,7 +196,14 @@ _TIME = re.compile(r"([01]\d|2[0-4]):[0-5]\d(:([0-5]\d|60)(\.\d+)?)?" + _ZONE)
 def _fit_date(value: Any, _raw: str, wanted: FieldType) -> Data | LiteralProblem:
     if isinstance(value, str) and (_is_date(value.strip()) or value.strip().lower() in _SPECIAL_DAYS):
         return value.strip()
-    return _no_fit(value, wanted, "write a date as 2025-01-31")
+    return _no_fit(value, wanted, _frozen(value, "CURRENT_DATE") or "write a date as 2025-01-31")
+
+
+def _frozen(value: Any, instead: str) -> str | None:
+    """The help for a word that would mean the moment of planning."""
+    if isinstance(value, str) and value.strip().lower() in _FROZEN_DAYS:
+        return f'it would be the moment the statement is planned, not the moment it runs: write "{instead}"'
+    return None
 
 
 def _is_date(text: str) -> bool:
@@ -218,7 +228,7 @@ def _fit_moment(value: Any, _raw: str, wanted: FieldType) -> Data | LiteralProbl
         date, _, time = text.replace("T", " ", 1).partition(" ")
         if text.lower() in _SPECIAL_DAYS or (_is_date(date) and (not time or _TIME.fullmatch(time.strip()))):
             return text
-    return _no_fit(value, wanted, "write a moment as 2025-01-31 23:59:00+00")
+    return _no_fit(value, wanted, _frozen(value, "NOW()") or "write a moment as 2025-01-31 23:59:00+00")
 
 
 def _fit_interval(value: Any, _raw: str, wanted: FieldType) -> Data | LiteralProblem:

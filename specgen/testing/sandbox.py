@@ -58,7 +58,7 @@ class Sandbox:
     """
 
     connection: psycopg.Connection[Any]
-    dsn: str
+    dsn: str = field(repr=False)
     values: Mapping[str, Sequence[str]]
     violations: Mapping[str, str] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)

@@ -11,7 +11,6 @@ BEGIN
 END;
 $do$;
 
-CREATE SCHEMA IF NOT EXISTS public;
 
 CREATE TABLE IF NOT EXISTS public.batch_operations (
     operation_id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -428,7 +427,7 @@ BEGIN
         IF v_earlier IS NOT NULL THEN
             RAISE EXCEPTION '% is already running as %', v_operation.operation, v_earlier
                 USING ERRCODE = 'P0B03',
-                      HINT = 'parallel_runs is exclusive: wait for it, or resume or cancel it.';
+                      HINT = 'parallel_runs is exclusive: wait for it, or if nobody works on it any more, resume it.';
         END IF;
     END IF;
 

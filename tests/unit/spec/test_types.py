@@ -95,7 +95,7 @@ def fitted(kind: str, value: object, raw: str = "") -> object:
         ("double", float("inf"), "Infinity"),
         ("boolean", "off", False),
         ("date", "2024-02-29", "2024-02-29"),
-        ("date", "today", "today"),
+        ("date", "infinity", "infinity"),
         ("time", "23:59", "23:59"),
         ("timestamp", "2025-01-31T23:59:00Z", "2025-01-31T23:59:00Z"),
         ("timestamp", "2025-01-31 23:59:00.5 +02:00", "2025-01-31 23:59:00.5 +02:00"),

@@ -428,7 +428,7 @@ BEGIN
         IF v_earlier IS NOT NULL THEN
             RAISE EXCEPTION '% is already running as %', v_operation.operation, v_earlier
                 USING ERRCODE = 'P0B03',
-                      HINT = 'parallel_runs is exclusive: wait for it, or resume or cancel it.';
+                      HINT = 'parallel_runs is exclusive: wait for it, or if nobody works on it any more, resume it.';
         END IF;
     END IF;
 

@@ -2,7 +2,6 @@
 
 SET client_min_messages = warning;
 
-CREATE SCHEMA IF NOT EXISTS public;
 
 CREATE TABLE IF NOT EXISTS public.item (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
