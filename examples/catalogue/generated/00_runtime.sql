@@ -474,6 +474,27 @@ AS $function$
        AND to_regclass(p_table) IN (c.conrelid, c.confrelid);
 $function$;
 
+-- Sets enable_bitmapscan, enable_seqscan and enable_sort for the transaction; returns what they were.
+CREATE OR REPLACE FUNCTION batch.batch_planner(p_settings text[])
+    RETURNS text[]
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_before text[] := ARRAY[
+        current_setting('enable_bitmapscan'),
+        current_setting('enable_seqscan'),
+        current_setting('enable_sort')
+    ];
+BEGIN
+    PERFORM set_config('enable_bitmapscan', p_settings[1], true),
+            set_config('enable_seqscan', p_settings[2], true),
+            set_config('enable_sort', p_settings[3], true);
+    RETURN v_before;
+END;
+$function$;
+
 -- Up to 16 pairs of neighbours among the sampled keys, spread evenly.
 CREATE OR REPLACE FUNCTION batch.batch_sample_pairs(p_samples jsonb)
     RETURNS TABLE (low_key jsonb, high_key jsonb)

@@ -68,6 +68,7 @@ DECLARE
     v_size integer := v_operation.batch_size;
     v_found bigint;
     v_dense boolean := false;
+    v_planner text[];
 BEGIN
     -- In key order: the key that each batch would begin with, and the last row's place.
     SELECT coalesce(max(matching.place), 0),
@@ -92,6 +93,8 @@ BEGIN
     -- from key to key reads every row between its ends. Counting between some neighbours tells,
     -- whatever the statistics say. A limit on the records needs lists, which nobody can slip into.
     IF v_operation.max_records IS NULL AND jsonb_array_length(v_operation.batch_keys) > 1 THEN
+        -- In key order and no further: no plan may read a whole stretch to sort it.
+        v_planner := public.batch_planner('{off,off,off}');
         SELECT sum(between_keys.row_count) <= 3 * v_size::bigint * count(*)
           INTO v_dense
           FROM public.batch_sample_pairs(v_operation.batch_keys) AS pair
@@ -106,6 +109,7 @@ BEGIN
                                LIMIT 4 * v_size::bigint
                           ) AS counted
                ) AS between_keys;
+        PERFORM public.batch_planner(v_planner);
     END IF;
     IF v_dense THEN
         v_operation.strategy := 'ranges';
