@@ -822,6 +822,7 @@ CREATE OR REPLACE FUNCTION shop.expensive_items_plan(
     VOLATILE
     SET search_path = pg_catalog, shop, public, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
+    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
     v_operation batch.batch_operations := batch.batch_prepare(
@@ -924,6 +925,7 @@ CREATE OR REPLACE FUNCTION shop.expensive_items_ranges(
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, shop, public, pg_temp
+    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;

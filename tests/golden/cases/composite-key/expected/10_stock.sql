@@ -30,6 +30,7 @@ CREATE OR REPLACE FUNCTION public.empty_stock_plan(
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
+    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -132,6 +133,7 @@ CREATE OR REPLACE FUNCTION public.empty_stock_ranges(
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, public, pg_temp
+    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
@@ -1356,6 +1358,7 @@ CREATE OR REPLACE FUNCTION public.list_stock_plan(
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
+    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -1456,6 +1459,7 @@ CREATE OR REPLACE FUNCTION public.list_stock_ranges(
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, public, pg_temp
+    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
@@ -1804,6 +1808,7 @@ CREATE OR REPLACE FUNCTION public.drop_stock_plan(
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
+    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -1906,6 +1911,7 @@ CREATE OR REPLACE FUNCTION public.drop_stock_ranges(
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, public, pg_temp
+    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;

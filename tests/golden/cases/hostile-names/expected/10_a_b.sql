@@ -405,6 +405,7 @@ CREATE OR REPLACE FUNCTION "$$"."a""b $$_plan"(
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
+    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function_$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -518,6 +519,7 @@ CREATE OR REPLACE FUNCTION "$$"."a""b $$_ranges"(
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, public, pg_temp
+    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function_$
 DECLARE
     v_size integer := p_operation.batch_size;

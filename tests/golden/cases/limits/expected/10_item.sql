@@ -41,6 +41,7 @@ CREATE OR REPLACE FUNCTION public.retire_items_plan(
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
+    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -177,6 +178,7 @@ CREATE OR REPLACE FUNCTION public.retire_items_ranges(
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, public, pg_temp
+    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
@@ -548,6 +550,7 @@ CREATE OR REPLACE FUNCTION public.renumber_items_plan(
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
+    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -644,6 +647,7 @@ CREATE OR REPLACE FUNCTION public.renumber_items_ranges(
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, public, pg_temp
+    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;

@@ -31,6 +31,7 @@ CREATE OR REPLACE FUNCTION shop.delete_old_lines_plan(
     VOLATILE
     SET search_path = pg_catalog, shop, public, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
+    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -133,6 +134,7 @@ CREATE OR REPLACE FUNCTION shop.delete_old_lines_ranges(
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, shop, public, pg_temp
+    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;

@@ -40,6 +40,7 @@ CREATE OR REPLACE FUNCTION public.raise_prices_plan(
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
+    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -145,6 +146,7 @@ CREATE OR REPLACE FUNCTION public.raise_prices_ranges(
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, public, pg_temp
+    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
@@ -496,6 +498,7 @@ CREATE OR REPLACE FUNCTION public.forget_tags_plan(
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
+    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -592,6 +595,7 @@ CREATE OR REPLACE FUNCTION public.forget_tags_ranges(
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, public, pg_temp
+    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
