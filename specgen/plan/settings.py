@@ -18,6 +18,7 @@ METRICS_TABLE = "batch_performance_metrics"
 def settings_of(operation: BatchOperation, planned: PlannedOperation) -> dict[str, object]:
     """Return column → value; what is not said here has the column's default meaning, NULL."""
     limits, errors, reporting = operation.limits, operation.errors, operation.reporting
+    notifications = operation.notifications
     batch, table = planned.names.batch, planned.table
     settings: dict[str, object] = {
         "operation": operation.name,
@@ -43,6 +44,10 @@ def settings_of(operation: BatchOperation, planned: PlannedOperation) -> dict[st
         "collect_metrics": reporting.collect_metrics,
         "log_table": _table(planned.runtime, reporting.log_table, LOG_TABLE),
         "metrics_table": _table(planned.runtime, reporting.metrics_table, METRICS_TABLE),
+        "notify_interval": notifications.interval,
+        "notify_on_completion": notifications.on_completion,
+        "notification_message": notifications.message,
+        "notify_channels": list(notifications.channels) or None,
     }
     return {name: value for name, value in settings.items() if value is not None}
 

@@ -314,6 +314,22 @@ class Reporting:
 
 
 @dataclass(frozen=True, slots=True)
+class Notifications:
+    """Section 7 of the language: who is told, and what.
+
+    Attributes:
+        interval: Records after which another progress notification is sent.
+        message: The text with ``{field}``s of the result; the runtime's own when there is none.
+        channels: The names under which ``specgen notify`` knows where to.
+    """
+
+    interval: int | None = None
+    on_completion: bool = False
+    message: str | None = None
+    channels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class BatchOperation:
     """One ``batch_operations`` pattern.
 
@@ -343,6 +359,7 @@ class BatchOperation:
     limits: Limits = field(default_factory=Limits)
     errors: ErrorPolicy = field(default_factory=ErrorPolicy)
     reporting: Reporting = field(default_factory=Reporting)
+    notifications: Notifications = field(default_factory=Notifications)
     grants: tuple[str, ...] = ()
 
 

@@ -24,6 +24,7 @@ from specgen.spec.model import (
     Source,
 )
 from specgen.spec.names import check_name
+from specgen.spec.notifications import read_notifications
 from specgen.spec.records import item_fields, references, refuse_item_fields
 from specgen.spec.suggest import did_you_mean
 from specgen.spec.types import TypeProblem, parse_type
@@ -139,6 +140,7 @@ class _Builder:
             limits=policies.read_limits(keys.get, findings),
             errors=policies.read_errors(keys.get, findings),
             reporting=policies.read_reporting(keys.get, findings),
+            notifications=read_notifications(keys.get, keys.own.get, findings),
             grants=policies.read_grants(keys.get, findings),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -32,7 +33,12 @@ def blocks(text: str, language: str) -> list[str]:
 @pytest.fixture
 def generated(tmp_path: Path) -> dict[str, str]:
     """The files that README's entity gives."""
-    (yaml,) = blocks(README, "yaml")
+    return files_of(README, tmp_path)
+
+
+def files_of(page: str, tmp_path: Path) -> dict[str, str]:
+    """The files that a page's first entity gives."""
+    yaml = blocks(page, "yaml")[0]
     spec = tmp_path / "entities/user.yaml"
     spec.parent.mkdir()
     spec.write_text(yaml, encoding="utf-8")
@@ -62,6 +68,23 @@ def test_the_calls_that_readme_shows_have_the_results_it_shows(
         for call, expected in zip(calls, shown, strict=True):
             printed = [table(cursor) for cursor in results(connection, call)]
             assert "\n".join(printed) == expected
+
+
+def test_what_the_page_on_notifications_shows_is_what_happens(
+    tmp_path: Path, postgres_server: Server, new_database: Callable[..., str]
+) -> None:
+    page = (ROOT / "docs/notifications.md").read_text(encoding="utf-8")
+    with psycopg.connect(new_database(postgres_server), autocommit=True) as connection:
+        for text in files_of(page, tmp_path).values():
+            connection.execute(text.encode())
+        printed = [table(cursor) for call in blocks(page, "sql") for cursor in results(connection, call)]
+        assert printed == blocks(page, "text")
+        heard = [(item.channel, json.loads(item.payload)) for item in connection.notifies(timeout=0)]
+    for channel in ("batch_progress", "batch_completed"):
+        (shown,) = (json.loads(block) for block in blocks(page, f"json {channel}"))
+        first = next(payload for name, payload in heard if name == channel)
+        changing = {"operation_id", "at", "started_at", "completed_at"}
+        assert {**first, **{key: shown[key] for key in changing & set(shown)}} == shown
 
 
 def results(connection: psycopg.Connection, script: str) -> Iterator[psycopg.Cursor]:

@@ -40,7 +40,8 @@ DECLARE
             "exclusive": false,
             "progress_tracking": false,
             "logging_level": "basic",
-            "collect_metrics": false
+            "collect_metrics": false,
+            "notify_on_completion": false
         }$json$,
         p_parameters => '{}',
         p_options    => p_options,
@@ -476,7 +477,8 @@ DECLARE
             "exclusive": false,
             "progress_tracking": false,
             "logging_level": "basic",
-            "collect_metrics": false
+            "collect_metrics": false,
+            "notify_on_completion": false
         }$json$,
         p_parameters => jsonb_build_object(
             'label', p_label
@@ -841,7 +843,8 @@ DECLARE
             "exclusive": false,
             "progress_tracking": false,
             "logging_level": "basic",
-            "collect_metrics": false
+            "collect_metrics": false,
+            "notify_on_completion": false
         }$json$,
         p_parameters => jsonb_build_object(
             'limit_price', p_limit_price

@@ -62,7 +62,8 @@ DECLARE
             "exclusive": true,
             "progress_tracking": false,
             "logging_level": "detailed",
-            "collect_metrics": true
+            "collect_metrics": true,
+            "notify_on_completion": false
         }$json$,
         p_parameters => jsonb_build_object(
             'before', p_before

@@ -52,7 +52,8 @@ DECLARE
             "exclusive": true,
             "progress_tracking": false,
             "logging_level": "detailed",
-            "collect_metrics": false
+            "collect_metrics": false,
+            "notify_on_completion": false
         }$json$,
         p_parameters => jsonb_build_object(
             'before', p_before

@@ -84,6 +84,7 @@ def test_add_brands_runs_with_what_its_spec_says(sandbox):
         "progress_tracking": False,
         "logging_level": "basic",
         "collect_metrics": False,
+        "notify_on_completion": False,
     }
 
     result = sandbox.call(case)

@@ -103,6 +103,7 @@ def test_refresh_items_runs_with_what_its_spec_says(sandbox):
         "progress_tracking": False,
         "logging_level": "basic",
         "collect_metrics": False,
+        "notify_on_completion": False,
     }
 
     result = sandbox.call(case)
@@ -575,6 +576,7 @@ def test_label_items_runs_with_what_its_spec_says(sandbox):
         "progress_tracking": False,
         "logging_level": "basic",
         "collect_metrics": False,
+        "notify_on_completion": False,
     }
 
     result = sandbox.call(case)
@@ -1068,6 +1070,7 @@ def test_expensive_items_runs_with_what_its_spec_says(sandbox):
         "progress_tracking": False,
         "logging_level": "basic",
         "collect_metrics": False,
+        "notify_on_completion": False,
     }
 
     result = sandbox.call(case)

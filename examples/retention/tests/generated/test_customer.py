@@ -88,6 +88,7 @@ def test_anonymize_customers_runs_with_what_its_spec_says(sandbox):
         "progress_tracking": False,
         "logging_level": "detailed",
         "collect_metrics": True,
+        "notify_on_completion": False,
     }
 
     result = sandbox.call(case)

@@ -83,6 +83,7 @@ def test_purge_visits_runs_with_what_its_spec_says(sandbox):
         "progress_tracking": False,
         "logging_level": "detailed",
         "collect_metrics": False,
+        "notify_on_completion": False,
     }
 
     result = sandbox.call(case)

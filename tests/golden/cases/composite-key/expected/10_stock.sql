@@ -49,7 +49,8 @@ DECLARE
             "exclusive": false,
             "progress_tracking": false,
             "logging_level": "basic",
-            "collect_metrics": false
+            "collect_metrics": false,
+            "notify_on_completion": false
         }$json$,
         p_parameters => jsonb_build_object(
             'warehouse', p_warehouse
@@ -540,7 +541,8 @@ DECLARE
             "exclusive": false,
             "progress_tracking": false,
             "logging_level": "basic",
-            "collect_metrics": false
+            "collect_metrics": false,
+            "notify_on_completion": false
         }$json$,
         p_parameters => '{}',
         p_options    => p_options,
@@ -961,7 +963,8 @@ DECLARE
             "exclusive": false,
             "progress_tracking": false,
             "logging_level": "basic",
-            "collect_metrics": false
+            "collect_metrics": false,
+            "notify_on_completion": false
         }$json$,
         p_parameters => '{}',
         p_options    => p_options,
@@ -1377,7 +1380,8 @@ DECLARE
             "exclusive": false,
             "progress_tracking": false,
             "logging_level": "basic",
-            "collect_metrics": false
+            "collect_metrics": false,
+            "notify_on_completion": false
         }$json$,
         p_parameters => '{}',
         p_options    => p_options,
@@ -1827,7 +1831,8 @@ DECLARE
             "exclusive": false,
             "progress_tracking": false,
             "logging_level": "basic",
-            "collect_metrics": false
+            "collect_metrics": false,
+            "notify_on_completion": false
         }$json$,
         p_parameters => jsonb_build_object(
             'warehouse', p_warehouse

@@ -58,7 +58,8 @@ DECLARE
             "exclusive": false,
             "progress_tracking": false,
             "logging_level": "basic",
-            "collect_metrics": false
+            "collect_metrics": false,
+            "notify_on_completion": false
         }$json$,
         p_parameters => jsonb_build_object(
             'age', p_age
@@ -499,7 +500,8 @@ DECLARE
             "exclusive": false,
             "progress_tracking": false,
             "logging_level": "basic",
-            "collect_metrics": false
+            "collect_metrics": false,
+            "notify_on_completion": false
         }$json$,
         p_parameters => '{}',
         p_options    => p_options,
@@ -823,7 +825,8 @@ DECLARE
             "exclusive": false,
             "progress_tracking": false,
             "logging_level": "basic",
-            "collect_metrics": false
+            "collect_metrics": false,
+            "notify_on_completion": false
         }$json$,
         p_parameters => '{}',
         p_options    => p_options,

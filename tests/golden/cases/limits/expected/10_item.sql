@@ -65,7 +65,8 @@ DECLARE
             "exclusive": true,
             "progress_tracking": false,
             "logging_level": "basic",
-            "collect_metrics": false
+            "collect_metrics": false,
+            "notify_on_completion": false
         }$json$,
         p_parameters => jsonb_build_object(
             'before', p_before,
@@ -569,7 +570,8 @@ DECLARE
             "exclusive": false,
             "progress_tracking": false,
             "logging_level": "none",
-            "collect_metrics": false
+            "collect_metrics": false,
+            "notify_on_completion": false
         }$json$,
         p_parameters => '{}',
         p_options    => p_options,

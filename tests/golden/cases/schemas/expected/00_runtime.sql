@@ -59,6 +59,12 @@ CREATE TABLE IF NOT EXISTS batch.batch_operations (
     collect_metrics       boolean NOT NULL DEFAULT false,
     log_table             text,
     metrics_table         text,
+    notify_interval       bigint,
+    notify_on_completion  boolean NOT NULL DEFAULT false,
+    notification_message  text,
+    notify_channels       text[],
+    -- records done when the progress of a submitted operation was announced last
+    notified_records      bigint NOT NULL DEFAULT 0,
     -- how it is carried out, decided once when it starts
     batch_function        text NOT NULL,
     target_table          text NOT NULL,
@@ -198,6 +204,33 @@ CREATE TABLE IF NOT EXISTS batch.batch_outputs (
 CREATE INDEX IF NOT EXISTS batch_outputs_operation
     ON batch.batch_outputs (operation_id, record_number, batch_number);
 
+-- What is to be told about operations that have ended: one row a message and channel, written in the
+-- transaction that ends the operation, so that there is a message whenever there is an end. Whoever
+-- delivers claims a row by its lock and marks it; what failed is due again at next_attempt_at.
+CREATE TABLE IF NOT EXISTS batch.batch_outbox (
+    id               bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    operation_id     uuid NOT NULL,
+    channel          text NOT NULL,
+    subject          text NOT NULL,
+    message          text NOT NULL,
+    payload          jsonb NOT NULL,
+    status           text NOT NULL DEFAULT 'pending',
+    attempts         integer NOT NULL DEFAULT 0,
+    next_attempt_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    last_error       text,
+    created_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    delivered_at     timestamptz,
+    CONSTRAINT batch_outbox_status_check CHECK (status IN ('pending', 'delivered', 'dead')),
+    CONSTRAINT batch_outbox_delivered_check CHECK ((status = 'delivered') = (delivered_at IS NOT NULL))
+);
+
+CREATE INDEX IF NOT EXISTS batch_outbox_pending
+    ON batch.batch_outbox (next_attempt_at, id)
+    WHERE status = 'pending';
+
+CREATE INDEX IF NOT EXISTS batch_outbox_operation
+    ON batch.batch_outbox (operation_id);
+
 DO $do$
 BEGIN
     IF to_regtype('batch.batch_operation_result') IS NULL THEN
@@ -288,7 +321,8 @@ BEGIN
             'limit_reached', false,
             'batch_keys', '[]'::jsonb,
             'duplicate_records', '[]'::jsonb,
-            'retries', 0
+            'retries', 0,
+            'notified_records', 0
         )
     );
     RETURN batch.batch_apply_options(v_operation, v_options);
@@ -696,6 +730,9 @@ BEGIN
         INSERT INTO batch.batch_durations (operation_id, batch_number, duration)
         VALUES (v_operation.operation_id, v_number, clock_timestamp() - p_began);
     END IF;
+    IF v_operation.notify_interval IS NOT NULL THEN
+        PERFORM batch.batch_notify_progress(v_operation, v_number, v_processed + v_skipped + v_failed);
+    END IF;
     IF p_after.stopped THEN
         v_operation.status := 'failed';
         v_operation.message := 'stopped at the first failing record; its batch was undone';
@@ -846,6 +883,9 @@ DECLARE
     v_untried    bigint := greatest(p_operation.total_records - v_visited, 0);
     v_deferred   text;
 BEGIN
+    IF v_operation.submitted AND v_operation.notify_interval IS NOT NULL THEN
+        PERFORM batch.batch_notify_reached(v_operation);
+    END IF;
     v_operation.completed_at := clock_timestamp();
     v_operation.total_records := v_visited + v_untried;
     v_operation.skipped_records := v_operation.skipped_records + v_untried;
@@ -881,6 +921,9 @@ BEGIN
     END IF;
     IF v_operation.collect_metrics THEN
         PERFORM batch.batch_measure(v_operation);
+    END IF;
+    IF v_operation.notify_on_completion THEN
+        PERFORM batch.batch_notify_completion(v_operation);
     END IF;
     v_deferred := batch.batch_deferrable(v_operation.target_table, true);
     IF v_deferred IS NOT NULL AND NOT v_operation.submitted THEN
@@ -1047,8 +1090,164 @@ BEGIN
             v_operation.error_count, v_operation.status
         );
     END IF;
+    IF v_operation.notify_on_completion THEN
+        PERFORM batch.batch_notify_completion(v_operation);
+    END IF;
     RETURN v_operation;
 END;
+$function$;
+
+-- Tells who listens to batch_progress that another notify_interval records are done.
+-- p_records: what the batch that has just been done adds.
+CREATE OR REPLACE FUNCTION batch.batch_notify_progress(
+    p_operation     batch.batch_operations,
+    p_batch_number  integer,
+    p_records       bigint
+)
+    RETURNS void
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_interval  bigint := p_operation.notify_interval;
+    v_done      bigint := p_operation.processed_records + p_operation.skipped_records + p_operation.error_count;
+    v_place     bigint := p_batch_number::bigint * p_operation.batch_size;
+BEGIN
+    IF NOT p_operation.submitted THEN
+        IF v_done / v_interval > (v_done - p_records) / v_interval THEN
+            PERFORM pg_notify('batch_progress', batch.batch_progress_payload(p_operation)::text);
+        END IF;
+    ELSIF v_place * 8 / v_interval > (v_place - p_operation.batch_size) * 8 / v_interval THEN
+        -- The sum over the ranges is worth looking at some times an interval, not with every small batch.
+        PERFORM batch.batch_notify_reached(batch.batch_sum(p_operation));
+    END IF;
+END;
+$function$;
+
+-- Announces the progress of a submitted operation if it has entered another interval since the last
+-- time. The operation's row remembers; a worker that finds it locked leaves the announcement to the
+-- next batch, so that workers never wait, and whoever finishes the operation announces what is left.
+CREATE OR REPLACE FUNCTION batch.batch_notify_reached(
+    p_operation  batch.batch_operations
+)
+    RETURNS void
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_interval  bigint := p_operation.notify_interval;
+    v_done      bigint := p_operation.processed_records + p_operation.skipped_records + p_operation.error_count;
+BEGIN
+    IF v_done / v_interval <= p_operation.notified_records / v_interval THEN
+        RETURN;
+    END IF;
+    WITH unannounced AS (
+        SELECT o.operation_id
+          FROM batch.batch_operations AS o
+         WHERE o.operation_id = p_operation.operation_id
+           AND v_done / v_interval > o.notified_records / v_interval
+           FOR NO KEY UPDATE SKIP LOCKED
+    )
+    UPDATE batch.batch_operations AS o
+       SET notified_records = v_done
+      FROM unannounced
+     WHERE o.operation_id = unannounced.operation_id;
+    IF FOUND THEN
+        PERFORM pg_notify('batch_progress', batch.batch_progress_payload(p_operation)::text);
+    END IF;
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION batch.batch_progress_payload(
+    p_operation  batch.batch_operations
+)
+    RETURNS jsonb
+    LANGUAGE sql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT jsonb_build_object(
+        'operation_id', p_operation.operation_id,
+        'operation', p_operation.operation,
+        'entity', p_operation.entity,
+        'status', 'running',
+        'total_records', p_operation.total_records,
+        'done_records', p_operation.processed_records + p_operation.skipped_records + p_operation.error_count,
+        'processed_records', p_operation.processed_records,
+        'skipped_records', p_operation.skipped_records,
+        'error_count', p_operation.error_count,
+        'at', clock_timestamp()
+    );
+$function$;
+
+-- Tells how an operation ended: a row in the outbox for each of its channels, and a notification to
+-- who listens to batch_completed. Both are part of the transaction that ends it.
+CREATE OR REPLACE FUNCTION batch.batch_notify_completion(
+    p_operation  batch.batch_operations
+)
+    RETURNS void
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_result   jsonb := to_jsonb(batch.batch_result(p_operation)) || jsonb_build_object(
+        'operation', p_operation.operation,
+        'entity', p_operation.entity
+    );
+    v_text     text := batch.batch_fill_in(
+        coalesce(
+            p_operation.notification_message,
+            '{operation}: {status}, {total_records} records = {processed_records} processed'
+            ' + {skipped_records} skipped + {error_count} failed'
+            || CASE WHEN p_operation.message IS NULL THEN '' ELSE '; {message}' END
+        ),
+        v_result
+    );
+    v_payload  jsonb := v_result - 'errors' || jsonb_build_object('notification', v_text);
+BEGIN
+    INSERT INTO batch.batch_outbox (operation_id, channel, subject, message, payload)
+    SELECT p_operation.operation_id,
+           named.channel,
+           format('%s: %s', p_operation.operation, p_operation.status),
+           v_text,
+           v_payload
+      FROM unnest(p_operation.notify_channels) WITH ORDINALITY AS named (channel, n)
+     ORDER BY named.n;
+
+    IF octet_length(v_payload::text) >= 8000 THEN
+        -- More than a notification holds; the outbox and the operation's row have it whole.
+        v_payload := v_payload || jsonb_build_object(
+            'message', left(p_operation.message, 500),
+            'notification', left(v_text, 500)
+        );
+    END IF;
+    PERFORM pg_notify('batch_completed', v_payload::text);
+END;
+$function$;
+
+-- A text with its {fields} filled in; a brace twice is a brace, and what has no value is empty.
+CREATE OR REPLACE FUNCTION batch.batch_fill_in(p_template text, p_fields jsonb)
+    RETURNS text
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT coalesce(
+               string_agg(
+                   CASE
+                       WHEN found.piece[1] IN (repeat('{', 2), repeat('}', 2)) THEN left(found.piece[1], 1)
+                       WHEN left(found.piece[1], 1) = '{' THEN p_fields ->> trim('{}' FROM found.piece[1])
+                       ELSE found.piece[1]
+                   END,
+                   '' ORDER BY found.n
+               ),
+               ''
+           )
+      FROM regexp_matches(p_template, '[{]{2}|[}]{2}|[{][a-z_]+[}]|[^{}]+', 'g')
+           WITH ORDINALITY AS found (piece, n);
 $function$;
 
 -- The search for failing records inside one batch. The batch function tries the slice first..last;

@@ -53,7 +53,8 @@ DECLARE
             "logging_level": "detailed",
             "collect_metrics": true,
             "log_table": "batch.job_log",
-            "metrics_table": "batch.job_metrics"
+            "metrics_table": "batch.job_metrics",
+            "notify_on_completion": false
         }$json$,
         p_parameters => '{}',
         p_options    => p_options,

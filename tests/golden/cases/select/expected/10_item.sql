@@ -58,7 +58,8 @@ DECLARE
             "exclusive": false,
             "progress_tracking": false,
             "logging_level": "basic",
-            "collect_metrics": false
+            "collect_metrics": false,
+            "notify_on_completion": false
         }$json$,
         p_parameters => jsonb_build_object(
             'below', p_below
@@ -509,7 +510,8 @@ DECLARE
             "exclusive": false,
             "progress_tracking": false,
             "logging_level": "basic",
-            "collect_metrics": false
+            "collect_metrics": false,
+            "notify_on_completion": false
         }$json$,
         p_parameters => '{}',
         p_options    => p_options,

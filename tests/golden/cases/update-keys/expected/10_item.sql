@@ -57,7 +57,8 @@ DECLARE
             "exclusive": false,
             "progress_tracking": true,
             "logging_level": "basic",
-            "collect_metrics": false
+            "collect_metrics": false,
+            "notify_on_completion": false
         }$json$,
         p_parameters => jsonb_build_object(
             'new_status', p_new_status
@@ -423,7 +424,8 @@ DECLARE
             "exclusive": false,
             "progress_tracking": false,
             "logging_level": "basic",
-            "collect_metrics": false
+            "collect_metrics": false,
+            "notify_on_completion": false
         }$json$,
         p_parameters => jsonb_build_object(
             'amount', p_amount

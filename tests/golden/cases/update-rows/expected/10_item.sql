@@ -60,7 +60,8 @@ DECLARE
             "exclusive": false,
             "progress_tracking": false,
             "logging_level": "detailed",
-            "collect_metrics": true
+            "collect_metrics": true,
+            "notify_on_completion": false
         }$json$,
         p_parameters => jsonb_build_object(
             'percent', p_percent,
@@ -517,7 +518,8 @@ DECLARE
             "exclusive": false,
             "progress_tracking": false,
             "logging_level": "basic",
-            "collect_metrics": false
+            "collect_metrics": false,
+            "notify_on_completion": false
         }$json$,
         p_parameters => '{}',
         p_options    => p_options,
