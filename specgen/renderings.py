@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from specgen.diagnostics import Severity
+from specgen.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,11 +101,8 @@ def render_sarif(findings: Sequence[Finding], version: str) -> str:
         findings: What was found.
         version: The version of specgen.
     """
-    driver = {
-        "name": "specgen",
-        "version": version,
-        "rules": [{"id": code} for code in sorted({finding.code for finding in findings})],
-    }
+    codes = sorted({finding.code for finding in findings})
+    driver = {"name": "specgen", "version": version, "rules": [_sarif_rule(code) for code in codes]}
     log = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -112,18 +110,25 @@ def render_sarif(findings: Sequence[Finding], version: str) -> str:
             {
                 "tool": {"driver": driver},
                 "columnKind": "unicodeCodePoints",
-                "results": [_sarif_result(finding) for finding in findings],
+                "results": [_sarif_result(finding, codes.index(finding.code)) for finding in findings],
             }
         ],
     }
     return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
 
 
-def _sarif_result(finding: Finding) -> dict[str, Any]:
+def _sarif_rule(code: str) -> dict[str, Any]:
+    # No helpUri: the reference is a page of the repository, and there is no address that stays.
+    described = RULES.get(code)
+    return {"id": code} if described is None else {"id": code, "shortDescription": {"text": described}}
+
+
+def _sarif_result(finding: Finding, rule: int) -> dict[str, Any]:
     span = finding.span
     message = finding.message if finding.help is None else f"{finding.message}\n{finding.help}"
     return {
         "ruleId": finding.code,
+        "ruleIndex": rule,
         "level": "error" if finding.severity is Severity.ERROR else "warning",
         "message": {"text": message},
         "locations": [

@@ -1,4 +1,4 @@
-"""Writes docs/language.md from the JSON Schemas, so that no key is undocumented or documented twice.
+"""Writes docs/language.md and the schemas that editors read, so that no key is documented twice or never.
 
 python tools/reference.py [--check]
 """
@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from specgen.spec.published import SCHEMAS, published_text  # noqa: E402 - this checkout's, wherever it is called from
+
 TARGET = ROOT / "docs/language.md"
 INTRODUCTION = """# The language
 
@@ -21,11 +25,13 @@ refused by name.
 
 
 def main() -> int:
-    """Write the page, or with --check say whether it is up to date."""
-    text = page()
+    """Write the page and the schemas, or with --check say whether they are up to date."""
+    files = {TARGET: page()}
+    files |= {ROOT / f"schemas/{name}.schema.json": published_text(name) for name in SCHEMAS}
     if "--check" in sys.argv:
-        return 0 if TARGET.read_text(encoding="utf-8") == text else 1
-    TARGET.write_text(text, encoding="utf-8")
+        return int(any(path.read_text(encoding="utf-8") != text for path, text in files.items()))
+    for path, text in files.items():
+        path.write_text(text, encoding="utf-8")
     return 0
 
 

@@ -19,7 +19,8 @@ def main() -> None:
     """Build, install, generate, compare."""
     with tempfile.TemporaryDirectory(prefix="specgen-wheel-") as name:
         folder = Path(name)
-        program = install(build(folder), folder / "venv")
+        wheel = build(folder)
+        program = install(wheel, folder / "venv")
         project, elsewhere = folder / "project", folder / "elsewhere"
         project.mkdir()
         elsewhere.mkdir()
@@ -35,6 +36,8 @@ def main() -> None:
         new = folder / "new"
         run([str(program), "init", str(new)], elsewhere)
         run([str(program), "generate", "--project", str(new)], elsewhere)
+        if f'pip install "tools/{wheel.name}"' not in (new / ".github/workflows/specgen.yml").read_text():
+            sys.exit("the new project's workflow does not install the wheel that made it")
         print(f"wheel and checkout generate the same {len(list(found.iterdir()))} files")  # noqa: T201
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from specgen.cli.commands import Command
+from specgen.cli.completing import complete_operation
 from specgen.cli.options import json_option, project_option
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
         "specgen explain deactivate_inactive_users --json",
     ),
 )
-@click.argument("operation")
+@click.argument("operation", shell_complete=complete_operation)
 @project_option
 @json_option
 def explain(*, operation: str, project: Path, as_json: bool) -> None:

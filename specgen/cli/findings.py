@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,13 +28,23 @@ def report(findings: Sequence[Finding], *, root: Path, form: str = "text") -> No
         case "json":
             click.echo(renderings.render_json(findings), nl=False)
         case "sarif":
-            click.echo(renderings.render_sarif(findings, __version__), nl=False)
+            click.echo(renderings.render_sarif(_from_here(findings, root), __version__), nl=False)
         case "github":
-            click.echo(renderings.render_github(findings), nl=False)
+            click.echo(renderings.render_github(_from_here(findings, root)), nl=False)
         case _:
             click.echo(renderings.render_text(findings, line_reader(root)), nl=False, err=True)
     if findings:
         click.echo(summary(findings), err=True)
+
+
+def _from_here(findings: Sequence[Finding], root: Path) -> list[Finding]:
+    """Name files as seen from the current folder, which for CI is the top of the repository."""
+
+    def seen(file: str) -> str:
+        path = root / file
+        return path.as_posix() if not root.is_absolute() and path.exists() else file
+
+    return [replace(item, span=replace(item.span, file=seen(item.span.file))) for item in findings]
 
 
 def summary(findings: Sequence[Finding]) -> str:

@@ -22,7 +22,12 @@ def output_options(function: F) -> F:
     """Where files go, and what is done instead of writing them."""
     for decorate in (
         click.option("--dry-run", is_flag=True, help="List what would happen; write nothing."),
-        click.option("--diff", "show_diff", is_flag=True, help="Print the difference; write nothing."),
+        click.option(
+            "--diff",
+            "show_diff",
+            is_flag=True,
+            help="Print the difference, and fail if there is one; write nothing.",
+        ),
         click.option(
             "--check", is_flag=True, help="Fail, naming each file that is not as it should be; write nothing."
         ),
@@ -122,7 +127,7 @@ def put(
     told = out.count_of(len(changes), "file")
     if check or show_diff:
         click.echo(f"{told}, {len(changed)} not up to date", err=True)
-        if changed and check:
+        if changed:
             raise click.exceptions.Exit(1)
     else:
         verb = "would change" if dry_run else "changed"

@@ -17,6 +17,7 @@ COMMANDS = {
     "run": "specgen.cli.run:run",
     "status": "specgen.cli.status:status",
     "demo": "specgen.cli.demo:demo",
+    "schema": "specgen.cli.schema:schema",
     "completion": "specgen.cli.completion:completion",
 }
 

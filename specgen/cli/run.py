@@ -10,6 +10,7 @@ from uuid import UUID
 import click
 
 from specgen.cli.commands import Command
+from specgen.cli.completing import complete_operation
 from specgen.cli.interrupt import interrupted, stopping
 from specgen.cli.options import json_option, project_option
 from specgen.cli.target import find_operation, require_runtime, settings_or_exit, url_option
@@ -60,7 +61,7 @@ class Request:
         "specgen run --resume 6f1c2a52-7d4e-4a0b-9a53-0a8d6b1f2c11",
     ),
 )
-@click.argument("operation", required=False)
+@click.argument("operation", required=False, shell_complete=complete_operation)
 @click.option(
     "-p",
     "--parameter",

@@ -14,6 +14,7 @@ from specgen.diagnostics import Finding, Findings, Position, Span
 from specgen.spec import collisions
 from specgen.spec.config import LoadedSettings, display_name, load_settings
 from specgen.spec.entities import Catalog, Draft, draft_entity, report_cycles, resolve_entity
+from specgen.spec.files import walk
 from specgen.spec.model import BatchOperation, Entity, Project
 from specgen.spec.operations import Settled, build_operation
 from specgen.spec.schema import ENTITY, check_structure
@@ -61,7 +62,7 @@ def _files(paths: Sequence[Path], root: Path, findings: Findings) -> Iterator[Pa
     seen: set[Path] = set()
     for path in paths:
         try:
-            found = list(_walk(path)) if path.is_dir() else [path]
+            found = list(walk(path)) if path.is_dir() else [path]
         except OSError as error:
             span = Span(display_name(path, root), Position(1, 1), Position(1, 2))
             reason = error.strerror or type(error).__name__
@@ -80,16 +81,6 @@ def _files(paths: Sequence[Path], root: Path, findings: Findings) -> Iterator[Pa
             if key not in seen:
                 seen.add(key)
                 yield file
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
-            continue
-        if path.is_dir():
-            yield from _walk(path)
-        elif path.suffix in (".yaml", ".yml") and path.name != "specgen.yaml":
-            yield path
 
 
 def _build(documents: list[EntityDocument], loaded: LoadedSettings, findings: Findings) -> tuple[Entity, ...]:

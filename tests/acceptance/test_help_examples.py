@@ -124,6 +124,7 @@ SHOWN_URL = "postgresql://localhost/app"
 
 PREPARE = {
     "specgen generate --check": "specgen generate",
+    "specgen generate --diff": "specgen generate",
     "specgen generate tests --check": "specgen generate tests",
 }
 """What must have happened before an example can succeed."""

@@ -17,7 +17,8 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 ALLOWED = {
     "diagnostics": set(),
     "errors": set(),
-    "renderings": {"diagnostics"},
+    "renderings": {"diagnostics", "rules"},
+    "rules": set(),
     "spec": {"diagnostics", "errors"},
     "plan": {"spec", "diagnostics", "errors"},
     "render": {"plan", "spec", "diagnostics", "errors"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from specgen.diagnostics import Finding, Position, Severity, Span
 from specgen.renderings import render_github, render_json, render_sarif, render_text
@@ -89,3 +90,21 @@ def test_github_escapes_what_ends_a_property_or_a_line() -> None:
         '::table "orders" has no column "statuz"%0Adid you mean "status"?\n'
         "::warning file=a%2Cb%3Ac.yaml,line=2,endLine=4,title=specgen looks-like-sql::100%25 odd%0Aname\n"
     )
+
+
+def test_github_reads_back_what_was_said() -> None:
+    message = "100%0A is no line: a, b::c\r\nd"
+    span = Span("a%,b:c\nd.yaml", Position(1, 1), Position(1, 2))
+    (line,) = render_github([Finding("c", span, message, "do: x, y%")]).splitlines()
+    command, properties, data = re.fullmatch(r"::(\w+) (.*?)::(.*)", line).groups()  # type: ignore[union-attr]
+    assert command == "error"
+    pairs = dict(pair.split("=", 1) for pair in properties.split(","))
+    assert unescaped(pairs["file"], {"%3A": ":", "%2C": ","}) == span.file
+    assert unescaped(data, {}) == f"{message}\ndo: x, y%"
+
+
+def unescaped(text: str, more: dict[str, str]) -> str:
+    """What GitHub's runner makes of a value: the percent sign last."""
+    for code, character in {"%0D": "\r", "%0A": "\n", **more, "%25": "%"}.items():
+        text = text.replace(code, character)
+    return text

@@ -76,6 +76,16 @@ def test_validate_in_every_form(project: Path) -> None:
             json.loads(result.stdout)
 
 
+def test_code_review_tools_get_paths_from_where_they_look(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entity(project, "a", "label: text, extra: strng")
+    monkeypatch.chdir(project.parent)
+    for form in ("sarif", "github"):
+        result = run("validate", "--project", project.name, "--format", form)
+        assert f"{project.name}/entities/a.yaml" in result.stdout
+
+
 def test_warnings_alone_are_no_failure(project: Path) -> None:
     path = project / "entities" / "a.yaml"
     path.write_text(path.read_text().replace(":label}", "'label || 1'}"))
@@ -126,9 +136,17 @@ def test_check_names_every_file(project: Path) -> None:
 
 
 def test_diff_and_dry_run_write_nothing(project: Path) -> None:
-    assert "+++ b/10_a.sql" in run("generate", "--diff").stdout
+    different = run("generate", "--diff")
+    assert "+++ b/10_a.sql" in different.stdout
+    assert different.exit_code == 1
     assert "create  generated/10_a.sql" in run("generate", "--dry-run").stdout
     assert not (project / "generated").exists()
+
+
+def test_diff_of_what_is_up_to_date_is_empty_and_no_failure(project: Path) -> None:
+    run("generate")
+    same = run("generate", "--diff")
+    assert (same.stdout, same.exit_code) == ("", 0)
 
 
 def test_a_file_of_somebody_else_is_not_overwritten(project: Path) -> None:
