@@ -50,6 +50,8 @@ RULES = {
     "missing-column": "The columns that find a row are among those that are given.",
     "no-unique-index": "An upsert's conflict_target is unique.",
     "bad-interval": "A span of time can be read, and lies between 1 ms and 24 days.",
+    "bad-message": "A notification's message can be read: each {name} is closed, and {{ stands for a brace.",
+    "unknown-field": "A notification's message names fields that its result has.",
     # values
     "bad-literal": "A value fits the type of its column.",
     "looks-like-sql": "A text that reads like SQL says whether it is SQL.",
