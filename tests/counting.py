@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from gates import PATIENCE
 
 from specgen.database.deploy import Script, deploy
 from specgen.plan.project import plan_project
@@ -211,5 +212,5 @@ def specgen(dsn: str, *arguments: str, code: str = PROGRAM, **options: Any) -> s
 def run(dsn: str, *arguments: str) -> tuple[int, str, str]:
     """Run the program to its end: exit code, stdout, stderr."""
     process = specgen(dsn, *arguments)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     return process.returncode, out, err

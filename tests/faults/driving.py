@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import threading
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import counting
 import psycopg
+from gates import PATIENCE
 
 from specgen.runtime.runner import Run
 
 from .conftest import ROWS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from uuid import UUID
 
     from specgen.runtime.events import Event
@@ -25,6 +25,8 @@ SUBMISSIONS = {
     "ranges": ("count_rows", {"lowest": 0}),
     "keys": ("count_part", {"part": 7}),
 }
+LATE = "SELECT FROM tally WHERE id = 3987 FOR UPDATE"
+"""Holds one of the last records of each of them: as long as it is held they get on, and do not finish."""
 
 
 def submit(dsn: str, strategy: str) -> UUID:
@@ -57,17 +59,13 @@ def working(dsn: str, operation_id: UUID, *, count: int = 2) -> Iterator[tuple[R
     """Workers in the background; waits for them at the end of the block."""
     events: list[Event] = []
     run = Run(dsn, "public", operation_id, "specgen test", count)
-    thread = threading.Thread(target=lambda: events.extend(run.events()))
+    # A daemon: a test that fails says so at once, even if what it holds lets no worker end.
+    thread = threading.Thread(target=lambda: events.extend(run.events()), daemon=True)
     thread.start()
     try:
         yield run, events
-    finally:
-        thread.join(timeout=40)
+    except BaseException:
+        run.stop()
+        raise
+    thread.join(PATIENCE)
     assert not thread.is_alive()
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.002)

@@ -3,41 +3,40 @@
 from __future__ import annotations
 
 import threading
-import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import counting
 import psycopg
 import pytest
+from gates import (
+    GATES,
+    PATIENCE,
+    blocked_by,
+    closed,
+    holding,
+    is_blocked,
+    row_gate,
+    statement_gate,
+    wait_until,
+)
 
 from specgen.runtime.events import Retrying, WorkerFailed
 from specgen.runtime.runner import Run
 from specgen.runtime.store import Store
 
 from .conftest import ROWS
-from .driving import submit, undisturbed, wait_until, work, working
+from .driving import submit, undisturbed, work, working
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
     from uuid import UUID
 
 
 def call(dsn: str, query: str, *parameters: Any) -> Any:
     with psycopg.connect(dsn, autocommit=True) as connection:
-        row = connection.execute(query, parameters).fetchone()
+        cursor = connection.execute(query, parameters)
+        row = cursor.fetchone() if cursor.description else None
     return row[0] if row else None
-
-
-@contextmanager
-def holding(dsn: str, query: str) -> Iterator[psycopg.Connection[Any]]:
-    """A foreign session in a transaction that has run the query; rolled back at the end."""
-    with psycopg.connect(dsn) as connection:
-        connection.execute(query)
-        yield connection
-        if not connection.closed:
-            connection.rollback()
 
 
 @pytest.mark.parametrize("strategy", ["items", "ranges"])
@@ -57,7 +56,7 @@ def test_sessions_that_call_batch_work_at_once(tallies: str, twin: str, strategy
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=40)
+        thread.join(PATIENCE)
     assert failures == []
     assert counting.outcome(tallies, operation_id) == expected
 
@@ -76,18 +75,9 @@ def test_a_worker_that_hangs_with_its_claim(tallies: str, twin: str, strategy: s
     operation_id = submit(tallies, strategy)
     call(tallies, "SELECT batch_step(%s)", operation_id)
     with holding(tallies, f"SELECT batch_step('{operation_id}')") as hung, working(tallies, operation_id):
-        with psycopg.connect(tallies, autocommit=True) as connection:
-            store = Store(connection, "public")
-
-            def all_but_the_claim() -> bool:
-                row = store.operation(operation_id)
-                return row is not None and row.ranges - row.ranges_done == 1
-
-            wait_until(all_but_the_claim)
-            time.sleep(0.2)
-            row = store.operation(operation_id)
-            assert row is not None
-            assert row.status == "running", "nobody ends an operation that somebody works on"
+        wait_until(lambda: all_but_one_range(tallies, operation_id))
+        state = call(tallies, "SELECT (batch_step(%s)).state", operation_id)
+        assert state == "idle", "nobody ends an operation that somebody works on"
         hung.close()
     assert counting.outcome(tallies, operation_id) == expected
 
@@ -99,9 +89,15 @@ def test_a_hung_worker_that_commits_after_all(tallies: str, twin: str) -> None:
     with psycopg.connect(tallies) as hung:
         hung.execute("SELECT batch_step(%s)", (operation_id,))
         with working(tallies, operation_id):
-            time.sleep(0.3)
+            wait_until(lambda: all_but_one_range(tallies, operation_id))
             hung.commit()
     assert counting.outcome(tallies, operation_id) == expected
+
+
+def all_but_one_range(dsn: str, operation_id: UUID) -> bool:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        row = Store(connection, "public").operation(operation_id)
+    return row is not None and row.ranges - row.ranges_done == 1
 
 
 def test_workers_that_finish_at_the_same_moment(tallies: str) -> None:
@@ -120,7 +116,7 @@ def test_workers_that_finish_at_the_same_moment(tallies: str) -> None:
         def session(mine: list[str], operation: UUID = operation_id, gate: Any = barrier) -> None:
             with psycopg.connect(tallies, autocommit=True) as connection:
                 connection.execute("SELECT batch_step(%s)", (operation,))
-                gate.wait()
+                gate.wait(PATIENCE)
                 while "finished" not in mine:
                     row = connection.execute("SELECT (batch_step(%s)).state", (operation,)).fetchone()
                     assert row is not None
@@ -130,7 +126,7 @@ def test_workers_that_finish_at_the_same_moment(tallies: str) -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(timeout=20)
+            thread.join(PATIENCE)
         assert all(mine[-1] == "finished" for mine in states)
         status, total, processed, skipped, failed = counting.outcome(tallies, operation_id).account
         assert status in ("completed", "completed_with_errors")
@@ -144,49 +140,51 @@ def test_workers_that_finish_at_the_same_moment(tallies: str) -> None:
 
 
 def test_a_deadlock_with_a_foreign_session_is_nobodys_fault(tallies: str) -> None:
-    with psycopg.connect(tallies, autocommit=True) as connection:
-        row = connection.execute("SELECT count_items_submit(%s)", (list(range(1, 51)),)).fetchone()
-        assert row is not None
-    operation_id = row[0]
-    locked, freed = threading.Event(), threading.Event()
-
-    def foreign() -> None:
-        with psycopg.connect(tallies, options="-c deadlock_timeout=20s") as connection:
-            connection.execute("UPDATE tally SET part = part WHERE id = 50")
-            locked.set()
-            # By now the batch holds 1 and waits for 50.
-            wait_until(lambda: waiting(tallies))
-            connection.execute("UPDATE tally SET part = part WHERE id = 1")
-            connection.commit()
-        freed.set()
-
-    call_database(tallies, "ALTER DATABASE {} SET deadlock_timeout = '50ms'")
-    thread = threading.Thread(target=foreign)
-    thread.start()
-    assert locked.wait(10)
-    events = work(tallies, operation_id, count=1)
-    thread.join(timeout=20)
-    assert freed.is_set()
+    call_database(tallies, "ALTER DATABASE {} SET deadlock_timeout = '10ms'")
+    call(tallies, GATES + row_gate(1, "tally", 25) + statement_gate(2, "tally", 2))
+    operation_id = call(tallies, "SELECT count_items_submit(%s)", list(range(1, 51)))
+    with (
+        # Whoever closes the circle looks for it once, so the batch has to be the last to wait.
+        psycopg.connect(tallies, options="-c deadlock_timeout=1h") as foreign,
+        closed(tallies, 2) as second_attempt,
+        closed(tallies, 1) as halfway,
+        working(tallies, operation_id, count=1) as (_, events),
+    ):
+        foreign.execute("SELECT FROM tally WHERE id = 50 FOR UPDATE")
+        wait_until(lambda: blocked_by(halfway))  # the batch holds 1 and comes to 50 later
+        taking = threading.Thread(
+            target=foreign.execute, args=("SELECT FROM tally WHERE id = 1 FOR UPDATE",), daemon=True
+        )
+        taking.start()
+        wait_until(lambda: is_blocked(halfway, foreign))
+        halfway.rollback()
+        taking.join(PATIENCE)
+        foreign.commit()
+        # A second attempt before this would take the record back, and it would all begin again.
+        second_attempt.rollback()
     found = counting.outcome(tallies, operation_id)
     assert found.account == ("completed", 50, 50, 0, 0)
     assert found.errors == []
     retries = call(tallies, "SELECT retries FROM batch_operations WHERE operation_id = %s", operation_id)
-    assert retries + sum(isinstance(event, Retrying) for event in events) >= 1
+    assert retries + sum(isinstance(event, Retrying) for event in events) == 1
 
 
 def test_a_lock_timeout_is_nobodys_fault(tallies: str) -> None:
+    call(tallies, GATES + statement_gate(1, "tally", 2))
     operation_id = call(tallies, "SELECT count_patiently_submit(%s)", list(range(1, 51)))
     with (
-        holding(tallies, "UPDATE tally SET part = part WHERE id = 25") as foreign,
+        holding(tallies, "SELECT FROM tally WHERE id = 25 FOR UPDATE") as foreign,
+        closed(tallies, 1) as second_attempt,
         working(tallies, operation_id, count=1),
     ):
-        time.sleep(0.4)
+        wait_until(lambda: blocked_by(second_attempt))
         foreign.rollback()
+        second_attempt.rollback()
     found = counting.outcome(tallies, operation_id)
     assert found.account == ("completed", 50, 50, 0, 0)
     assert found.errors == []
     retries = call(tallies, "SELECT retries FROM batch_operations WHERE operation_id = %s", operation_id)
-    assert retries >= 1
+    assert retries == 1
 
 
 def test_a_serialization_failure_is_tried_again(tallies: str) -> None:
@@ -197,7 +195,7 @@ def test_a_serialization_failure_is_tried_again(tallies: str) -> None:
         holding(tallies, "UPDATE tally SET part = part WHERE id = 25") as foreign,
         working(tallies, operation_id, count=1) as (_, events),
     ):
-        wait_until(lambda: waiting(tallies))
+        wait_until(lambda: blocked_by(foreign))
         foreign.commit()
     retried = [event for event in events if isinstance(event, Retrying)]
     assert [event.sqlstate for event in retried] == ["40001"]
@@ -216,6 +214,8 @@ def test_a_batch_that_runs_into_the_timeout(tallies: str, project: Path) -> None
     stopped = counting.outcome(tallies, operation_id)
     assert stopped.account[0] == "timed_out"
     assert stopped.account[1] == sum(stopped.account[2:])
+    # This time the clock is not what is tested.
+    call(tallies, "UPDATE batch_operations SET timeout = '1 hour'")
     code, _, err = counting.run(tallies, "run", "--resume", str(operation_id), "--project", str(project))
     assert code == 1, err
     found = counting.outcome(tallies, operation_id)
@@ -225,11 +225,13 @@ def test_a_batch_that_runs_into_the_timeout(tallies: str, project: Path) -> None
 
 def test_a_batch_that_takes_too_long_stops_the_run_not_the_operation(tallies: str) -> None:
     operation_id = call(tallies, "SELECT count_briefly_submit(%s)", list(range(1, 51)))
+    call(tallies, "SELECT batch_step(%s)", operation_id)  # begins; only the batch is to take too long
     run = Run(tallies, "public", operation_id, "specgen test", 1)
     with holding(tallies, "UPDATE tally SET part = part WHERE id = 25"):
         failures = [event for event in run.events() if isinstance(event, WorkerFailed)]
     assert [getattr(failure.error, "sqlstate", None) for failure in failures] == ["57014"]
     assert counting.outcome(tallies, operation_id).account[0] == "running"
+    call(tallies, "UPDATE batch_operations SET statement_timeout = '1 hour'")
     work(tallies, operation_id)
     assert counting.outcome(tallies, operation_id).account == ("completed", 50, 50, 0, 0)
 
@@ -254,17 +256,6 @@ def test_sql_that_fits_the_database_no_longer_stops_all_workers(
     work(tallies, operation_id)
     assert counting.outcome(tallies, operation_id) == expected
     assert expected.account[1] == ROWS + 100
-
-
-def waiting(dsn: str) -> bool:
-    """Whether a batch waits for somebody's lock."""
-    return bool(
-        call(
-            dsn,
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-            "AND wait_event_type = 'Lock' AND query LIKE '%%batch_step%%'",
-        )
-    )
 
 
 def call_database(dsn: str, statement: str) -> None:
