@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from specgen.database import binaries
 from specgen.database.embedded import EmbeddedProvider
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from specgen.database.server import Server
+
+# The same examples in every run, however slow the machine: what fails, fails because of a change. To look
+# for more, pytest --hypothesis-profile=default.
+settings.register_profile(
+    "repeatable", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("repeatable")
 
 MAJORS_VARIABLE = "SPECGEN_TEST_POSTGRES"
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 import psycopg
 import pytest
+from gates import PATIENCE
 
 from specgen.cli.commands import Forms
 from specgen.cli.main import main
@@ -112,7 +113,7 @@ def sh(command: str, folder: Path, environment: dict[str, str]) -> subprocess.Co
         capture_output=True,
         text=True,
         check=False,
-        timeout=180,
+        timeout=PATIENCE,
     )
 
 

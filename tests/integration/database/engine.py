@@ -6,10 +6,11 @@ import fcntl
 import os
 import shlex
 import subprocess
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from gates import wait_until
 
 from specgen.database import watchdog
 from specgen.database.container import listened_to
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 SCRIPT = Path(__file__).parents[4] / "shared" / "tools" / "container-engine-up"
 HOME = os.environ.get("CONTAINER_ENGINE_HOME", "/tmp/container-engine")
 SOCKET = f"{HOME}/docker.sock"
-PATIENCE = 30.0
 STARTED = "started by a test run"
 
 
@@ -65,10 +65,7 @@ def _stop() -> None:
     """Stop the daemon and see it end: on its way out it removes the file that names its successor."""
     pid = int(Path(HOME, "pid").read_text(encoding="ascii"))
     _run("down")
-    deadline = time.monotonic() + PATIENCE
-    while watchdog.alive(pid):
-        assert time.monotonic() < deadline, f"the container engine {pid} does not stop"
-        time.sleep(0.05)
+    wait_until(lambda: not watchdog.alive(pid))
 
 
 def _start() -> dict[str, str]:

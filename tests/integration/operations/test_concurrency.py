@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Any
 
 import psycopg
 import pytest
+from gates import GATES, PATIENCE, blocked_by, closed, is_blocked, row_gate, statement_gate, wait_until
 
 from .lab import HOW, Lab, audited, counts, entity, records
 
@@ -64,13 +64,13 @@ def test_what_others_do_between_the_batches_is_neither_lost_nor_overwritten(lab:
 
 def test_a_row_that_stops_matching_while_we_wait_for_it_is_skipped(lab: Lab) -> None:
     other = lab.connect()
+    results: list[Any] = []
     with other.transaction():
         other.execute("UPDATE thing SET state = 'closed' WHERE id = 50")
-        waiting = threading.Thread(target=lambda: results.append(lab.run("walk")))
-        results: list[Any] = []
+        waiting = threading.Thread(target=lambda: results.append(lab.run("walk")), daemon=True)
         waiting.start()
-        time.sleep(0.15)
-    waiting.join()
+        wait_until(lambda: blocked_by(other))
+    waiting.join(PATIENCE)
     assert counts(results[0]) == (100, 99, 1, 0)
     assert lab.one("SELECT amount, state FROM thing WHERE id = 50") == (1, "closed")
 
@@ -88,23 +88,31 @@ def test_a_lock_that_is_held_for_long_is_retried_then_named(lab: Lab, how: str) 
 
 
 def test_a_deadlock_with_another_session_is_survived(lab: Lab) -> None:
-    lab.do("CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
-           " 'BEGIN PERFORM pg_sleep(0.3) WHERE NEW.id = 90; RETURN NEW; END'")  # fmt: skip
-    lab.do("CREATE TRIGGER slow BEFORE UPDATE ON thing FOR EACH ROW EXECUTE FUNCTION slow()")
-    lab.do("SET deadlock_timeout = '20ms'")
+    lab.do(GATES + row_gate(1, "thing", 90) + statement_gate(2, "thing", 2))
+    lab.do("SET deadlock_timeout = '10ms'")
     other = lab.connect()
-    other.execute("SET deadlock_timeout = '10s'")
+    # Whoever closes the circle looks for it once, so the operation has to be the last to wait.
+    other.execute("SET deadlock_timeout = '1h'")
     results: list[Any] = []
-    with other.transaction():
-        other.execute("UPDATE thing SET amount = amount + 10 WHERE id = 100")
-        running = threading.Thread(target=lambda: results.append(lab.run("walk")))
-        running.start()
-        time.sleep(0.1)
-        other.execute("UPDATE thing SET amount = amount + 10 WHERE id = 50")
-    running.join()
+    with closed(lab.dsn, 2) as second_attempt:
+        with other.transaction(), closed(lab.dsn, 1) as halfway:
+            other.execute("SELECT FROM thing WHERE id = 100 FOR UPDATE")
+            running = threading.Thread(target=lambda: results.append(lab.run("walk")), daemon=True)
+            running.start()
+            wait_until(lambda: blocked_by(halfway))  # the batch holds 50 and comes to 100 later
+            taking = threading.Thread(
+                target=other.execute, args=("SELECT FROM thing WHERE id = 50 FOR UPDATE",), daemon=True
+            )
+            taking.start()
+            wait_until(lambda: is_blocked(halfway, other))
+            halfway.rollback()
+            taking.join(PATIENCE)
+        # A second attempt before this would take the record back, and it would all begin again.
+        second_attempt.rollback()
+        running.join(PATIENCE)
     assert counts(results[0]) == (100, 100, 0, 0)
-    assert lab.rows("SELECT amount FROM thing WHERE id IN (50, 100)") == [12, 12]
-    assert lab.one("SELECT retries FROM batch_operations") >= 1
+    assert lab.rows("SELECT DISTINCT amount FROM thing") == [2]
+    assert lab.one("SELECT retries FROM batch_operations") == 1
 
 
 @pytest.mark.parametrize("operation", ["walk", "pick"])
@@ -178,10 +186,12 @@ def test_one_key_asked_by_two_sessions_at_once_runs_once(lab: Lab) -> None:
         first = other.execute(
             'SELECT (walk(options => \'{"idempotency_key": "k"}\')).operation_id'
         ).fetchone()
-        asking = threading.Thread(target=lambda: results.append(lab.run("walk", idempotency_key="k")))
+        asking = threading.Thread(
+            target=lambda: results.append(lab.run("walk", idempotency_key="k")), daemon=True
+        )
         asking.start()
-        time.sleep(0.1)
-    asking.join()
+        wait_until(lambda: blocked_by(other))
+    asking.join(PATIENCE)
     assert results[0].operation_id == first[0]
     assert len(lab.written()) == 100
 

@@ -45,7 +45,7 @@ def examples(draw: st.DrawFn) -> Example:
     max_examples=120,
     deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(example=examples())
 def test_the_account_holds(tallies: str, example: Example) -> None:
@@ -135,7 +135,7 @@ def check(connection: psycopg.Connection[Any], operation_id: UUID, example: Exam
     max_examples=60,
     deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     records=st.lists(st.sampled_from(["good", "good", "good", "blocked", "unreadable"]), max_size=40),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import counting
 import psycopg
 import pytest
+from gates import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,7 +140,7 @@ def test_a_terminal_is_asked(specgen: Specgen, answer: str, expected: int) -> No
     with suppress(OSError):  # what a terminal says when its last user has left
         while received := os.read(master, 4096):
             shown += received
-    process.communicate(timeout=20)
+    process.communicate(timeout=PATIENCE)
     os.close(master)
     assert process.returncode == expected, shown
     assert bool(specgen.rows("SELECT FROM tally WHERE n > 0")) == (answer == "y")
@@ -256,7 +257,7 @@ def test_status_of_what_is_not_there(specgen: Specgen, wrong: str) -> None:
 
 def test_the_demo_tells_the_whole_story(tmp_path: Path) -> None:
     process = counting.specgen("", "demo", "--rows", "3000", "--output", str(tmp_path / "sql"), cwd=tmp_path)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     assert "3,000 total = 2,970 processed + 0 skipped + 30 failed" in out
     assert "3,000 users, 2,970 active, 30 blocked" in out

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import counting
 import psycopg
 import pytest
+from gates import PATIENCE
 
 from specgen.database.connection import connect
 from specgen.database.deploy import Script, ScriptError, deploy
@@ -43,7 +44,8 @@ def test_twenty_deployments_at_once(database: str, project: Path) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(PATIENCE)
+    assert not any(thread.is_alive() for thread in threads)
     assert failures == []
     assert value(database, "SELECT count(*) FROM pg_proc WHERE proname = 'count_items'") == 1
 
