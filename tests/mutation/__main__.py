@@ -144,7 +144,7 @@ def first_failure(paths: list[Path], variables: dict[str, str]) -> str | None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=280,
+        timeout=900,  # a mutant that hangs is ended by its tests long before
     )
     if done.returncode == 0:
         return None
