@@ -50,7 +50,7 @@ benchmark: venv
 	$(BIN)/python benchmarks/operations.py --write
 
 reference: venv
-	$(BIN)/python tools/reference.py
+	$(BIN)/python -m tools.reference
 
 mutants: venv
 	$(BIN)/python -m tests.mutation

@@ -20,8 +20,10 @@ NOT_YET = "x-specgen-not-yet"
 """Marks what the language has but this version does not; such a value is never valid."""
 
 _ANNOTATIONS = frozenset(
-    ("$schema", "$id", "$comment", "$defs", "title", "description", "examples", "else", "then")
+    ("$schema", "$id", "$comment", "$defs", "title", "description", "default", "examples", "else", "then")
 )
+_FOR_THE_REFERENCE = "x-specgen-"
+"""Begins the keywords that only the reference reads: a wrong value, what an example stands with."""
 
 
 def compile_schema(root: Mapping[str, Any], others: Mapping[str, Mapping[str, Any]]) -> Check:
@@ -47,7 +49,10 @@ class _Compiler:
             return lambda _value: schema
         if schema.get(NOT_YET):
             return lambda _value: False
-        checks = [self._keyword(name, schema) for name in schema if name not in _ANNOTATIONS]
+        said = [
+            name for name in schema if name not in _ANNOTATIONS and not name.startswith(_FOR_THE_REFERENCE)
+        ]
+        checks = [self._keyword(name, schema) for name in said]
         checks = [check for check in checks if check is not None]
         if not checks:
             return lambda _value: True

@@ -10,6 +10,7 @@ keywords that mean the same in Draft 7 and 2020-12, and offers only what this ve
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from specgen.spec.precheck import NOT_YET
@@ -65,7 +66,7 @@ def _resolved(schema: Any, file: str) -> Any:
     if schema == {"not": {}}:
         return False  # editors then say at the key that it is not allowed, and do not offer it
     schema, file = _followed(schema, file)
-    schema = _of_this_version(schema)
+    schema = of_this_version(schema)
     kept = [key for key in schema if key not in _INTERNAL and not key.startswith("x-specgen-")]
     return {key: _keyword(key, schema[key], file) for key in sorted(kept, key=lambda key: key not in _FIRST)}
 
@@ -75,12 +76,14 @@ def _keyword(key: str, value: Any, file: str) -> Any:
         return _resolved(value, file)
     if key in _SEVERAL:
         return [_resolved(item, file) for item in value]
+    if key == "description":
+        return re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", value)  # its links are those of a page in docs/
     if key == "properties":
         return {name: _resolved(item, file) for name, item in value.items() if not is_later(item)}
     return value
 
 
-def _of_this_version(schema: dict[str, Any]) -> dict[str, Any]:
+def of_this_version(schema: dict[str, Any]) -> dict[str, Any]:
     """Drop the branch for values of a later version: ``if`` such a value, ``then`` not yet."""
     then = schema.get("then")
     if not (isinstance(then, dict) and then.get(NOT_YET)):

@@ -172,7 +172,7 @@ class _Reporter:
             if error.message.startswith(repr(name)):
                 missing = name
         where = self._where(path)
-        help = self._example(missing)
+        help = self._example(missing, error.schema.get("properties", {}).get(missing))
         if "match_on" in error.instance and missing == "data_source":
             message = f"{where} has match_on, which only says something with data_source"
         elif missing in (*_DATA_KEYS, "conflict_target"):
@@ -242,7 +242,7 @@ class _Reporter:
             )
             return
         message = f"{self._label(path)} must be {expected}, not {kind_of(error.instance)}"
-        self.findings.error("wrong-type", self.value_span(path), message, self._example(key))
+        self.findings.error("wrong-type", self.value_span(path), message, self._example(key, error.schema))
 
     def _enum(self, path: DataPath, error: Any) -> None:
         allowed = [value for value in error.validator_value if value != "custom_function"]
@@ -257,20 +257,21 @@ class _Reporter:
 
     def _minimum(self, path: DataPath, error: Any) -> None:
         message = f"{self._label(path)} is {error.instance}, but must be at least {error.validator_value}"
-        self._range(path, message)
+        self._range(path, message, error)
 
     def _maximum(self, path: DataPath, error: Any) -> None:
         message = f"{self._label(path)} is {error.instance}, but may be at most {error.validator_value}"
-        self._range(path, message)
+        self._range(path, message, error)
 
-    def _range(self, path: DataPath, message: str) -> None:
-        self.findings.error("out-of-range", self.value_span(path), message, self._example(str(path[-1])))
+    def _range(self, path: DataPath, message: str, error: Any) -> None:
+        help = self._example(str(path[-1]), error.schema)
+        self.findings.error("out-of-range", self.value_span(path), message, help)
 
     def _pattern(self, path: DataPath, error: Any) -> None:
         label = self._label(path)
         if error.validator_value == "\\S":
             self.findings.error(
-                "empty-value", self.value_span(path), f"{label} is empty", self._example(label)
+                "empty-value", self.value_span(path), f"{label} is empty", self._example(label, error.schema)
             )
         elif path and path[-1] == "parameters":
             for name in error.instance if isinstance(error.instance, dict) else [error.instance]:
@@ -278,7 +279,8 @@ class _Reporter:
         else:
             expected = _EXPECTED.get(str(path[-1]), "different")
             message = f"{label} must be {expected}, not {kind_of(error.instance)}"
-            self.findings.error("wrong-value", self.value_span(path), message, self._example(str(path[-1])))
+            help = self._example(str(path[-1]), error.schema)
+            self.findings.error("wrong-value", self.value_span(path), message, help)
 
     def _bad_parameter_name(self, path: DataPath, name: str) -> None:
         self.findings.error(
@@ -288,12 +290,12 @@ class _Reporter:
             "use letters, digits and underscores",
         )
 
-    def _empty(self, path: DataPath, _error: Any) -> None:
+    def _empty(self, path: DataPath, error: Any) -> None:
         self.findings.error(
             "empty-value",
             self.value_span(path),
             f"{self._label(path)} is empty",
-            self._example(str(path[-1])) if path else None,
+            self._example(str(path[-1]), error.schema) if path else None,
         )
 
     _minLength = _minItems = _minProperties = _empty  # noqa: N815 - the keywords
@@ -361,9 +363,11 @@ class _Reporter:
         return "an operation"
 
     @staticmethod
-    def _example(key: str) -> str | None:
+    def _example(key: str, violated: Any) -> str | None:
+        """Return an example of the schema that is violated, or else, where that is shared, of the key."""
         schema = load_schema(ENTITY)
-        found = schema["$defs"]["keys"].get(key) or schema["properties"].get(key)
+        found = violated if isinstance(violated, dict) and "examples" in violated else None
+        found = found or schema["$defs"]["keys"].get(key) or schema["properties"].get(key)
         found = found or schema["$defs"]["pattern"]["properties"].get(key)
         if not found or not found.get("examples"):
             return None
