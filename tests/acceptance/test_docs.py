@@ -13,9 +13,10 @@ import pytest
 from specgen.plan.project import plan_project
 from specgen.render.engine import render_plan
 from specgen.spec.build import load_project
+from tests.acceptance.printing import results, table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from specgen.database.server import Server
 
@@ -83,35 +84,6 @@ def test_what_the_page_on_notifications_shows_is_what_happens(
         first = next(payload for name, payload in heard if name == channel)
         changing = {"operation_id", "at", "started_at", "completed_at"}
         assert {**first, **{key: shown[key] for key in changing & set(shown)}} == shown
-
-
-def results(connection: psycopg.Connection, script: str) -> Iterator[psycopg.Cursor]:
-    for statement in script.split(";\n"):
-        if statement.strip():
-            cursor = connection.execute(statement.encode())
-            if cursor.description:
-                yield cursor
-
-
-def table(cursor: psycopg.Cursor) -> str:
-    """Lay rows out as psql does."""
-    assert cursor.description
-    names = [column.name for column in cursor.description]
-    rows = [[str(value) for value in row] for row in cursor.fetchall()]
-    numeric = [column.type_code in (20, 23) for column in cursor.description]
-    widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
-    lines = [" | ".join(centred(name, width) for name, width in zip(names, widths, strict=True))]
-    lines.append("-+-".join("-" * width for width in widths))
-    for row in rows:
-        cells = zip(row, widths, numeric, strict=True)
-        lines.append(" | ".join(v.rjust(w) if right else v.ljust(w) for v, w, right in cells))
-    lines[1] = f"-{lines[1]}-"
-    return "".join(f"{line}\n" if line.startswith("-") else f" {line}".rstrip() + "\n" for line in lines)
-
-
-def centred(name: str, width: int) -> str:
-    left = (width - len(name)) // 2
-    return " " * left + name.ljust(width - left)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
