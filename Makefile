@@ -16,7 +16,7 @@ help:
 	@echo "make wheel-check  the wheel, used elsewhere, generates the same bytes"
 	@echo "make benchmark    how long generating takes; operations against hand-written statements"
 	@echo "make mutants      break the generated SQL in many ways; the generated tests must notice"
-	@echo "make reference    docs/language.md and schemas/ from the JSON Schemas"
+	@echo "make reference    docs/language.md, docs/findings.md and schemas/ anew"
 
 venv:
 	@tools/venv $(VENV)

@@ -22,7 +22,7 @@ SCHEMAS = {"entity": ENTITY, "specgen": SETTINGS}
 DRAFT = "http://json-schema.org/draft-07/schema#"
 _ONE = frozenset(("not", "if", "then", "else", "items", "additionalProperties", "propertyNames"))
 _SEVERAL = frozenset(("anyOf", "allOf", "oneOf"))
-_FIRST = ("title", "description", "default", "examples")
+_FIRST = ("title", "description", "markdownDescription", "default", "examples")
 _INTERNAL = ("$schema", "$id", "$defs", "$comment")
 
 
@@ -67,6 +67,8 @@ def _resolved(schema: Any, file: str) -> Any:
         return False  # editors then say at the key that it is not allowed, and do not offer it
     schema, file = _followed(schema, file)
     schema = of_this_version(schema)
+    if "`" in schema.get("description", ""):
+        schema = {"markdownDescription": schema["description"], **schema}
     kept = [key for key in schema if key not in _INTERNAL and not key.startswith("x-specgen-")]
     return {key: _keyword(key, schema[key], file) for key in sorted(kept, key=lambda key: key not in _FIRST)}
 
@@ -77,10 +79,17 @@ def _keyword(key: str, value: Any, file: str) -> Any:
     if key in _SEVERAL:
         return [_resolved(item, file) for item in value]
     if key == "description":
-        return re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", value)  # its links are those of a page in docs/
+        return _without_links(value).replace("`", "")
+    if key == "markdownDescription":  # what language servers show instead, if they know it
+        return _without_links(value)
     if key == "properties":
         return {name: _resolved(item, file) for name, item in value.items() if not is_later(item)}
     return value
+
+
+def _without_links(text: str) -> str:
+    """Drop links, which lead to pages in docs/, and keep what they say."""
+    return re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", text)
 
 
 def of_this_version(schema: dict[str, Any]) -> dict[str, Any]:

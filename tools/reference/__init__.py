@@ -1,1 +1,1 @@
-"""docs/language.md and the schemas that editors read, both made from the JSON Schemas in specgen/spec."""
+"""The reference pages and the schemas that editors read, made from what the program itself knows."""
