@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -114,3 +115,26 @@ def test_each_step_of_the_workflow_passes_on_the_new_project(
     for step in rest:
         done = run(["sh", "-ec", step], project, environment | {"DOCKER_HOST": "unix:///nowhere"})
         assert done.returncode == 0, step + done.stdout + done.stderr
+
+
+GUIDE = (ROOT / "docs/editors-and-ci.md").read_text(encoding="utf-8")
+
+
+def test_the_commands_of_the_guide_make_the_schemas_that_init_makes(
+    project: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    command = next(
+        block for block in re.findall(r"```sh\n(.*?)```", GUIDE, re.DOTALL) if "specgen schema" in block
+    )
+    folder = tmp_path / "older"
+    folder.mkdir()
+    assert run(["sh", "-ec", command], folder, environment).returncode == 0
+    for name in ("entity.schema.json", "specgen.schema.json"):
+        assert (folder / ".specgen" / name).read_bytes() == (project / ".specgen" / name).read_bytes()
+
+
+def test_the_guide_names_hooks_and_lines_that_are_there(project: Path) -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    assert re.findall(r"- id: (\S+)", GUIDE) == [hook["id"] for hook in hooks]
+    first = (project / "entities/task.yaml").read_text(encoding="utf-8").splitlines()[0]
+    assert f"```text\n{first}\n```" in GUIDE
