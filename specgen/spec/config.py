@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from specgen.spec.documents import Node
 from specgen.spec.model import Paths, Settings
 from specgen.spec.names import check_name
+from specgen.spec.notifications import read_channels
 from specgen.spec.schema import SETTINGS, check_structure
 from specgen.spec.source import read_documents
 
@@ -69,6 +70,7 @@ def _settings(node: Node, root: Path, findings: Findings) -> Settings:
         postgres=int(node.value.get("postgres", standard.postgres)),
         paths=Paths(**{key: Path(folder) for key, folder in folders.items()}),
         setup_sql=tuple(Path(name) for name in node.value.get("setup_sql", ())),
+        notifications=read_channels(node.get("notifications"), findings),
     )
 
 

@@ -411,6 +411,15 @@ class Paths:
 
 
 @dataclass(frozen=True, slots=True)
+class Channel:
+    """Where the messages of a channel go: a URL, or the environment variable that holds it."""
+
+    name: str
+    url: str | None = field(default=None, repr=False)
+    env: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What ``specgen.yaml`` says, defaults filled in.
 
@@ -428,6 +437,7 @@ class Settings:
     postgres: int = 15
     paths: Paths = field(default_factory=Paths)
     setup_sql: tuple[Path, ...] = ()
+    notifications: tuple[Channel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from specgen.spec.model import Notifications
+from specgen.spec.model import Channel, Notifications
 from specgen.spec.names import check_name
 from specgen.spec.suggest import did_you_mean
 
@@ -32,6 +32,7 @@ FIELDS = (
 )
 """What a message may name: the operation, its entity, and all of its result."""
 
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 _BRACES = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[{}]")
 
 
@@ -60,6 +61,25 @@ def read_notifications(get: Getter, own: Getter, findings: Findings) -> Notifica
         message=message.value if message is not None and on_completion else None,
         channels=tuple(channels.value) if channels is not None and on_completion else (),
     )
+
+
+def read_channels(node: Node | None, findings: Findings) -> tuple[Channel, ...]:
+    """Read where the messages of each channel go, from ``specgen.yaml``."""
+    return tuple(_channel(name, item, findings) for name, item in node.items()) if node else ()
+
+
+def _channel(name: str, node: Node, findings: Findings) -> Channel:
+    check_name(name, node.key_span, "channel name", findings)
+    if isinstance(node.value, dict):
+        return Channel(name, env=node.value["env"])
+    if not _URL.fullmatch(node.value):
+        findings.error(
+            "bad-address",
+            node.key_span,
+            f'the address of channel "{name}" is no URL',
+            f"write it as https://..., mailtos://... or another of apprise's, or {name}: {{env: VARIABLE}}",
+        )
+    return Channel(name, url=node.value)
 
 
 def _refuse_unused(key: str, node: Node | None, findings: Findings) -> None:
