@@ -17,6 +17,7 @@ from specgen.runtime.channels import NotDelivered, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from psycopg import Cursor
@@ -123,17 +124,20 @@ class Outbox:
             policy: How patiently.
         """
         open_channels = dict(addresses)
+        ((began,),) = self._rows("SELECT clock_timestamp()")
         while open_channels:
-            delivery, unreachable = self._deliver_one(open_channels, policy)
+            delivery, unreachable = self._deliver_one(open_channels, began, policy)
             if delivery is None:
                 return
             if unreachable:
                 del open_channels[delivery.message.channel]
             yield delivery
 
-    def _deliver_one(self, addresses: Mapping[str, str], policy: Policy) -> tuple[Delivery | None, bool]:
+    def _deliver_one(
+        self, addresses: Mapping[str, str], began: datetime, policy: Policy
+    ) -> tuple[Delivery | None, bool]:
         with self.connection.transaction():
-            message = self._claim(addresses)
+            message = self._claim(addresses, began)
             if message is None:
                 return None, False
             attempts = message.attempts + 1
@@ -146,7 +150,7 @@ class Outbox:
             self._mark_delivered(message)
             return Delivery(message, attempts), False
 
-    def _claim(self, channels: Collection[str]) -> Message | None:
+    def _claim(self, channels: Collection[str], began: datetime) -> Message | None:
         # The lock is held while the message is on its way, however impatient the server is set up.
         self._execute("SELECT set_config('idle_in_transaction_session_timeout', '0', true)")
         rows = self._rows(
@@ -155,12 +159,13 @@ class Outbox:
                    m.attempts, m.last_error
               FROM {runtime}.batch_outbox AS m
              WHERE m.status = 'pending'
-               AND m.next_attempt_at <= clock_timestamp()
+               AND m.next_attempt_at <= %s
                AND m.channel = ANY (%s)
              ORDER BY m.next_attempt_at, m.id
              LIMIT 1
                FOR NO KEY UPDATE SKIP LOCKED
             """,
+            began,
             list(channels),
         )
         return Message(*rows[0]) if rows else None
