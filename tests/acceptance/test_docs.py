@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import counting
+import peers
 import psycopg
 import pytest
 
@@ -69,21 +72,56 @@ def test_the_calls_that_readme_shows_have_the_results_it_shows(
             assert "\n".join(printed) == expected
 
 
-def test_what_the_page_on_notifications_shows_is_what_happens(
-    tmp_path: Path, postgres_server: Server, new_database: Callable[..., str]
-) -> None:
+@pytest.fixture
+def notified(tmp_path: Path, postgres_server: Server, new_database: Callable[..., str]) -> Notified:
+    """The page on notifications, done up to its outbox."""
     page = (ROOT / "docs/notifications.md").read_text(encoding="utf-8")
-    with psycopg.connect(new_database(postgres_server), autocommit=True) as connection:
+    dsn = new_database(postgres_server)
+    with psycopg.connect(dsn, autocommit=True) as connection:
         for text in files_of(page, tmp_path).values():
             connection.execute(text.encode())
         printed = [table(cursor) for call in blocks(page, "sql") for cursor in results(connection, call)]
-        assert printed == blocks(page, "text")
         heard = [(item.channel, json.loads(item.payload)) for item in connection.notifies(timeout=0)]
+    return Notified(page, dsn, printed, heard)
+
+
+@dataclass
+class Notified:
+    """What the page's statements printed, and what a listener heard."""
+
+    page: str
+    dsn: str
+    printed: list[str]
+    heard: list[tuple[str, Any]]
+
+
+def test_what_the_page_on_notifications_shows_is_what_happens(notified: Notified) -> None:
+    assert notified.printed == blocks(notified.page, "text")
     for channel in ("batch_progress", "batch_completed"):
-        (shown,) = (json.loads(block) for block in blocks(page, f"json {channel}"))
-        first = next(payload for name, payload in heard if name == channel)
+        (shown,) = (json.loads(block) for block in blocks(notified.page, f"json {channel}"))
+        first = next(payload for name, payload in notified.heard if name == channel)
         changing = {"operation_id", "at", "started_at", "completed_at"}
         assert {**first, **{key: shown[key] for key in changing & set(shown)}} == shown
+
+
+def test_the_delivery_that_the_page_shows_is_what_happens(
+    notified: Notified, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shown,) = blocks(notified.page, "text specgen notify")
+    (settings,) = blocks(notified.page, "yaml specgen.yaml")
+    project = tmp_path / "project"
+    project.mkdir()
+    with peers.webhook() as webhook, peers.mailbox() as mailbox:
+        webhook.status = 500
+        monkeypatch.setenv("ALERT_MAIL_URL", mailbox.url)
+        settings = settings.replace("https://hooks.example.org/batches", webhook.url)
+        (project / "specgen.yaml").write_text(settings, encoding="utf-8")
+        code, out, err = counting.run(notified.dsn, "notify", "--project", str(project))
+        assert (code, err) == (1, "")
+        out = out.replace(f":{webhook.port} ", ":8080 ")
+        assert re.sub(r"again in [0-9]+ s", "", out) == re.sub(r"again in [0-9]+ s", "", shown)
+        (mail,) = mailbox.mails
+    assert mail.get_content().strip() == "Deactivated 500 inactive users"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

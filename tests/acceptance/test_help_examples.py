@@ -117,7 +117,14 @@ def sh(command: str, folder: Path, environment: dict[str, str]) -> subprocess.Co
     )
 
 
-WITH_DATABASE = ("specgen deploy", "specgen run", "specgen status", "specgen cancel", "specgen history")
+WITH_DATABASE = (
+    "specgen deploy",
+    "specgen run",
+    "specgen status",
+    "specgen notify",
+    "specgen cancel",
+    "specgen history",
+)
 """Commands that work on a user's own database; they get a new one with the samples in it."""
 
 SHOWN_URL = "postgresql://localhost/app"

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import counting
+import peers
 import psycopg
 import pytest
 
 from specgen.plan.project import plan_project
 from specgen.render.engine import render_plan
 from specgen.spec.build import load_project
-
-from . import peers
 
 if TYPE_CHECKING:
     import subprocess

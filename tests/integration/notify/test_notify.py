@@ -8,15 +8,15 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+import peers
 import pytest
-
-from . import peers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from peers import Mailbox, Webhook
+
     from .conftest import Notifier
-    from .peers import Mailbox, Webhook
 
 TEXT = "Did 10 of 10 — 100% <ok>"
 QUICK = ("--backoff", "0", "--timeout", "5")
