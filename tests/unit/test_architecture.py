@@ -89,7 +89,7 @@ def test_only_the_command_line_prints_and_exits(path: Path) -> None:
     )
 
 
-HEAVY = "yaml jinja2 jsonschema pglast psycopg rich testcontainers docker pytest"
+HEAVY = "apprise requests yaml jinja2 jsonschema pglast psycopg rich testcontainers docker pytest"
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["generate", "--help"], ["run", "--help"]])
