@@ -94,7 +94,7 @@ class Section:
             for path, inner, inner_required in _within((name,), schema):
                 # A key within a key is shown in the outer key's own example.
                 around = {**body, name: copy.deepcopy(schema["examples"][0])}
-                yield self._key(path, inner, around, {}, required=inner_required)
+                yield self._key(path, inner, around, schema.get(WITH, {}), required=inner_required)
 
     def _key(
         self, path: tuple[str, ...], schema: Fragment, around: Fragment, beside: Fragment, *, required: bool
