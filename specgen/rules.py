@@ -8,6 +8,7 @@ RULES = {
     "duplicate-key": "A key may stand once in a map; the second would silently win.",
     "empty-file": "A spec file describes an entity.",
     "merge-key": "Merge keys (<<) are not part of YAML 1.2.",
+    "no-project": "A command finds the project's folder of spec files, or is told where they are.",
     "no-spec-files": "A folder that is asked about holds spec files.",
     "recursive-alias": "An alias may not stand inside what it names.",
     "too-deep": "Values are nested at most 50 deep.",

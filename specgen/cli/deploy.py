@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from specgen.cli.commands import Command
-from specgen.cli.options import json_option, paths_argument, project_option
-from specgen.cli.target import url_option
+from specgen.cli.options import json_option, paths_argument, project_option, url_option
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -56,6 +56,27 @@ def stopping(stop: Callable[[], None], notice: str) -> Iterator[Interruption]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def unwinding() -> Iterator[None]:
+    """Let SIGTERM end a block as Ctrl-C does: by an exception, so that what was started is ended too.
+
+    Raises:
+        click.exceptions.Exit: The signal came.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise click.exceptions.Exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def interrupted() -> click.exceptions.Exit:
     """Return what to raise when a command was stopped."""
     return click.exceptions.Exit(EXIT)

@@ -36,11 +36,11 @@ def json_option(function: F) -> F:
 
 
 def url_option(function: F) -> F:
-    """``--database-url URL``, as ``database_url: str | None``."""
+    """``--database-url URL``, as ``database_url: str | None``; by itself it never starts a database."""
     return click.option(
         "--database-url",
         metavar="URL",
-        help="Connect here; else SPECGEN_DATABASE_URL, else libpq's environment.",
+        help="The database; else SPECGEN_DATABASE_URL, else libpq's environment.",
     )(function)
 
 

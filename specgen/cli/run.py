@@ -12,8 +12,8 @@ import click
 from specgen.cli.commands import Command
 from specgen.cli.completing import complete_operation
 from specgen.cli.interrupt import interrupted, stopping
-from specgen.cli.options import json_option, project_option
-from specgen.cli.target import find_operation, require_runtime, settings_or_exit, url_option
+from specgen.cli.options import json_option, project_option, url_option
+from specgen.cli.target import find_operation, require_runtime, settings_or_exit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,7 @@ class Request:
     runtime: str
     project: Path
     url: str
-    workers: int
+    workers: int | None
     yes: bool
     as_json: bool
 
@@ -47,7 +47,7 @@ class Request:
 
     def resume_command(self, operation_id: UUID) -> str:
         """Return the command that goes on with an operation."""
-        workers = f" --workers {self.workers}" if self.workers > 1 else ""
+        workers = f" --workers {self.workers}" if self.workers is not None else ""
         project = f" --project {self.project}" if str(self.project) != "." else ""
         return f"specgen run --resume {operation_id}{workers}{project}"
 
@@ -79,7 +79,15 @@ class Request:
     metavar="NAME=VALUE",
     help="An option: batch_size, max_records, max_errors, error_handling, timeout, ...",
 )
-@click.option("--workers", type=click.IntRange(1, 64), default=1, help="How many connections work at once.")
+@click.option(
+    "--null", "nulls", multiple=True, metavar="NAME", help="A parameter that is NULL, which no text can say."
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    help="How many connections work at once, at most max_workers.  [default: max_workers of an operation "
+    "that is parallel, else 1]",
+)
 @click.option("--once", is_flag=True, help="One call in one transaction.")
 @click.option("--dry-run", is_flag=True, help="Do everything, tell what came of it, and undo it.")
 @click.option("--yes", is_flag=True, help="Confirm an operation that requires confirmation.")
@@ -92,7 +100,8 @@ def run(
     pairs: tuple[str, ...],
     option_pairs: tuple[str, ...],
     *,
-    workers: int,
+    nulls: tuple[str, ...],
+    workers: int | None,
     once: bool,
     dry_run: bool,
     yes: bool,
@@ -105,12 +114,15 @@ def run(
 
     The operation is submitted, and workers do it batch by batch, each batch committed by itself:
     whatever is interrupted, killed or cut off can be resumed, and nothing is done twice.
+
+    With --json, stdout holds one document, the outcome, once the run is over. Progress stays on stderr, as
+    text; a program that wants it asks "specgen status ID --json".
     """
     from specgen.cli.pipeline import plan_or_exit
     from specgen.database.connection import database_url as resolve
 
-    _check_usage(operation, resume, once=once, dry_run=dry_run, given=bool(pairs or option_pairs))
-    if workers > 1 and (once or dry_run):
+    _check_usage(operation, resume, once=once, dry_run=dry_run, given=bool(pairs or option_pairs or nulls))
+    if workers is not None and workers > 1 and (once or dry_run):
         raise click.UsageError("--workers goes with neither --once nor --dry-run: they are one call")
     request = Request("--resume", "", project, resolve(database_url), workers, yes, as_json)
     if resume is not None:
@@ -119,7 +131,8 @@ def run(
     assert operation is not None
     plan = plan_or_exit((), project=project)
     planned = find_operation(plan, operation)
-    call = _call(planned, pairs, option_pairs)
+    call = _call(planned, pairs, option_pairs, nulls)
+    _check_workers(workers, planned.settings.get("max_workers"))
     if planned.atomic and not once and not dry_run:
         click.echo(f"{operation} is atomic: it runs in one call (--once)", err=True)
     request = replace(request, operation=operation, runtime=planned.runtime)
@@ -127,6 +140,21 @@ def run(
         _run_once(request, call, dry_run=dry_run)
     else:
         _submit_and_work(request, call)
+
+
+def _check_workers(wanted: int | None, most: object) -> None:
+    """Refuse more workers than the operation may have; the database would let them wait.
+
+    Raises:
+        UsageError: They are too many.
+    """
+    from specgen.errors import UsageError
+
+    if wanted is not None and isinstance(most, int) and wanted > most:
+        raise UsageError(
+            f"--workers {wanted} is more than the operation's max_workers ({most})",
+            help=f"pass --workers {most}, or let the spec allow more",
+        )
 
 
 def _check_usage(
@@ -138,15 +166,17 @@ def _check_usage(
         raise click.UsageError("--resume goes with no operation, parameters, --once or --dry-run")
 
 
-def _call(planned: PlannedOperation, pairs: tuple[str, ...], option_pairs: tuple[str, ...]) -> Call:
+def _call(
+    planned: PlannedOperation, pairs: tuple[str, ...], option_pairs: tuple[str, ...], nulls: tuple[str, ...]
+) -> Call:
     from specgen.runtime.arguments import read_arguments, read_options
 
     call = prepare_call(planned, {})
-    arguments = read_arguments(pairs, call.parameters)
+    arguments = read_arguments(pairs, call.parameters, nulls)
     return replace(call, arguments=arguments, options=read_options(option_pairs))
 
 
-def prepare_call(planned: PlannedOperation, arguments: Mapping[str, str]) -> Call:
+def prepare_call(planned: PlannedOperation, arguments: Mapping[str, str | None]) -> Call:
     """Return a call of a planned operation; the arguments are in PostgreSQL's text form."""
     from specgen.runtime.arguments import Parameter
     from specgen.runtime.calls import Call
@@ -193,9 +223,10 @@ def _run_once(request: Request, call: Call, *, dry_run: bool) -> None:
 
 
 def _submit_and_work(request: Request, call: Call) -> None:
-    from specgen.database.connection import connect
+    from specgen.database.connection import connect, translated
     from specgen.errors import Refused
     from specgen.runtime.calls import submit
+    from specgen.runtime.store import Store
 
     with connect(request.url, application=request.application) as connection:
         try:
@@ -205,8 +236,10 @@ def _submit_and_work(request: Request, call: Call) -> None:
                 raise
             _confirm(str(refused).partition(";")[0], refused)
             operation_id = submit(connection, call, confirm=True)
+        with translated():
+            row = Store(connection, request.runtime).operation(operation_id)
     click.echo(f"submitted as {operation_id}", err=True)
-    _work(request, operation_id)
+    _work(request, operation_id, request.workers or (row.usual_workers if row else 1))
 
 
 def _resume(request: Request, resume: str) -> None:
@@ -232,16 +265,17 @@ def _resume(request: Request, resume: str) -> None:
             _print_outcome(request, result, store)
             _exit_by(result)
             return
+        _check_workers(request.workers, row.max_workers)
         store.resume(operation_id)
-    _work(request, operation_id)
+    _work(request, operation_id, request.workers or row.usual_workers)
 
 
-def _work(request: Request, operation_id: UUID) -> None:
+def _work(request: Request, operation_id: UUID, workers: int) -> None:
     from specgen.cli.progress import showing
     from specgen.errors import DatabaseUnavailable
     from specgen.runtime.runner import Run
 
-    work = Run(request.url, request.runtime, operation_id, request.application, request.workers)
+    work = Run(request.url, request.runtime, operation_id, request.application, workers)
     again = request.resume_command(operation_id)
     notice = f"stopping after the current batches (Ctrl-C again: at once); go on with: {again}"
     try:

@@ -9,13 +9,17 @@ from uuid import UUID
 import click
 
 from specgen.cli.commands import Command
-from specgen.cli.options import json_option, project_option
-from specgen.cli.target import require_runtime, settings_or_exit, url_option
+from specgen.cli.options import json_option, project_option, url_option
+from specgen.cli.target import require_runtime, settings_or_exit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from specgen.runtime.store import Operation, Store
+    from specgen.runtime.store import Operation, Store, WorkerRow
+
+# A heartbeat may come late, as while a batch of a session without a runner beside it takes long.
+MISSED = 3
 
 
 @click.command(
@@ -94,14 +98,58 @@ def _show(store: Store, operation_id: UUID, *, as_json: bool) -> None:
     if operation is None:
         raise UsageError(f"there is no operation {operation_id}", help='see "specgen status"')
     groups = store.error_groups(operation_id)
+    workers = store.workers(operation_id)
     if as_json:
         errors = [show.group_document(group) for group in groups]
-        show.print_json(_document(operation) | {"errors": errors})
+        listed = [_worker_document(worker, operation) for worker in workers]
+        show.print_json(_document(operation) | {"errors": errors, "workers": listed})
         return
     show.print_pairs(_facts(operation))
     show.print_groups(groups)
+    _print_workers(workers, operation)
     if _resumable(operation):
         click.echo(f"go on with: specgen run --resume {operation.operation_id}", err=True)
+
+
+def _print_workers(workers: Sequence[WorkerRow], operation: Operation) -> None:
+    from specgen.cli import show
+
+    if not workers:
+        return
+    click.echo("\nworkers:")
+    header = ("pid", "from", "application", "batches", "records", "failed", "last heartbeat", "state")
+    rows = [
+        (
+            str(item.worker_pid),
+            item.client_address or "local",
+            item.application_name or "",
+            f"{item.batch_count:,}",
+            f"{item.record_count:,}",
+            f"{item.error_count:,}",
+            f"{item.heartbeat_at:%Y-%m-%d %H:%M:%S} ({item.silent:,.1f} s ago)",
+            _worker_state(item, operation),
+        )
+        for item in workers
+    ]
+    show.print_table(header, rows)
+
+
+def _worker_state(worker: WorkerRow, operation: Operation) -> str:
+    """Say where a worker is; who owns a range is none of it, that is decided by its row lock."""
+    missed = worker.missed(operation.heartbeat_interval)
+    if worker.left_at is not None:
+        return f"left at {worker.left_at:%H:%M:%S}"
+    if worker.connected is False:
+        return "gone: its session no longer exists"
+    if missed >= MISSED:
+        known = "" if worker.connected else "; whether its session exists cannot be seen"
+        return f"silent: missed {missed:,} heartbeats{known}"
+    return "at work"
+
+
+def _worker_document(worker: WorkerRow, operation: Operation) -> dict[str, Any]:
+    missed = worker.missed(operation.heartbeat_interval)
+    return asdict(worker) | {"missed_heartbeats": missed, "state": _worker_state(worker, operation)}
 
 
 def _resumable(operation: Operation) -> bool:

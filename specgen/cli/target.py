@@ -9,20 +9,10 @@ import click
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from specgen.cli.options import F
     from specgen.plan.planned import PlannedOperation
     from specgen.plan.project import Plan
     from specgen.runtime.store import Store
     from specgen.spec.model import Settings
-
-
-def url_option(function: F) -> F:
-    """``--database-url URL``, as ``database_url: str | None``; such a command never starts a database."""
-    return click.option(
-        "--database-url",
-        metavar="URL",
-        help="The database; else SPECGEN_DATABASE_URL, else libpq's environment.",
-    )(function)
 
 
 def settings_or_exit(project: Path) -> Settings:

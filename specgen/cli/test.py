@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from specgen.cli.commands import Command
+from specgen.cli.interrupt import unwinding
 from specgen.cli.options import database_options, paths_argument, project_option
 
 
@@ -59,7 +60,8 @@ def run(
     arguments = [f"--junit-xml={junit.absolute()}"] if junit else []
     arguments += ["-k", expression] if expression else []
     chosen = choose(kind=provider, database_url=database_url, postgres=postgres)
-    with tested(chosen, Wanted(result.plan, result.project, arguments, keep=keep)) as outcome:
+    wanted = Wanted(result.plan, result.project, arguments, keep=keep)
+    with unwinding(), tested(chosen, wanted) as outcome:
         if outcome.kept:
             click.echo(outcome.kept)
             if not outcome.stays:

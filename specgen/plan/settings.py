@@ -19,6 +19,7 @@ def settings_of(operation: BatchOperation, planned: PlannedOperation) -> dict[st
     """Return column → value; what is not said here has the column's default meaning, NULL."""
     limits, errors, reporting = operation.limits, operation.errors, operation.reporting
     notifications = operation.notifications
+    workers = operation.workers
     batch, table = planned.names.batch, planned.table
     settings: dict[str, object] = {
         "operation": operation.name,
@@ -48,6 +49,11 @@ def settings_of(operation: BatchOperation, planned: PlannedOperation) -> dict[st
         "notify_on_completion": notifications.on_completion,
         "notification_message": notifications.message,
         "notify_channels": list(notifications.channels) or None,
+        "parallel": workers.parallel,
+        "max_workers": workers.max_workers,
+        "worker_batch_size": workers.batch_size,
+        "max_errors_per_worker": workers.max_errors,
+        "heartbeat_interval": _interval(workers.heartbeat_ms),
     }
     return {name: value for name, value in settings.items() if value is not None}
 

@@ -60,12 +60,15 @@ def split_pair(text: str, option: str) -> tuple[str, str]:
     return name.strip(), value
 
 
-def read_arguments(pairs: Iterable[str], parameters: Sequence[Parameter]) -> dict[str, str]:
+def read_arguments(
+    pairs: Iterable[str], parameters: Sequence[Parameter], nulls: Iterable[str] = ()
+) -> dict[str, str | None]:
     """Return each given parameter's value as PostgreSQL's text form of its type.
 
     Args:
         pairs: ``name=value``; array parameters may come several times, an element each.
         parameters: What the operation takes.
+        nulls: Names of parameters that are NULL.
 
     Raises:
         UsageError: A name is unknown, comes twice, or is missing; a value or its file cannot be read.
@@ -77,15 +80,23 @@ def read_arguments(pairs: Iterable[str], parameters: Sequence[Parameter]) -> dic
         if name not in known:
             raise _unknown("parameter", name, known)
         given.setdefault(name, []).append(value)
+    absent = dict.fromkeys(nulls)
+    for name in absent:
+        if name not in known:
+            raise _unknown("parameter", name, known)
+        if name in given:
+            raise UsageError(f"parameter {name} is given with -p and with --null")
     missing = [
-        f"{item.name} ({item.type})" for item in parameters if item.required and item.name not in given
+        f"{item.name} ({item.type})"
+        for item in parameters
+        if item.required and item.name not in given and item.name not in absent
     ]
     if missing:
         raise UsageError(
             f"missing {'parameter' if len(missing) == 1 else 'parameters'}: {', '.join(missing)}",
             help=f"pass -p {missing[0].partition(' ')[0]}=...",
         )
-    return {name: _value(known[name], values) for name, values in given.items()}
+    return absent | {name: _value(known[name], values) for name, values in given.items()}
 
 
 def read_options(pairs: Iterable[str]) -> dict[str, Any]:

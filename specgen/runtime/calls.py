@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _NOTICE = re.compile(r": (\d+) of (\d+) records$")
 # What PostgreSQL says about a value that is not of its parameter's type, and the runtime about an option.
 _WRONG_VALUES = ("22P02", "22P03", "22003", "22007", "22008", "22023", "22021", "22032")
+# Records with fields that the operation does not read.
+_UNKNOWN_FIELDS = "P0B07"
 _NOT_THERE = ("42883", "42P01", "3F000", "42704")
 
 
@@ -37,7 +39,7 @@ class Call:
         once: The function that does all in one transaction.
         submit: The function that leaves the work to workers; None for an atomic operation.
         takes_confirmation: Whether the functions have a ``confirm`` argument.
-        arguments: Values in PostgreSQL's text form, by parameter.
+        arguments: Values in PostgreSQL's text form, by parameter; None is NULL.
     """
 
     operation: str
@@ -46,7 +48,7 @@ class Call:
     submit: str | None
     parameters: Sequence[Parameter]
     takes_confirmation: bool
-    arguments: Mapping[str, str]
+    arguments: Mapping[str, str | None]
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -63,7 +65,7 @@ def submit(connection: Connection, call: Call, *, confirm: bool) -> UUID:
     try:
         row = connection.execute(query, values).fetchone()
     except psycopg.Error as error:
-        raise _meaning(error, call, call.submit) from error
+        raise _meaning(error, connection, call, call.submit) from error
     assert row is not None
     operation_id: UUID = row[0]
     return operation_id
@@ -103,7 +105,7 @@ def call_once(
     try:
         row = connection.execute(query, values).fetchone()
     except psycopg.Error as error:
-        raise _meaning(error, call, call.once) from error
+        raise _meaning(error, connection, call, call.once) from error
     finally:
         connection.remove_notice_handler(notice)
     assert row is not None
@@ -117,9 +119,7 @@ def _statement(
     values: list[Any] = []
     for parameter in call.parameters:
         if parameter.name in call.arguments:
-            # The type is SQL that the plan made.
-            cast = sql.SQL(f"%s::{parameter.type.replace('%', '%%')}")
-            named.append(sql.SQL("{} => {}").format(_identifier(parameter.name), cast))
+            named.append(sql.SQL("{} => {}").format(_identifier(parameter.name), _cast(parameter)))
             values.append(call.arguments[parameter.name])
     if dry_run:
         named.append(sql.SQL("dry_run => true"))
@@ -134,12 +134,17 @@ def _statement(
     return query, values
 
 
+def _cast(parameter: Parameter) -> sql.SQL:
+    """A placeholder of a parameter's type, which is SQL that the plan made."""
+    return sql.SQL(f"%s::{parameter.type.replace('%', '%%')}")
+
+
 def _identifier(*names: str) -> sql.Identifier:
     """Return names in a query with placeholders, where a percent sign has to be doubled."""
     return sql.Identifier(*(name.replace("%", "%%") for name in names))
 
 
-def _meaning(error: psycopg.Error, call: Call, function: str) -> SpecgenError:
+def _meaning(error: psycopg.Error, connection: Connection, call: Call, function: str) -> SpecgenError:
     meant = explain(error)
     if not isinstance(meant, SqlError):
         return meant
@@ -150,6 +155,28 @@ def _meaning(error: psycopg.Error, call: Call, function: str) -> SpecgenError:
             f"the database has no function {call.schema}.{function} that fits {call.operation}",
             help='run "specgen deploy" first',
         )
-    if meant.sqlstate in _WRONG_VALUES and (not in_function or meant.sqlstate == "22023"):
+    if meant.sqlstate == _UNKNOWN_FIELDS or (in_function and meant.sqlstate == "22023"):
         return UsageError(str(meant.args[0]), help=meant.help)
+    if not in_function:
+        wrong = _wrong_value(connection, call)
+        if wrong:
+            return wrong
+        if meant.sqlstate in _WRONG_VALUES:
+            return UsageError(str(meant.args[0]), help=meant.help)
     return meant
+
+
+def _wrong_value(connection: Connection, call: Call) -> UsageError | None:
+    """Find the argument that PostgreSQL does not take for its type, by asking it about each of them."""
+    for parameter in call.parameters:
+        value = call.arguments.get(parameter.name)
+        if value is None:
+            continue
+        try:
+            connection.execute(sql.SQL("SELECT {}").format(_cast(parameter)), [value])
+        except psycopg.Error as error:
+            meant = explain(error)
+            return UsageError(
+                f"parameter {parameter.name} ({parameter.type}): {meant.args[0]}", help=meant.help
+            )
+    return None

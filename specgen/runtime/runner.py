@@ -42,6 +42,21 @@ class RunReport:
 
 
 @dataclass(slots=True)
+class _Beats:
+    """When the workers' next heartbeat is due; never where the operation has no ``heartbeat_interval``."""
+
+    interval: float | None
+    _next: float = field(default_factory=time.monotonic)
+
+    def due(self) -> bool:
+        now = time.monotonic()
+        if self.interval is None or now < self._next:
+            return False
+        self._next = now + self.interval
+        return True
+
+
+@dataclass(slots=True)
 class Run:
     """A run of one submitted operation; iterate over ``events()`` to drive it.
 
@@ -58,6 +73,7 @@ class Run:
     _stop: threading.Event = field(default_factory=threading.Event)
     _events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
     _store: Store | None = None
+    _beats: _Beats = field(default_factory=lambda: _Beats(None))
 
     def stop(self) -> None:
         """Let every worker leave after the batch it is at; safe in a signal handler."""
@@ -74,6 +90,7 @@ class Run:
             operation = self._reader().operation(self.operation_id)
         if operation is None:
             raise UsageError(f"there is no operation {self.operation_id}")
+        self._beats = _Beats(operation.heartbeat_interval)
         yield Started(self.operation_id, operation.operation, self.workers, operation.counts)
         try:
             self._start()
@@ -116,9 +133,15 @@ class Run:
         return failures
 
     def _progress(self) -> Iterator[Progress]:
-        """Yield the committed counts; silent while the database is away, the workers tell of that."""
+        """Yield the committed counts, and beat for the workers that are at a long batch.
+
+        Silent while the database is away: the workers tell of that.
+        """
         try:
-            yield Progress(self._reader().counts(self.operation_id))
+            reader = self._reader()
+            if self._beats.due():
+                reader.beat(self.operation_id)
+            yield Progress(reader.counts(self.operation_id))
         except (psycopg.Error, DatabaseUnavailable):
             self._forget_reader()
 

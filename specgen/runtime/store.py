@@ -100,6 +100,9 @@ class Operation:
     statement_timeout: float | None
     max_attempts: int
     backoff: float
+    parallel: bool
+    max_workers: int | None
+    heartbeat_interval: float | None
 
     @property
     def ended(self) -> bool:
@@ -110,6 +113,37 @@ class Operation:
     def counts(self) -> Counts:
         """The account so far."""
         return Counts(self.total_records, self.processed_records, self.skipped_records, self.error_count)
+
+    @property
+    def usual_workers(self) -> int:
+        """How many connections work on it when nobody says how many."""
+        return (self.max_workers or 1) if self.parallel else 1
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    """A worker of an operation, from ``batch_workers``.
+
+    Attributes:
+        silent: Seconds since its last heartbeat, by the server's clock.
+        connected: Whether its session is there; None where this session may not see that.
+    """
+
+    worker_pid: int
+    client_address: str | None
+    application_name: str | None
+    started_at: datetime
+    heartbeat_at: datetime
+    left_at: datetime | None
+    batch_count: int
+    record_count: int
+    error_count: int
+    silent: float
+    connected: bool | None
+
+    def missed(self, interval: float | None) -> int:
+        """How many heartbeats it has missed."""
+        return 0 if self.left_at or not interval else max(int(self.silent / interval), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +229,9 @@ SELECT o.operation_id, o.operation, o.entity, o.status, o.submitted,
        coalesce(extract(epoch FROM o.statement_timeout)::float8, server.statement_timeout)
            AS statement_timeout,
        o.max_attempts,
-       extract(epoch FROM o.backoff)::float8 AS backoff
+       extract(epoch FROM o.backoff)::float8 AS backoff,
+       o.parallel, o.max_workers,
+       extract(epoch FROM o.heartbeat_interval)::float8 AS heartbeat_interval
   FROM {runtime}.batch_operations AS o
   LEFT JOIN LATERAL (
             SELECT count(*) AS ranges,
@@ -211,6 +247,20 @@ SELECT o.operation_id, o.operation, o.entity, o.status, o.submitted,
        ) AS server
 """
 _LATEST = " ORDER BY o.created_at DESC, o.operation_id LIMIT %s"
+# Of another role's session, pg_stat_activity shows only that there is one with that process id.
+_WORKERS = """
+SELECT w.worker_pid, host(w.client_address) AS client_address, w.application_name,
+       w.started_at, w.heartbeat_at, w.left_at, w.batch_count, w.record_count, w.error_count,
+       extract(epoch FROM clock_timestamp() - w.heartbeat_at)::float8 AS silent,
+       CASE
+           WHEN a.pid IS NULL THEN false
+           ELSE a.backend_start = w.backend_start
+       END AS connected
+  FROM {runtime}.batch_workers AS w
+  LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = w.worker_pid
+ WHERE w.operation_id = %s
+ ORDER BY w.started_at, w.worker_pid
+"""
 _ERRORS = """
 SELECT e.batch_number, e.record_number, e.record_key, e.error_message, e.sqlstate,
        e.constraint_name, e.column_name, e.detail, e.failed_records
@@ -272,6 +322,18 @@ class Store:
             """,
             operation_id,
         )
+
+    def workers(self, operation_id: UUID) -> Sequence[WorkerRow]:
+        """Return the workers that an operation has or had, as far as it keeps rows of them."""
+        return self._rows(WorkerRow, _WORKERS, operation_id)
+
+    def beat(self, operation_id: UUID) -> None:
+        """Show for the workers that are at a batch that they are alive."""
+        self._execute("SELECT {runtime}.batch_beat(%s)", operation_id)
+
+    def leave(self, operation_id: UUID) -> None:
+        """Say that this session works on an operation no more."""
+        self._execute("SELECT {runtime}.batch_leave(%s)", operation_id)
 
     def resume(self, operation_id: UUID) -> str:
         """Open an operation again that ended before its work did; its state afterwards."""

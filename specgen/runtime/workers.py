@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -105,8 +106,7 @@ class Worker:
             self._job.emit(WorkerFailed(self._number, SpecgenError(f"{type(error).__name__}: {error}")))
             self._job.stop.set()
         finally:
-            if self._store is not None:
-                self._store.connection.close()
+            self._leave(finished=finished)
             self._job.emit(WorkerEnded(self._number, finished))
 
     def _work(self) -> bool:
@@ -126,6 +126,15 @@ class Worker:
                     # Others hold the last ranges. Should one of them die, this worker carries on.
                     self._job.stop.wait(IDLE)
         return False
+
+    def _leave(self, *, finished: bool) -> None:
+        if self._store is None:
+            return
+        if not finished:
+            # The last step of a finished operation says so itself. Where this fails the row's silence will.
+            with suppress(psycopg.Error):
+                self._store.leave(self._job.operation_id)
+        self._store.connection.close()
 
     def _connected(self) -> Store:
         if self._store is None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from specgen.diagnostics import Finding, Findings, Position, Span
 from specgen.spec import collisions
-from specgen.spec.config import LoadedSettings, display_name, load_settings
+from specgen.spec.config import FILE, LoadedSettings, display_name, load_settings
 from specgen.spec.entities import Catalog, Draft, draft_entity, report_cycles, resolve_entity
 from specgen.spec.files import walk
 from specgen.spec.model import BatchOperation, Entity, Project
@@ -44,7 +44,11 @@ def load_project(paths: Sequence[Path], *, root: Path) -> Loaded:
     """
     findings = Findings()
     loaded = load_settings(root, findings)
-    chosen = list(paths) or [root / loaded.settings.paths.entities]
+    folder = root / loaded.settings.paths.entities
+    if not paths and not folder.exists():
+        _report_no_project(folder, root, findings)
+        return Loaded(None, _in_order(findings))
+    chosen = list(paths) or [folder]
     documents: list[EntityDocument] = []
     for path in _files(chosen, root, findings):
         documents += read_documents(path, display_name(path, root), findings)
@@ -55,6 +59,19 @@ def load_project(paths: Sequence[Path], *, root: Path) -> Loaded:
 
 def _in_order(findings: Findings) -> tuple[Finding, ...]:
     return tuple(sorted(dict.fromkeys(findings.items), key=lambda item: (item.span, item.code, item.message)))
+
+
+def _report_no_project(folder: Path, root: Path, findings: Findings) -> None:
+    settings = root / FILE
+    span = Span(display_name(settings, root), Position(1, 1), Position(1, 2))
+    name = display_name(folder, root)
+    if settings.exists():
+        message = f'there is no folder "{name}" for the spec files'
+        findings.error("no-project", span, message, "make it, or set paths: {entities: ...}")
+    else:
+        message = f'here is no specgen project: neither {FILE} nor a folder "{name}"'
+        help = 'start one with "specgen init", name a project\'s folder with --project, or name spec files'
+        findings.error("no-project", span, message, help)
 
 
 def _files(paths: Sequence[Path], root: Path, findings: Findings) -> Iterator[Path]:

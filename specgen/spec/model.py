@@ -330,6 +330,25 @@ class Notifications:
 
 
 @dataclass(frozen=True, slots=True)
+class Workers:
+    """Who works on a submitted operation: section 8 of the language, and what 5 and 7 say of workers.
+
+    Attributes:
+        parallel: Whether it was said that several workers do it.
+        max_workers: How many do batches of it at the same time; None for any number.
+        batch_size: Records per batch of a submitted operation; None for ``batch_size``.
+        max_errors: Failed records of one worker after which the operation stops.
+        heartbeat_ms: How often a worker shows that it is alive.
+    """
+
+    parallel: bool = False
+    max_workers: int | None = None
+    batch_size: int | None = None
+    max_errors: int | None = None
+    heartbeat_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BatchOperation:
     """One ``batch_operations`` pattern.
 
@@ -360,6 +379,7 @@ class BatchOperation:
     errors: ErrorPolicy = field(default_factory=ErrorPolicy)
     reporting: Reporting = field(default_factory=Reporting)
     notifications: Notifications = field(default_factory=Notifications)
+    workers: Workers = field(default_factory=Workers)
     grants: tuple[str, ...] = ()
 
 

@@ -29,6 +29,7 @@ from specgen.spec.records import item_fields, references, refuse_item_fields
 from specgen.spec.suggest import did_you_mean
 from specgen.spec.types import TypeProblem, parse_type
 from specgen.spec.values import read_value
+from specgen.spec.workers import read_workers
 
 if TYPE_CHECKING:
     from specgen.diagnostics import Findings
@@ -141,6 +142,7 @@ class _Builder:
             errors=policies.read_errors(keys.get, findings),
             reporting=policies.read_reporting(keys.get, findings),
             notifications=read_notifications(keys.get, keys.own.get, findings),
+            workers=read_workers(keys.get, keys.own.get, findings),
             grants=policies.read_grants(keys.get, findings),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from specgen.plan.project import Plan
     from specgen.render.engine import RenderedFile
     from specgen.spec.model import Project
+
+
+# Seconds that pytest has to tidy up when the run is ended.
+LAST_WORDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +110,24 @@ def _disown(dsn: str) -> None:
 def run_pytest(paths: Sequence[Path], arguments: Sequence[str], variables: dict[str, str]) -> int:
     """Run pytest on files, with the plugin, in a process of its own; returns its exit code."""
     command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", *plugin_arguments()]
-    return subprocess.run(
-        [*command, *arguments, *map(str, paths)], env={**os.environ, **variables}, check=False
-    ).returncode
+    process = subprocess.Popen([*command, *arguments, *map(str, paths)], env={**os.environ, **variables})
+    try:
+        return process.wait()
+    except BaseException as stopped:
+        # Its tests must not outlive the server. A terminal has told it of Ctrl-C already, and told twice it
+        # would leave its databases behind.
+        if not isinstance(stopped, KeyboardInterrupt):
+            process.send_signal(signal.SIGINT)
+        _wait_or_kill(process)
+        raise
+
+
+def _wait_or_kill(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(timeout=LAST_WORDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def plugin_arguments() -> list[str]:

@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS batch.batch_operations (
     -- how the caller's session reads and writes times; a worker does as it would
     session               jsonb NOT NULL DEFAULT '{}',
     idempotency_key       text,
+    input_digest          text,
     requested_by          text NOT NULL DEFAULT session_user,
     submitted             boolean NOT NULL DEFAULT false,
     -- times by the wall clock
@@ -54,6 +55,11 @@ CREATE TABLE IF NOT EXISTS batch.batch_operations (
     backoff               interval NOT NULL DEFAULT '100 ms',
     atomic                boolean NOT NULL DEFAULT false,
     exclusive             boolean NOT NULL DEFAULT false,
+    parallel              boolean NOT NULL DEFAULT false,
+    max_workers           integer,
+    worker_batch_size     integer,
+    max_errors_per_worker bigint,
+    heartbeat_interval    interval,
     progress_tracking     boolean NOT NULL DEFAULT false,
     logging_level         text NOT NULL DEFAULT 'basic',
     collect_metrics       boolean NOT NULL DEFAULT false,
@@ -136,6 +142,28 @@ ALTER TABLE batch.batch_ranges ALTER COLUMN items SET STORAGE EXTERNAL;
 CREATE INDEX IF NOT EXISTS batch_ranges_open
     ON batch.batch_ranges (operation_id, range_number)
     WHERE NOT done;
+
+-- Who works, or worked, on a submitted operation that has a heartbeat_interval or max_errors_per_worker:
+-- a row for each database session, written by it alone (and by the runner's beat while it is at a long
+-- batch). Counts are as of the heartbeat; error_count is exact.
+CREATE TABLE IF NOT EXISTS batch.batch_workers (
+    operation_id      uuid NOT NULL
+        REFERENCES batch.batch_operations ON DELETE CASCADE,
+    worker_pid        integer NOT NULL,
+    backend_start     timestamptz NOT NULL,
+    client_address    inet,
+    application_name  text,
+    requested_by      text NOT NULL DEFAULT session_user,
+    started_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    heartbeat_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    left_at           timestamptz,
+    batch_count       integer NOT NULL DEFAULT 0,
+    record_count      bigint NOT NULL DEFAULT 0,
+    error_count       bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (operation_id, worker_pid, backend_start)
+);
+
+ALTER TABLE batch.batch_workers SET (fillfactor = 50);
 
 CREATE TABLE IF NOT EXISTS batch.batch_operation_logs (
     operation_id       uuid NOT NULL,
@@ -252,7 +280,7 @@ BEGIN
     -- What one attempt to do one batch came to.
     IF to_regtype('batch.batch_progress') IS NULL THEN
         CREATE TYPE batch.batch_progress AS (
-            state              text,    -- worked | idle | finished
+            state              text,    -- worked | appeared | idle | finished
             status             text,
             batch_number       integer,
             total_records      bigint,
@@ -325,6 +353,9 @@ BEGIN
             'notified_records', 0
         )
     );
+    IF p_submitted THEN
+        v_operation.batch_size := coalesce(v_operation.worker_batch_size, v_operation.batch_size);
+    END IF;
     RETURN batch.batch_apply_options(v_operation, v_options);
 END;
 $function$;
@@ -368,7 +399,14 @@ BEGIN
         END IF;
     END IF;
     IF p_options ? 'timeout' THEN
-        v_operation.timeout := (p_options ->> 'timeout')::interval;
+        BEGIN
+            v_operation.timeout := (p_options ->> 'timeout')::interval;
+        EXCEPTION
+            WHEN invalid_datetime_format OR datetime_field_overflow OR interval_field_overflow THEN
+                RAISE EXCEPTION 'option timeout: "%" is not a span of time', p_options ->> 'timeout'
+                    USING ERRCODE = 'invalid_parameter_value',
+                          HINT = 'Write it as 30 minutes, 10 seconds or 100ms.';
+        END;
     END IF;
     v_operation.idempotency_key := p_options ->> 'idempotency_key';
     v_operation.context := coalesce(p_options -> 'context', '{}');
@@ -484,11 +522,49 @@ BEGIN
           FROM batch.batch_operations AS o
          WHERE o.operation = p_operation.operation
            AND o.idempotency_key = p_operation.idempotency_key;
+        IF v_operation.parameters <> p_operation.parameters
+           OR v_operation.input_digest <> p_operation.input_digest THEN
+            RAISE EXCEPTION '%: idempotency key "%" was used with other parameters before, by operation %',
+                p_operation.operation, p_operation.idempotency_key, v_operation.operation_id
+                USING ERRCODE = 'P0B05', HINT = 'Give what was given then, or use another key.';
+        END IF;
     ELSIF v_operation.deferred_constraints IS NOT NULL AND NOT v_operation.submitted THEN
         -- A violation that the caller's transaction already carries surfaces here, not as ours.
         EXECUTE 'SET CONSTRAINTS ' || v_operation.deferred_constraints || ' IMMEDIATE';
     END IF;
     RETURN v_operation;
+END;
+$function$;
+
+-- Refuses records with a field that the operation does not read: more likely a misspelt name, whose
+-- column would silently be NULL, than one that is meant to be ignored. What is no object fails by itself.
+CREATE OR REPLACE FUNCTION batch.batch_refuse_fields(
+    p_operation  batch.batch_operations,
+    p_records    jsonb,
+    p_fields     text[]
+)
+    RETURNS void
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_unknown  text;
+    v_first    bigint;
+BEGIN
+    SELECT string_agg(DISTINCT format('"%s"', field.name), ', '), min(item.n)
+      INTO v_unknown, v_first
+      FROM jsonb_array_elements(p_records) WITH ORDINALITY AS item (record, n)
+     CROSS JOIN LATERAL jsonb_object_keys(item.record - p_fields) AS field (name)
+     WHERE CASE WHEN jsonb_typeof(item.record) = 'object' THEN item.record - p_fields <> '{}' END;
+    IF v_unknown IS NOT NULL THEN
+        RAISE EXCEPTION '%: it reads no field %; record % has it', p_operation.operation, v_unknown, v_first
+            USING ERRCODE = 'P0B07',
+                  HINT = CASE p_fields
+                      WHEN '{}' THEN 'It reads no fields at all.'
+                      ELSE 'It reads ' || array_to_string(p_fields, ', ') || '.'
+                  END || ' Nothing was changed.';
+    END IF;
 END;
 $function$;
 
@@ -557,8 +633,8 @@ AS $function$
     );
 $function$;
 
--- The ranges of an operation that walks from key to key: 64 batches each, so that a few workers have
--- some to share and a range stays a small row.
+-- The ranges of an operation that walks from key to key: 64 batches each, so that a range stays a small
+-- row, and fewer where max_workers could not have four each.
 CREATE OR REPLACE FUNCTION batch.batch_key_ranges(
     p_operation  batch.batch_operations
 )
@@ -570,12 +646,17 @@ AS $function$
 DECLARE
     v_range  batch.batch_ranges;
     v_count  integer := jsonb_array_length(p_operation.batch_keys);
+    v_size   integer := CASE
+        WHEN p_operation.submitted AND p_operation.parallel
+            THEN least(greatest(v_count / (4 * p_operation.max_workers), 1), 64)
+        ELSE 64
+    END;
 BEGIN
-    FOR v_first IN 1 .. v_count BY 64 LOOP
-        v_range := batch.batch_range(p_operation, v_first / 64 + 1, v_first);
-        v_range.item_count := least(64, v_count - v_first + 1);
-        v_range.items := batch.batch_slice(p_operation.batch_keys, v_first, v_first + 63);
-        v_range.upto_key := coalesce(p_operation.batch_keys -> (v_first + 63), p_operation.upto_key);
+    FOR v_first IN 1 .. v_count BY v_size LOOP
+        v_range := batch.batch_range(p_operation, (v_first - 1) / v_size + 1, v_first);
+        v_range.item_count := least(v_size, v_count - v_first + 1);
+        v_range.items := batch.batch_slice(p_operation.batch_keys, v_first, v_first + v_size - 1);
+        v_range.upto_key := coalesce(p_operation.batch_keys -> (v_first + v_size - 1), p_operation.upto_key);
         RETURN NEXT v_range;
     END LOOP;
 END;
@@ -762,6 +843,9 @@ BEGIN
             '%s failed records are more than max_errors allows (%s)',
             v_operation.error_count, v_operation.max_errors
         );
+    ELSIF NOT v_operation.submitted AND v_operation.error_count > v_operation.max_errors_per_worker THEN
+        v_operation.status := 'failed';
+        v_operation.message := batch.batch_worker_failed(v_operation, v_operation.error_count);
     ELSIF v_visited >= 100
           AND v_operation.error_count * 100 > v_operation.max_error_percent * v_visited THEN
         v_operation.status := 'failed';
@@ -899,6 +983,11 @@ BEGIN
     END IF;
     IF v_operation.limit_reached AND v_operation.message IS NULL THEN
         v_operation.message := format('max_records (%s) reached, the rest is left', v_operation.max_records);
+    END IF;
+    IF v_operation.parallel AND NOT v_operation.submitted THEN
+        v_operation.message := concat_ws(
+            '; ', v_operation.message, 'its batches ran in turn: one call is one transaction (parallel)'
+        );
     END IF;
 
     UPDATE batch.batch_operations AS o
@@ -1455,6 +1544,226 @@ AS $function$
         OR (left(p_sqlstate, 2) = '42' AND p_sqlstate <> '42501');
 $function$;
 
+-- Workers. A worker is a database session that does batches of a submitted operation. It is known by its
+-- process id and its start, has a row of its own in batch_workers, and nothing that another one needs
+-- waits for it: ownership is the row lock of a range, and these rows are for people who look, and for
+-- max_errors_per_worker.
+--
+-- What a worker did since its row was last written waits in the session, in the setting specgen.worker,
+-- which is undone with a batch that is undone.
+
+-- Whether one more worker may do a batch: each holds one of max_workers places until its transaction
+-- ends, so a place is free again with the batch, whatever becomes of the worker.
+CREATE OR REPLACE FUNCTION batch.batch_has_place(
+    p_operation  batch.batch_operations
+)
+    RETURNS boolean
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    IF p_operation.max_workers IS NULL OR NOT p_operation.submitted THEN
+        RETURN true;
+    END IF;
+    FOR v_place IN 1 .. p_operation.max_workers LOOP
+        IF pg_try_advisory_xact_lock(hashtextextended(format('specgen:%s:%s', p_operation.operation_id, v_place), 0)) THEN
+            RETURN true;
+        END IF;
+    END LOOP;
+    RETURN false;
+END;
+$function$;
+
+-- Whether the operation keeps rows of its workers.
+CREATE OR REPLACE FUNCTION batch.batch_knows_workers(
+    p_operation  batch.batch_operations
+)
+    RETURNS boolean
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT p_operation.submitted
+       AND (p_operation.heartbeat_interval IS NOT NULL OR p_operation.max_errors_per_worker IS NOT NULL);
+$function$;
+
+-- This session as a worker of the operation, with what it did since its row was written; all NULL if it
+-- has no row yet.
+CREATE OR REPLACE FUNCTION batch.batch_worker(p_operation_id uuid)
+    RETURNS batch.batch_workers
+    LANGUAGE sql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT (jsonb_populate_record(NULL::batch.batch_workers, s.worker)).*
+      FROM (SELECT nullif(current_setting('specgen.worker', true), '')::jsonb) AS s (worker)
+     WHERE s.worker ->> 'operation_id' = p_operation_id::text;
+$function$;
+
+-- Enters this session among the workers. To be committed before its first batch, so that a worker is
+-- seen from its beginning.
+CREATE OR REPLACE FUNCTION batch.batch_appear(
+    p_operation  batch.batch_operations
+)
+    RETURNS void
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_before  uuid := (nullif(current_setting('specgen.worker', true), '')::jsonb ->> 'operation_id')::uuid;
+    v_worker  batch.batch_workers;
+BEGIN
+    IF v_before IS NOT NULL THEN
+        PERFORM batch.batch_leave(v_before);
+    END IF;
+    INSERT INTO batch.batch_workers AS w (
+        operation_id, worker_pid, backend_start, client_address, application_name, requested_by
+    )
+    SELECT p_operation.operation_id, a.pid, a.backend_start, a.client_addr, a.application_name, session_user
+      FROM pg_stat_activity AS a
+     WHERE a.pid = pg_backend_pid()
+        ON CONFLICT (operation_id, worker_pid, backend_start) DO UPDATE
+       SET heartbeat_at = clock_timestamp(),
+           left_at = NULL
+    RETURNING w.*
+         INTO v_worker;
+    PERFORM batch.batch_remember_worker(v_worker);
+END;
+$function$;
+
+-- Keeps a worker whose row has just been written in the session, with nothing done since.
+CREATE OR REPLACE FUNCTION batch.batch_remember_worker(
+    p_worker  batch.batch_workers
+)
+    RETURNS void
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_worker  batch.batch_workers := p_worker;
+BEGIN
+    v_worker.batch_count := 0;
+    v_worker.record_count := 0;
+    v_worker.error_count := 0;
+    PERFORM set_config('specgen.worker', to_jsonb(v_worker)::text, false);
+END;
+$function$;
+
+-- Counts what a worker did, or that it waits. Its row is written when a heartbeat is due or a record
+-- failed, else the session remembers. Says whether the worker had more failures than it may.
+CREATE OR REPLACE FUNCTION batch.batch_count_worker(
+    p_operation  batch.batch_operations,
+    p_batches    integer DEFAULT 0,
+    p_records    bigint DEFAULT 0,
+    p_failed     bigint DEFAULT 0
+)
+    RETURNS batch.batch_operations
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_operation  batch.batch_operations := p_operation;
+    v_worker     batch.batch_workers := batch.batch_worker(p_operation.operation_id);
+BEGIN
+    v_worker.batch_count := v_worker.batch_count + p_batches;
+    v_worker.record_count := v_worker.record_count + p_records;
+    v_worker.error_count := v_worker.error_count + p_failed;
+    IF p_failed = 0
+       AND (v_worker.heartbeat_at + v_operation.heartbeat_interval <= clock_timestamp()) IS NOT TRUE THEN
+        IF p_batches > 0 THEN
+            PERFORM set_config('specgen.worker', to_jsonb(v_worker)::text, false);
+        END IF;
+        RETURN v_operation;
+    END IF;
+
+    UPDATE batch.batch_workers AS w
+       SET heartbeat_at = clock_timestamp(),
+           batch_count = w.batch_count + v_worker.batch_count,
+           record_count = w.record_count + v_worker.record_count,
+           error_count = w.error_count + v_worker.error_count
+     WHERE w.operation_id = v_worker.operation_id
+       AND w.worker_pid = v_worker.worker_pid
+       AND w.backend_start = v_worker.backend_start
+    RETURNING w.*
+         INTO v_worker;
+    PERFORM batch.batch_remember_worker(v_worker);
+    IF v_operation.status = 'running' AND v_worker.error_count > v_operation.max_errors_per_worker THEN
+        v_operation.status := 'failed';
+        v_operation.message := batch.batch_worker_failed(v_operation, v_worker.error_count);
+    END IF;
+    RETURN v_operation;
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION batch.batch_worker_failed(
+    p_operation  batch.batch_operations,
+    p_failed     bigint
+)
+    RETURNS text
+    LANGUAGE sql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT format(
+        '%s failed records of one worker are more than max_errors_per_worker allows (%s)',
+        p_failed, p_operation.max_errors_per_worker
+    );
+$function$;
+
+-- Says that this session is no worker of the operation any more.
+CREATE OR REPLACE FUNCTION batch.batch_leave(p_operation_id uuid)
+    RETURNS void
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_worker  batch.batch_workers := batch.batch_worker(p_operation_id);
+BEGIN
+    IF v_worker.operation_id IS NULL THEN
+        RETURN;
+    END IF;
+    UPDATE batch.batch_workers AS w
+       SET heartbeat_at = clock_timestamp(),
+           left_at = clock_timestamp(),
+           batch_count = w.batch_count + v_worker.batch_count,
+           record_count = w.record_count + v_worker.record_count
+     WHERE w.operation_id = v_worker.operation_id
+       AND w.worker_pid = v_worker.worker_pid
+       AND w.backend_start = v_worker.backend_start;
+    PERFORM set_config('specgen.worker', '', false);
+END;
+$function$;
+
+-- Beats for the workers whose batch takes longer than the interval: called from another session, since
+-- theirs is at the batch. Only a backend that is at work, and no row that its worker is writing.
+CREATE OR REPLACE FUNCTION batch.batch_beat(p_operation_id uuid)
+    RETURNS void
+    LANGUAGE sql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    WITH busy AS (
+        SELECT w.operation_id, w.worker_pid, w.backend_start
+          FROM batch.batch_workers AS w
+          JOIN pg_stat_activity AS a ON a.pid = w.worker_pid AND a.backend_start = w.backend_start
+         WHERE w.operation_id = p_operation_id
+           AND w.left_at IS NULL
+           AND a.state <> 'idle'
+           FOR NO KEY UPDATE OF w SKIP LOCKED
+    )
+    UPDATE batch.batch_workers AS w
+       SET heartbeat_at = clock_timestamp()
+      FROM busy
+     WHERE w.operation_id = busy.operation_id
+       AND w.worker_pid = busy.worker_pid
+       AND w.backend_start = busy.backend_start;
+$function$;
+
 -- Does one batch of a submitted operation in the caller's transaction: claims a range by its row
 -- lock, lets the batch function write, and moves the cursor. Whoever dies releases the lock with the
 -- connection, and another worker carries on from the cursor. No lease, no clock.
@@ -1470,6 +1779,7 @@ DECLARE
     v_claimed    batch.batch_ranges;
     v_range      batch.batch_ranges;
     v_progress   batch.batch_progress;
+    v_has_row    boolean;
 BEGIN
     IF v_operation.status = 'pending' THEN
         -- A transaction of its own: the operation's row must not stay locked while a batch runs.
@@ -1477,10 +1787,17 @@ BEGIN
         RETURN ('worked', 'running', NULL, 0, 0, 0, 0)::batch.batch_progress;
     END IF;
     IF v_operation.status <> 'running' THEN
+        PERFORM batch.batch_leave(p_operation_id);
         RETURN ('finished', v_operation.status, NULL, 0, 0, 0, 0)::batch.batch_progress;
     END IF;
+    v_has_row := batch.batch_knows_workers(v_operation);
+    IF v_has_row AND (batch.batch_worker(p_operation_id)).worker_pid IS NULL THEN
+        -- A transaction of its own too: the worker is to be seen while it is at its first batch.
+        PERFORM batch.batch_appear(v_operation);
+        RETURN ('appeared', 'running', NULL, 0, 0, 0, 0)::batch.batch_progress;
+    END IF;
 
-    IF v_operation.stop_status IS NULL THEN
+    IF v_operation.stop_status IS NULL AND batch.batch_has_place(v_operation) THEN
         SELECT r.*
           INTO v_claimed
           FROM batch.batch_ranges AS r
@@ -1493,7 +1810,13 @@ BEGIN
         v_operation := batch.batch_find(p_operation_id);
     END IF;
     IF v_claimed.operation_id IS NULL OR v_operation.status <> 'running' OR v_operation.stop_status IS NOT NULL THEN
-        RETURN batch.batch_close(p_operation_id);
+        v_progress := batch.batch_close(p_operation_id);
+        IF v_progress.state = 'finished' THEN
+            PERFORM batch.batch_leave(p_operation_id);
+        ELSIF v_has_row THEN
+            PERFORM batch.batch_count_worker(v_operation);
+        END IF;
+        RETURN v_progress;
     END IF;
     IF clock_timestamp() > v_operation.deadline THEN
         PERFORM batch.batch_stop(p_operation_id, 'timed_out', format('stopped after %s (timeout)', v_operation.timeout));
@@ -1535,6 +1858,14 @@ BEGIN
     IF v_operation.status = 'running'
        AND (v_range.error_count > v_claimed.error_count OR v_operation.max_error_percent IS NOT NULL) THEN
         v_operation := batch.batch_judge(batch.batch_sum(v_operation));
+    END IF;
+    IF v_has_row THEN
+        v_operation := batch.batch_count_worker(
+            v_operation,
+            v_range.batch_count - v_claimed.batch_count,
+            v_range.total_records - v_claimed.total_records,
+            v_range.error_count - v_claimed.error_count
+        );
     END IF;
     IF v_operation.status <> 'running' THEN
         PERFORM batch.batch_stop(p_operation_id, v_operation.status, v_operation.message);

@@ -41,7 +41,8 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => '{}',
         p_options    => p_options,
@@ -55,9 +56,14 @@ BEGIN
             jsonb_typeof(p_items_)
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    PERFORM batch.batch_refuse_fields(v_operation, p_items_, ARRAY['sku', 'title', 'brand_id', 'price', 'currency']::text[]);
     v_operation := batch.batch_limit(v_operation, coalesce(jsonb_array_length(p_items_), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are handed in';
+    IF v_operation.idempotency_key IS NOT NULL THEN
+        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
+        v_operation.input_digest := md5(p_items_::text);
+    END IF;
 
     -- Of records with the same sku the first counts; the others would write its row again.
     BEGIN
@@ -478,7 +484,8 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => jsonb_build_object(
             'label', p_label
@@ -490,6 +497,10 @@ BEGIN
     v_operation := batch.batch_limit(v_operation, coalesce(cardinality(p_ids), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the keys are handed in';
+    IF v_operation.idempotency_key IS NOT NULL THEN
+        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
+        v_operation.input_digest := md5(p_ids::text);
+    END IF;
     RETURN v_operation;
 END;
 $function$;
@@ -844,7 +855,8 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => jsonb_build_object(
             'limit_price', p_limit_price

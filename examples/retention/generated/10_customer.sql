@@ -63,7 +63,8 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "detailed",
             "collect_metrics": true,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => jsonb_build_object(
             'before', p_before

@@ -146,12 +146,9 @@ def check(connection: psycopg.Connection[Any], operation_id: UUID, example: Exam
 def test_each_record_is_inserted_or_named(
     tallies: str, records: list[str], batch_size: int, handling: str, form: str
 ) -> None:
-    kinds = {
-        "good": {"part": 1, "blocked": False},
-        "blocked": {"part": 1, "blocked": True},
-        "unreadable": {"part": "x", "blocked": False},
-    }
-    values = [json.dumps([kinds[kind] | {"place": place} for place, kind in enumerate(records, 1)])]
+    parts = [f"x{place}" if kind == "unreadable" else place for place, kind in enumerate(records, 1)]
+    given = [{"part": part, "blocked": kind == "blocked"} for part, kind in zip(parts, records, strict=True)]
+    values = [json.dumps(given)]
     values.append(json.dumps({"batch_size": batch_size, "error_handling": handling}))
     with psycopg.connect(tallies, autocommit=True) as connection:
         connection.execute("TRUNCATE tally, batch_operations, batch_operation_errors CASCADE")
@@ -168,7 +165,7 @@ def test_each_record_is_inserted_or_named(
             "SELECT total_records, processed_records, skipped_records, error_count FROM batch_operations"
         ).fetchone()
         errors = connection.execute(
-            "SELECT record_number, failed_records -> 0 ->> 'place', sqlstate "
+            "SELECT record_number, failed_records -> 0 ->> 'part', sqlstate "
             "FROM batch_operation_errors ORDER BY 1"
         ).fetchall()
         rows = connection.execute("SELECT count(*) FROM tally").fetchone()
@@ -176,5 +173,7 @@ def test_each_record_is_inserted_or_named(
     assert account == (len(records), good, 0, len(records) - good)
     assert rows == (good,)
     codes = {"blocked": "23514", "unreadable": "22P02"}
-    expected = [(place, str(place), codes[kind]) for place, kind in enumerate(records, 1) if kind != "good"]
+    expected = [
+        (place, str(parts[place - 1]), codes[kind]) for place, kind in enumerate(records, 1) if kind != "good"
+    ]
     assert errors == expected

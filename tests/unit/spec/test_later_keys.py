@@ -22,18 +22,13 @@ KEYS = {
     "depends_on": "validate",
     "field_mapping": {"email": "csv_column_1"},
     "function": "send",
-    "heartbeat_interval": "10 seconds",
     "input": ":ids",
-    "max_errors_per_worker": 5,
-    "max_workers": 4,
     "output": "stale",
-    "parallel": False,
     "reject_file": "rejects.csv",
     "skip_invalid_rows": True,
     "steps": [{"name": "first", "operation_type": "select"}],
     "target_duration": "1 second",
     "validation_rules": ["email IS NOT NULL"],
-    "worker_batch_size": 250,
 }
 
 

@@ -16,7 +16,6 @@ KEYS = load_schema(ENTITY)["$defs"]["keys"]
 NEVER_NAMED_LATER = (
     "steps",
     "csv_delimiter",
-    "parallel",
     "function",
     "field_mapping",
 )

@@ -104,6 +104,7 @@ def test_refresh_items_runs_with_what_its_spec_says(sandbox):
         "logging_level": "basic",
         "collect_metrics": False,
         "notify_on_completion": False,
+        "parallel": False,
     }
 
     result = sandbox.call(case)
@@ -116,7 +117,7 @@ def test_refresh_items_runs_with_what_its_spec_says(sandbox):
         """,
         (expected.get("timeout"), result.operation_id),
     ).stored
-    for interval in ("lock_timeout", "statement_timeout", "backoff"):
+    for interval in ("lock_timeout", "statement_timeout", "backoff", "heartbeat_interval"):
         expected.pop(interval, None)
     expected["timeout"] = True if "timeout" in expected else None
     assert {name: row[name] for name in expected} == expected
@@ -577,6 +578,7 @@ def test_label_items_runs_with_what_its_spec_says(sandbox):
         "logging_level": "basic",
         "collect_metrics": False,
         "notify_on_completion": False,
+        "parallel": False,
     }
 
     result = sandbox.call(case)
@@ -589,7 +591,7 @@ def test_label_items_runs_with_what_its_spec_says(sandbox):
         """,
         (expected.get("timeout"), result.operation_id),
     ).stored
-    for interval in ("lock_timeout", "statement_timeout", "backoff"):
+    for interval in ("lock_timeout", "statement_timeout", "backoff", "heartbeat_interval"):
         expected.pop(interval, None)
     expected["timeout"] = True if "timeout" in expected else None
     assert {name: row[name] for name in expected} == expected
@@ -1071,6 +1073,7 @@ def test_expensive_items_runs_with_what_its_spec_says(sandbox):
         "logging_level": "basic",
         "collect_metrics": False,
         "notify_on_completion": False,
+        "parallel": False,
     }
 
     result = sandbox.call(case)
@@ -1083,7 +1086,7 @@ def test_expensive_items_runs_with_what_its_spec_says(sandbox):
         """,
         (expected.get("timeout"), result.operation_id),
     ).stored
-    for interval in ("lock_timeout", "statement_timeout", "backoff"):
+    for interval in ("lock_timeout", "statement_timeout", "backoff", "heartbeat_interval"):
         expected.pop(interval, None)
     expected["timeout"] = True if "timeout" in expected else None
     assert {name: row[name] for name in expected} == expected

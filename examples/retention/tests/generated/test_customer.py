@@ -89,6 +89,7 @@ def test_anonymize_customers_runs_with_what_its_spec_says(sandbox):
         "logging_level": "detailed",
         "collect_metrics": True,
         "notify_on_completion": False,
+        "parallel": False,
     }
 
     result = sandbox.call(case)
@@ -101,7 +102,7 @@ def test_anonymize_customers_runs_with_what_its_spec_says(sandbox):
         """,
         (expected.get("timeout"), result.operation_id),
     ).stored
-    for interval in ("lock_timeout", "statement_timeout", "backoff"):
+    for interval in ("lock_timeout", "statement_timeout", "backoff", "heartbeat_interval"):
         expected.pop(interval, None)
     expected["timeout"] = True if "timeout" in expected else None
     assert {name: row[name] for name in expected} == expected

@@ -50,7 +50,8 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => jsonb_build_object(
             'warehouse', p_warehouse
@@ -542,7 +543,8 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => '{}',
         p_options    => p_options,
@@ -556,9 +558,14 @@ BEGIN
             jsonb_typeof(p_counts)
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    PERFORM public.batch_refuse_fields(v_operation, p_counts, ARRAY['warehouse', 'sku', 'qty']::text[]);
     v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_counts), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are handed in';
+    IF v_operation.idempotency_key IS NOT NULL THEN
+        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
+        v_operation.input_digest := md5(p_counts::text);
+    END IF;
 
     -- Of records with the same warehouse, sku the first counts; the others would write its row again.
     BEGIN
@@ -964,7 +971,8 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => '{}',
         p_options    => p_options,
@@ -978,9 +986,14 @@ BEGIN
             jsonb_typeof(p_deliveries)
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    PERFORM public.batch_refuse_fields(v_operation, p_deliveries, ARRAY['warehouse', 'sku', 'qty']::text[]);
     v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_deliveries), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are handed in';
+    IF v_operation.idempotency_key IS NOT NULL THEN
+        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
+        v_operation.input_digest := md5(p_deliveries::text);
+    END IF;
 
     -- Of records with the same warehouse, sku the first counts; the others would write its row again.
     BEGIN
@@ -1381,7 +1394,8 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => '{}',
         p_options    => p_options,
@@ -1832,7 +1846,8 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => jsonb_build_object(
             'warehouse', p_warehouse

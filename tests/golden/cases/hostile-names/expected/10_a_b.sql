@@ -62,7 +62,8 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => jsonb_build_object(
             'select', p_select
@@ -74,6 +75,10 @@ BEGIN
     v_operation := public.batch_limit(v_operation, coalesce(cardinality(p_user), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the keys are handed in';
+    IF v_operation.idempotency_key IS NOT NULL THEN
+        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
+        v_operation.input_digest := md5(p_user::text);
+    END IF;
     RETURN v_operation;
 END;
 $function_$;
@@ -426,7 +431,8 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => jsonb_build_object(
             'limit', p_limit,
@@ -921,7 +927,8 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => '{}',
         p_options    => p_options,
@@ -933,9 +940,14 @@ BEGIN
             jsonb_typeof(p_table)
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    PERFORM public.batch_refuse_fields(v_operation, p_table, ARRAY['order', 'Group']::text[]);
     v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_table), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are handed in';
+    IF v_operation.idempotency_key IS NOT NULL THEN
+        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
+        v_operation.input_digest := md5(p_table::text);
+    END IF;
     RETURN v_operation;
 END;
 $function$;
@@ -1295,7 +1307,8 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => '{}',
         p_options    => p_options,
@@ -1309,9 +1322,14 @@ BEGIN
             jsonb_typeof(p_records)
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    PERFORM public.batch_refuse_fields(v_operation, p_records, ARRAY['x''y', 'Group']::text[]);
     v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_records), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are handed in';
+    IF v_operation.idempotency_key IS NOT NULL THEN
+        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
+        v_operation.input_digest := md5(p_records::text);
+    END IF;
 
     -- Of records with the same x'y, Group the first counts; the others would write its row again.
     BEGIN

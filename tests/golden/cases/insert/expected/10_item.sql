@@ -57,7 +57,8 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => jsonb_build_object(
             'code', p_code
@@ -340,7 +341,8 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => jsonb_build_object(
             'code', p_code
@@ -641,7 +643,8 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => jsonb_build_object(
             'now', p_now
@@ -655,9 +658,14 @@ BEGIN
             jsonb_typeof(p_items_)
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    PERFORM public.batch_refuse_fields(v_operation, p_items_, ARRAY['code', 'qty', 'tags']::text[]);
     v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_items_), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are handed in';
+    IF v_operation.idempotency_key IS NOT NULL THEN
+        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
+        v_operation.input_digest := md5(p_items_::text);
+    END IF;
     RETURN v_operation;
 END;
 $function$;
@@ -1009,7 +1017,8 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => '{}',
         p_options    => p_options,
@@ -1021,9 +1030,14 @@ BEGIN
             jsonb_typeof(p_items_)
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    PERFORM public.batch_refuse_fields(v_operation, p_items_, ARRAY['code', 'price']::text[]);
     v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_items_), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are handed in';
+    IF v_operation.idempotency_key IS NOT NULL THEN
+        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
+        v_operation.input_digest := md5(p_items_::text);
+    END IF;
     RETURN v_operation;
 END;
 $function$;

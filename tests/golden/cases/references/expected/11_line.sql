@@ -59,7 +59,8 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => '{}',
         p_options    => p_options,
@@ -71,9 +72,14 @@ BEGIN
             jsonb_typeof(p_lines)
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    PERFORM public.batch_refuse_fields(v_operation, p_lines, ARRAY['purchase_id', 'article', 'amount']::text[]);
     v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_lines), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are handed in';
+    IF v_operation.idempotency_key IS NOT NULL THEN
+        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
+        v_operation.input_digest := md5(p_lines::text);
+    END IF;
     RETURN v_operation;
 END;
 $function$;

@@ -54,7 +54,8 @@ DECLARE
             "collect_metrics": true,
             "log_table": "batch.job_log",
             "metrics_table": "batch.job_metrics",
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => '{}',
         p_options    => p_options,
@@ -64,6 +65,10 @@ BEGIN
     v_operation := batch.batch_limit(v_operation, coalesce(cardinality(p_ids), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the keys are handed in';
+    IF v_operation.idempotency_key IS NOT NULL THEN
+        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
+        v_operation.input_digest := md5(p_ids::text);
+    END IF;
     RETURN v_operation;
 END;
 $function$;

@@ -59,7 +59,8 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => jsonb_build_object(
             'below', p_below
@@ -511,7 +512,8 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => '{}',
         p_options    => p_options,
@@ -521,6 +523,10 @@ BEGIN
     v_operation := public.batch_limit(v_operation, coalesce(cardinality(p_ids), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the keys are handed in';
+    IF v_operation.idempotency_key IS NOT NULL THEN
+        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
+        v_operation.input_digest := md5(p_ids::text);
+    END IF;
     RETURN v_operation;
 END;
 $function$;

@@ -58,7 +58,8 @@ DECLARE
             "progress_tracking": true,
             "logging_level": "basic",
             "collect_metrics": false,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => jsonb_build_object(
             'new_status', p_new_status
@@ -70,6 +71,10 @@ BEGIN
     v_operation := public.batch_limit(v_operation, coalesce(cardinality(p_item_ids), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the keys are handed in';
+    IF v_operation.idempotency_key IS NOT NULL THEN
+        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
+        v_operation.input_digest := md5(p_item_ids::text);
+    END IF;
     RETURN v_operation;
 END;
 $function$;
@@ -425,7 +430,8 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => jsonb_build_object(
             'amount', p_amount
@@ -437,6 +443,10 @@ BEGIN
     v_operation := public.batch_limit(v_operation, coalesce(cardinality(p_item_ids), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the keys are handed in';
+    IF v_operation.idempotency_key IS NOT NULL THEN
+        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
+        v_operation.input_digest := md5(p_item_ids::text);
+    END IF;
     RETURN v_operation;
 END;
 $function$;

@@ -61,7 +61,8 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "detailed",
             "collect_metrics": true,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => jsonb_build_object(
             'percent', p_percent,
@@ -519,7 +520,8 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => '{}',
         p_options    => p_options,

@@ -57,7 +57,8 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => '{}',
         p_options    => p_options,
@@ -71,9 +72,14 @@ BEGIN
             jsonb_typeof(p_records)
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    PERFORM public.batch_refuse_fields(v_operation, p_records, ARRAY['code', 'qty', 'price']::text[]);
     v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_records), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are handed in';
+    IF v_operation.idempotency_key IS NOT NULL THEN
+        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
+        v_operation.input_digest := md5(p_records::text);
+    END IF;
 
     -- Of records with the same code the first counts; the others would write its row again.
     BEGIN
@@ -478,7 +484,8 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => '{}',
         p_options    => p_options,
@@ -492,9 +499,14 @@ BEGIN
             jsonb_typeof(p_records)
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    PERFORM public.batch_refuse_fields(v_operation, p_records, ARRAY['code', 'qty', 'price']::text[]);
     v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_records), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are handed in';
+    IF v_operation.idempotency_key IS NOT NULL THEN
+        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
+        v_operation.input_digest := md5(p_records::text);
+    END IF;
 
     -- Of records with the same code the first counts; the others would write its row again.
     BEGIN
@@ -919,7 +931,8 @@ DECLARE
             "progress_tracking": false,
             "logging_level": "basic",
             "collect_metrics": false,
-            "notify_on_completion": false
+            "notify_on_completion": false,
+            "parallel": false
         }$json$,
         p_parameters => jsonb_build_object(
             'code', p_code,
