@@ -11,8 +11,8 @@ import click
 
 from specgen.cli.commands import Command
 from specgen.cli.interrupt import interrupted, stopping
-from specgen.cli.options import json_option, project_option
-from specgen.cli.target import settings_or_exit, url_option
+from specgen.cli.options import json_option, project_option, url_option
+from specgen.cli.target import settings_or_exit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -79,7 +79,9 @@ def slow_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def slow(postgres_server: Server, template_of: Template, new_database: NewDatabase, slow_project: Path) -> str:
+def slow(
+    postgres_server: Server, template_of: Template, new_database: NewDatabase, slow_project: Path
+) -> str:
     def build(dsn: str) -> None:
         loaded = load_project([], root=slow_project)
         assert loaded.project, loaded.findings
