@@ -1575,30 +1575,29 @@ BEGIN
 END;
 $function$;
 
--- Whether the operation keeps rows of its workers.
-CREATE OR REPLACE FUNCTION batch.batch_knows_workers(
-    p_operation  batch.batch_operations
-)
+-- Whether this session has entered itself among the workers of the operation.
+CREATE OR REPLACE FUNCTION batch.batch_is_worker(p_operation_id uuid)
     RETURNS boolean
-    LANGUAGE sql
-    IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-    SELECT p_operation.submitted
-       AND (p_operation.heartbeat_interval IS NOT NULL OR p_operation.max_errors_per_worker IS NOT NULL);
-$function$;
-
--- This session as a worker of the operation, with what it did since its row was written; all NULL if it
--- has no row yet.
-CREATE OR REPLACE FUNCTION batch.batch_worker(p_operation_id uuid)
-    RETURNS batch.batch_workers
-    LANGUAGE sql
+    LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT (jsonb_populate_record(NULL::batch.batch_workers, s.worker)).*
-      FROM (SELECT nullif(current_setting('specgen.worker', true), '')::jsonb) AS s (worker)
-     WHERE s.worker ->> 'operation_id' = p_operation_id::text;
+BEGIN
+    RETURN nullif(current_setting('specgen.worker', true), '')::jsonb ->> 'operation_id'
+           IS NOT DISTINCT FROM p_operation_id::text;
+END;
+$function$;
+
+-- This session as a worker, with what it did since its row was written.
+CREATE OR REPLACE FUNCTION batch.batch_worker()
+    RETURNS batch.batch_workers
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN jsonb_populate_record(NULL::batch.batch_workers, current_setting('specgen.worker')::jsonb);
+END;
 $function$;
 
 -- Enters this session among the workers. To be committed before its first batch, so that a worker is
@@ -1667,7 +1666,7 @@ CREATE OR REPLACE FUNCTION batch.batch_count_worker(
 AS $function$
 DECLARE
     v_operation  batch.batch_operations := p_operation;
-    v_worker     batch.batch_workers := batch.batch_worker(p_operation.operation_id);
+    v_worker     batch.batch_workers := batch.batch_worker();
 BEGIN
     v_worker.batch_count := v_worker.batch_count + p_batches;
     v_worker.record_count := v_worker.record_count + p_records;
@@ -1722,11 +1721,12 @@ CREATE OR REPLACE FUNCTION batch.batch_leave(p_operation_id uuid)
     SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_worker  batch.batch_workers := batch.batch_worker(p_operation_id);
+    v_worker  batch.batch_workers;
 BEGIN
-    IF v_worker.operation_id IS NULL THEN
+    IF NOT batch.batch_is_worker(p_operation_id) THEN
         RETURN;
     END IF;
+    v_worker := batch.batch_worker();
     UPDATE batch.batch_workers AS w
        SET heartbeat_at = clock_timestamp(),
            left_at = clock_timestamp(),
@@ -1790,8 +1790,9 @@ BEGIN
         PERFORM batch.batch_leave(p_operation_id);
         RETURN ('finished', v_operation.status, NULL, 0, 0, 0, 0)::batch.batch_progress;
     END IF;
-    v_has_row := batch.batch_knows_workers(v_operation);
-    IF v_has_row AND (batch.batch_worker(p_operation_id)).worker_pid IS NULL THEN
+    v_has_row := v_operation.submitted
+                 AND (v_operation.heartbeat_interval IS NOT NULL OR v_operation.max_errors_per_worker IS NOT NULL);
+    IF v_has_row AND NOT batch.batch_is_worker(p_operation_id) THEN
         -- A transaction of its own too: the worker is to be seen while it is at its first batch.
         PERFORM batch.batch_appear(v_operation);
         RETURN ('appeared', 'running', NULL, 0, 0, 0, 0)::batch.batch_progress;

@@ -1574,30 +1574,29 @@ BEGIN
 END;
 $function$;
 
--- Whether the operation keeps rows of its workers.
-CREATE OR REPLACE FUNCTION public.batch_knows_workers(
-    p_operation  public.batch_operations
-)
+-- Whether this session has entered itself among the workers of the operation.
+CREATE OR REPLACE FUNCTION public.batch_is_worker(p_operation_id uuid)
     RETURNS boolean
-    LANGUAGE sql
-    IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-    SELECT p_operation.submitted
-       AND (p_operation.heartbeat_interval IS NOT NULL OR p_operation.max_errors_per_worker IS NOT NULL);
-$function$;
-
--- This session as a worker of the operation, with what it did since its row was written; all NULL if it
--- has no row yet.
-CREATE OR REPLACE FUNCTION public.batch_worker(p_operation_id uuid)
-    RETURNS public.batch_workers
-    LANGUAGE sql
+    LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT (jsonb_populate_record(NULL::public.batch_workers, s.worker)).*
-      FROM (SELECT nullif(current_setting('specgen.worker', true), '')::jsonb) AS s (worker)
-     WHERE s.worker ->> 'operation_id' = p_operation_id::text;
+BEGIN
+    RETURN nullif(current_setting('specgen.worker', true), '')::jsonb ->> 'operation_id'
+           IS NOT DISTINCT FROM p_operation_id::text;
+END;
+$function$;
+
+-- This session as a worker, with what it did since its row was written.
+CREATE OR REPLACE FUNCTION public.batch_worker()
+    RETURNS public.batch_workers
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN jsonb_populate_record(NULL::public.batch_workers, current_setting('specgen.worker')::jsonb);
+END;
 $function$;
 
 -- Enters this session among the workers. To be committed before its first batch, so that a worker is
@@ -1666,7 +1665,7 @@ CREATE OR REPLACE FUNCTION public.batch_count_worker(
 AS $function$
 DECLARE
     v_operation  public.batch_operations := p_operation;
-    v_worker     public.batch_workers := public.batch_worker(p_operation.operation_id);
+    v_worker     public.batch_workers := public.batch_worker();
 BEGIN
     v_worker.batch_count := v_worker.batch_count + p_batches;
     v_worker.record_count := v_worker.record_count + p_records;
@@ -1721,11 +1720,12 @@ CREATE OR REPLACE FUNCTION public.batch_leave(p_operation_id uuid)
     SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_worker  public.batch_workers := public.batch_worker(p_operation_id);
+    v_worker  public.batch_workers;
 BEGIN
-    IF v_worker.operation_id IS NULL THEN
+    IF NOT public.batch_is_worker(p_operation_id) THEN
         RETURN;
     END IF;
+    v_worker := public.batch_worker();
     UPDATE public.batch_workers AS w
        SET heartbeat_at = clock_timestamp(),
            left_at = clock_timestamp(),
@@ -1789,8 +1789,9 @@ BEGIN
         PERFORM public.batch_leave(p_operation_id);
         RETURN ('finished', v_operation.status, NULL, 0, 0, 0, 0)::public.batch_progress;
     END IF;
-    v_has_row := public.batch_knows_workers(v_operation);
-    IF v_has_row AND (public.batch_worker(p_operation_id)).worker_pid IS NULL THEN
+    v_has_row := v_operation.submitted
+                 AND (v_operation.heartbeat_interval IS NOT NULL OR v_operation.max_errors_per_worker IS NOT NULL);
+    IF v_has_row AND NOT public.batch_is_worker(p_operation_id) THEN
         -- A transaction of its own too: the worker is to be seen while it is at its first batch.
         PERFORM public.batch_appear(v_operation);
         RETURN ('appeared', 'running', NULL, 0, 0, 0, 0)::public.batch_progress;
