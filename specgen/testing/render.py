@@ -69,7 +69,9 @@ def _flat(value: object) -> str:
     match value:
         case dict():
             return "{" + ", ".join(f"{_flat(key)}: {_flat(item)}" for key, item in value.items()) + "}"
-        case tuple() | list():
+        case list():
+            return "[" + ", ".join(_flat(item) for item in value) + "]"
+        case tuple():
             inner = ", ".join(_flat(item) for item in value)
             return f"({inner},)" if len(value) == 1 else f"({inner})"
         case str():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,8 +24,15 @@ if TYPE_CHECKING:
 
 TABLES = (
     "batch_operations", "batch_ranges", "batch_operation_logs", "batch_operation_errors",
-    "batch_performance_metrics", "batch_durations", "batch_outputs",
+    "batch_performance_metrics", "batch_durations", "batch_outputs", "batch_outbox",
 )  # fmt: skip
+
+
+MESSAGE = (
+    "{operation}: {status}, {total_records} records = {processed_records} processed"
+    " + {skipped_records} skipped + {error_count} failed"
+)
+"""What an operation without a remark tells when its spec gives no notification_message."""
 
 
 class Counts(NamedTuple):
@@ -255,6 +263,26 @@ class Sandbox:
         for row in rows:
             found.setdefault(row.statement, []).append(row.row)
         return list(found.values())
+
+    def notifications(self) -> list[dict[str, Any]]:
+        """The payloads of all notifications that this session listened to."""
+        self.execute("SELECT")  # they come with an answer
+        return [json.loads(item.payload) for item in self.connection.notifies(timeout=0)]
+
+    def messages(self, case: Case, result: Any) -> list[Any]:
+        """The rows that an operation left in the outbox."""
+        query = f"SELECT * FROM {case.operation.runtime}.batch_outbox WHERE operation_id = %s ORDER BY id"
+        return self.all(query, (result.operation_id,))
+
+    @staticmethod
+    def worded(template: str | None, told: Mapping[str, Any], result: Any) -> str:
+        """A notification_message with the fields of what was told filled in."""
+        fields = {**told, "errors": result.errors}
+        shown = {
+            name: "" if value is None else value if isinstance(value, str) else json.dumps(value)
+            for name, value in fields.items()
+        }
+        return (template or MESSAGE).format_map(shown)
 
     def bookkeeping(self, case: Case) -> dict[str, int]:
         """How many rows the batch_* tables hold."""

@@ -339,6 +339,24 @@ MUTANTS = (
         "v_before.processed_records,\n                    v_operation.total_records;",
         file="ticket",
     ),
+    Mutant(
+        "an end leaves no message", "FROM unnest(p_operation.notify_channels)", "FROM unnest(NULL::text[])"
+    ),
+    Mutant(
+        "a message's fields are left as they are",
+        "THEN p_fields ->> trim('{}' FROM found.piece[1])",
+        "THEN found.piece[1]",
+    ),
+    Mutant("braces stay doubled", "THEN left(found.piece[1], 1)", "THEN found.piece[1]"),
+    Mutant("nobody is told of the end", "PERFORM pg_notify('batch_completed', v_payload::text);", "NULL;"),
+    Mutant(
+        "progress is announced with every batch", "SET notified_records = v_done", "SET notified_records = 0"
+    ),
+    Mutant(
+        "progress is never announced",
+        "AND v_done / v_interval > o.notified_records / v_interval",
+        "AND false",
+    ),
 )
 
 SMOKE = (

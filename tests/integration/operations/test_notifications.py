@@ -46,6 +46,11 @@ SPEC = entity(
     "batch_size: 50, progress_notification_interval: 200",
     "operation: collected, operation_type: update, update_data: {n: :item.n}, data_source: :records, "
     'error_handling: collect_errors, notify_on_completion: true, notification_channels: [email], notification_message: "{errors}"',
+    f"operation: imported, {COUNT}, progress_notification_interval: 200, notify_on_completion: true, "
+    "notification_channels: [email, webhook]",
+    f"operation: large_data_import, {COUNT}, progress_tracking: true, progress_notification_interval: 1000, "
+    "logging_level: detailed, log_table: batch_operation_logs, collect_metrics: true, "
+    "metrics_table: batch_performance_metrics, notify_on_completion: true, notification_channels: [email, webhook]",
 )
 FILLED = "INSERT INTO job (n) SELECT 0 FROM generate_series(1, 1000)"
 
@@ -396,3 +401,42 @@ def test_a_worker_does_not_wait_for_who_announces(lab: Lab) -> None:
     assert listener.heard() == []
     lab.work(operation_id)
     assert [item["done_records"] for item in listener.heard()] == [1000]
+
+
+# Crashes
+
+
+def test_a_worker_that_is_killed_changes_nothing_that_is_told(lab: Lab) -> None:
+    listener = Listener(lab, "batch_completed", "batch_progress")
+    operation_id = submit(lab, "imported", 1000)
+    lab.do("SELECT batch_step(%s)", operation_id)
+    for _ in range(3):
+        victim = lab.connect()
+        with victim.transaction():
+            victim.execute("SELECT batch_step(%s)", [operation_id])
+            lab.do("SELECT pg_terminate_backend(%s, 10000)", victim.info.backend_pid)
+            victim.close()
+        lab.do("SELECT batch_step(%s)", operation_id)
+    run_workers(lab, operation_id, 3)
+    *progress, completed = listener.heard()
+    intervals = [item["done_records"] // 200 for item in progress]
+    assert intervals == sorted(set(intervals))
+    assert (intervals[-1], completed["processed_records"]) == (5, 1000)
+    assert outbox(lab, "channel, status") == [("email", "pending"), ("webhook", "pending")]
+
+
+# What is asked for in the words of the pattern's description
+
+
+def test_the_block_on_monitoring_does_all_it_says(lab: Lab) -> None:
+    lab.do("UPDATE job SET n = 99 WHERE id = 700")
+    listener = Listener(lab, "batch_completed", "batch_progress")
+    operation_id = submit(lab, "large_data_import", 1000)
+    lab.work(operation_id)
+    progress, completed = listener.heard()
+    assert (progress["done_records"], completed["status"]) == (1000, "completed_with_errors")
+    assert lab.one("SELECT count(*) FROM batch_operation_logs WHERE operation_id = %s", operation_id) == 21
+    assert "errors" in lab.rows(
+        "SELECT metric_name FROM batch_performance_metrics WHERE operation_id = %s", operation_id
+    )
+    assert outbox(lab, "channel") == ["email", "webhook"]
