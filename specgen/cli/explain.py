@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from specgen.plan.explain import Explanation
+    from specgen.plan.explain import ExplainedStep, Explanation
 
 
 @click.command(
@@ -39,7 +39,15 @@ def explain(*, operation: str, project: Path, as_json: bool) -> None:
 
     planned = find_operation(plan_or_exit((), project=project), operation)
     explanation = explained(planned)
-    statements = render_statements(planned, shadow=shadow_folder(project))
+    shadow = shadow_folder(project)
+    if planned.steps:
+        statements = {
+            f"{step.name}, {form}": statement
+            for step in planned.steps
+            for form, statement in render_statements(step.operation, shadow=shadow).items()
+        }
+    else:
+        statements = render_statements(planned, shadow=shadow)
     if as_json:
         import json
         from dataclasses import asdict
@@ -63,6 +71,7 @@ def _text(about: Explanation, statements: dict[str, str]) -> Iterator[str]:
         ),
     )
     yield from _section("Works through", [about.source])
+    yield from _section("Steps", _steps(about.steps))
     if about.condition:
         yield from _section("Condition", about.condition.splitlines())
     yield from _section("Batches", about.strategies)
@@ -72,6 +81,23 @@ def _text(about: Explanation, statements: dict[str, str]) -> Iterator[str]:
     for form, statement in statements.items():
         name = "Statement" if len(statements) == 1 else f"Statement, batches of {form}"
         yield from _section(name, statement.splitlines())
+
+
+def _steps(steps: tuple[ExplainedStep, ...]) -> Iterator[str]:
+    """Draw the steps in their order: an arrow from what each waits for, and below it what it reads."""
+    for number, step in enumerate(steps, 1):
+        if step.waits_for:
+            yield f"  ↓ after {', '.join(step.waits_for)}"
+        yield f"{number} {step.name}: {step.calls or f'{step.type} {step.table}'}"
+        yield f"    goes through  {step.source}"
+        if step.condition:
+            yield f"    where         {' '.join(step.condition.split())}"
+        names = [f":{item.name}" for item in step.bindings]
+        width = max(map(len, names), default=0)
+        for name, item in zip(names, step.bindings, strict=True):
+            yield f"    reads         {name.ljust(width)}  {item.type}, of {item.step}: {item.reason}"
+        if step.kept:
+            yield "    keeps         its rows, for the steps that read them and batch_step_output()"
 
 
 def _section(name: str, lines: Iterable[str]) -> Iterator[str]:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from specgen.plan.sqltext import ident
 
 if TYPE_CHECKING:
-    from specgen.plan.planned import PlannedOperation, PlannedParameter
+    from collections.abc import Iterator
+
+    from specgen.plan.planned import PlannedOperation, PlannedParameter, PlannedStep
 
 _AUTOMATIC = (
     ("dry_run", "boolean", "false", "do everything, tell what came of it, undo it"),
@@ -45,6 +47,33 @@ class ExplainedFunction:
 
 
 @dataclass(frozen=True, slots=True)
+class Binding:
+    """A name that a step reads of an earlier step's output, as what, and why."""
+
+    name: str
+    type: str
+    step: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedStep:
+    """A step: what it waits for, what it goes through, and what it reads of other steps."""
+
+    name: str
+    type: str
+    table: str
+    waits_for: tuple[str, ...]
+    source: str
+    condition: str | None
+    calls: str | None
+    bindings: tuple[Binding, ...]
+    kept: bool
+    strategies: tuple[str, ...]
+    settings: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """What there is to say about an operation without a database.
 
@@ -52,6 +81,7 @@ class Explanation:
         source: What is walked through, in words.
         strategies: How batches are cut, and when which way is taken.
         settings: What is not left to its default, and ``batch_size`` and ``error_handling``.
+        steps: Its steps, in the order in which they run.
     """
 
     operation: str
@@ -69,6 +99,7 @@ class Explanation:
     preconditions: tuple[str, ...]
     settings: dict[str, object]
     functions: tuple[ExplainedFunction, ...]
+    steps: tuple[ExplainedStep, ...] = ()
 
 
 def explain(op: PlannedOperation) -> Explanation:
@@ -100,7 +131,39 @@ def explain(op: PlannedOperation) -> Explanation:
             )
             for item in op.functions
         ),
+        steps=tuple(_step(item) for item in op.steps),
     )
+
+
+def _step(step: PlannedStep) -> ExplainedStep:
+    op = step.operation
+    call = op.call_function
+    return ExplainedStep(
+        name=step.name,
+        type=op.type,
+        table=f"{ident(op.table.schema)}.{ident(op.table.name)}",
+        waits_for=step.waits_for,
+        source=_source(op),
+        condition=op.condition,
+        calls=f"{call.function}({', '.join(call.arguments)})" if call else None,
+        bindings=tuple(_bindings(op)),
+        kept=step.kept,
+        strategies=_strategies(op),
+        settings=_settings(op),
+    )
+
+
+def _bindings(op: PlannedOperation) -> Iterator[Binding]:
+    collected = op.call_function is not None and op.call_function.collected
+    for item in op.parameters:
+        if item.output:
+            how = ", a batch at a time" if collected and op.reads_step == item.output.step else ""
+            reason = f"the column {item.output.column} of its rows{how}"
+            yield Binding(item.name, item.type, item.output.step, reason)
+    if op.reads_step and not collected:
+        for field in op.item_fields:
+            reason = f"the column {field.name} of the row at hand"
+            yield Binding(f"{op.reads_as}.{field.name}", field.type, op.reads_step, reason)
 
 
 def _given(item: PlannedParameter) -> ExplainedParameter:
@@ -121,6 +184,12 @@ def _source(op: PlannedOperation) -> str:
     if op.walks_rows:
         which = "that meet the condition" if op.condition else "all of them"
         return f"rows of {table}, {which}, in the order of {keys}"
+    if op.steps:
+        return "its steps, one after the other"
+    if op.reads_step:
+        return f"the rows that {op.reads_step} yields, in their order"
+    if op.relation is not None:
+        return f"the rows of a relation ({op.relation_origin}), taken once when the step begins"
     if op.handed_in is None:
         return "one record, made from the parameters"
     if op.hands_in_keys:
@@ -131,6 +200,8 @@ def _source(op: PlannedOperation) -> str:
 
 
 def _strategies(op: PlannedOperation) -> tuple[str, ...]:
+    if op.steps:
+        return ()
     if not op.walks_rows:
         return ("items: batches are slices of what is handed in",)
     return (

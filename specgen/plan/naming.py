@@ -35,6 +35,7 @@ class OperationNames:
         plan: Checks, counts, decides.
         ranges: Cuts it into pieces.
         batch: Writes one batch.
+        start: Stores an operation of several steps.
     """
 
     call: QualifiedName
@@ -42,6 +43,7 @@ class OperationNames:
     plan: QualifiedName
     ranges: QualifiedName
     batch: QualifiedName
+    start: QualifiedName
 
 
 def shorten(name: str) -> str:
@@ -65,6 +67,7 @@ def operation_names(schema: str, operation: str) -> OperationNames:
         plan=derived("plan"),
         ranges=derived("ranges"),
         batch=derived("batch"),
+        start=derived("start"),
     )
 
 

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING
 from specgen.plan import naming
 from specgen.plan.functions import functions_of, quote_of
 from specgen.plan.naming import QualifiedName
-from specgen.plan.parameters import TypedParameter, typed_parameters
+from specgen.plan.parameters import TypedParameter, parameter_type
 from specgen.plan.planned import (
     KeyColumn,
     Match,
     OwnTable,
     PlannedAssignment,
+    PlannedCall,
     PlannedItemField,
     PlannedOperation,
+    PlannedOutput,
     PlannedParameter,
     PlannedPrecondition,
 )
+from specgen.plan.relations import relation_query
 from specgen.plan.settings import LOG_TABLE, METRICS_TABLE, settings_of
 from specgen.plan.sieve import Sieve, refusals
 from specgen.plan.sqltext import constant, ident, literal, one_line_strings, qualify
@@ -28,56 +31,83 @@ from specgen.spec.model import (
     Expression,
     Field,
     KeySource,
+    ListRows,
     Literal,
     OperationType,
+    QueryRows,
     RecordSource,
     Reference,
+    RelationSource,
     RowSource,
     Settings,
     SingleSource,
+    StepRows,
+    Steps,
     Value,
 )
 
 if TYPE_CHECKING:
-    from specgen.diagnostics import Findings
+    from collections.abc import Mapping
+
     from specgen.spec.fragments import ParameterName, SqlFragment
+    from specgen.spec.model import Argument, OutputList
 
 
 def plan_operation(
-    operation: BatchOperation, target: Entity, settings: Settings, findings: Findings
+    operation: BatchOperation,
+    target: Entity,
+    settings: Settings,
+    parameters: tuple[TypedParameter, ...],
+    step_numbers: Mapping[str, int] | None = None,
 ) -> PlannedOperation:
-    """Decide everything about one operation.
+    """Decide everything about one operation, or one step.
 
     Args:
         operation: A valid operation.
         target: The entity it works on.
         settings: The project's settings.
-        findings: Gets parameters whose types cannot be told, and the like.
+        parameters: The parameters of the operation, for a step those of the operation it belongs to.
+        step_numbers: For a step, the number of each step by its name.
     """
-    return _Planner(operation, target, settings, findings).plan()
+    return _Planner(operation, target, settings, parameters, step_numbers).plan()
 
 
 class _Planner:
     def __init__(
-        self, operation: BatchOperation, target: Entity, settings: Settings, findings: Findings
+        self,
+        operation: BatchOperation,
+        target: Entity,
+        settings: Settings,
+        parameters: tuple[TypedParameter, ...],
+        step_numbers: Mapping[str, int] | None,
     ) -> None:
         self.operation = operation
         self.target = target
         self.settings = settings
+        self.step_numbers = step_numbers
         self.columns = tuple(item.name for item in target.fields)
         self.clashing = frozenset(name for name in self.columns if _is_variable(name))
         self.table = QualifiedName(target.schema, target.table)
         self.item_alias = naming.free("item", (target.table,))
+        self.parameters = (
+            *(self._parameter(item) for item in parameters),
+            *(self._list(item) for item in operation.lists),
+        )
         fields = self._item_fields()
         taken = (*self.columns, *(item.name for item in fields), *(item.alias for item in fields))
         self.number_alias = naming.free("item_number", taken)
-        self.parameters = tuple(
-            self._parameter(item) for item in typed_parameters(operation, target, findings)
-        )
 
     def _parameter(self, item: TypedParameter) -> PlannedParameter:
         variable = naming.free(f"p_{item.name}", (*self.columns, *_VARIABLES))
         return PlannedParameter(item.name, variable, item.type, item.reason, item.default, item.description)
+
+    def _list(self, item: OutputList) -> PlannedParameter:
+        element = parameter_type(item.type)
+        number = (self.step_numbers or {})[item.step]
+        output = PlannedOutput(item.step, number, item.column, element)
+        variable = naming.free(f"p_{item.name}", (*self.columns, *_VARIABLES))
+        reason = f"the column {item.column} of what the step {item.step} yields"
+        return PlannedParameter(item.name, variable, f"{element}[]", reason, None, None, output)
 
     def plan(self) -> PlannedOperation:
         """Put it together."""
@@ -87,7 +117,10 @@ class _Planner:
         handed_in = self._named(source.parameter) if isinstance(source, KeySource | RecordSource) else None
         names = naming.operation_names(target.schema, operation.name)
         where_names = _names(condition)
-        write_names = where_names | {name for item in operation.data for name in _value_names(item.value)}
+        values = [item.value for item in operation.data]
+        values += [item.value for item in operation.call.arguments] if operation.call else []
+        write_names = where_names | {name for value in values for name in _value_names(value)}
+        source_names = self._source_names()
         assignments = tuple(
             PlannedAssignment(item.column, self._value(item.value, item.column)) for item in operation.data
         )
@@ -107,7 +140,11 @@ class _Planner:
             table=self.table,
             names=names,
             parameters=self.parameters,
-            kept_parameters=tuple(item for item in self.parameters if item != handed_in),
+            kept_parameters=tuple(
+                item
+                for item in self.parameters
+                if item.output is None and (item != handed_in or self.step_numbers is not None)
+            ),
             where_parameters=tuple(item for item in self.parameters if item.name in where_names),
             write_parameters=tuple(item for item in self.parameters if item.name in write_names),
             handed_in=handed_in,
@@ -145,6 +182,15 @@ class _Planner:
             clashes=bool(self.clashing),
             grants=operation.grants,
             functions=(),
+            relation=self._relation(),
+            relation_origin=f"{source.span.file}:{source.span.start.line}"
+            if isinstance(source, RelationSource)
+            else "",
+            reads_step=self._reads_step(),
+            reads_as=source.names[-1] if isinstance(source, RelationSource) else "",
+            source_parameters=tuple(item for item in self.parameters if item.name in source_names),
+            call_function=self._call(),
+            is_step=self.step_numbers is not None,
         )
         return _with_functions(planned, settings_of(operation, planned))
 
@@ -162,6 +208,60 @@ class _Planner:
 
     def _named(self, name: str) -> PlannedParameter | None:
         return next((item for item in self.parameters if item.name == name), None)
+
+    # What a step goes through, and what it calls
+
+    def _source_names(self) -> frozenset[str]:
+        match self.operation.source:
+            case KeySource(parameter=name) | RelationSource(relation=ListRows(parameter=name)):
+                return frozenset({name})
+            case RelationSource(relation=QueryRows(query)):
+                return _names(query)
+            case _:
+                return frozenset()
+
+    def _relation(self) -> str | None:
+        """Return the query of the records of a relation."""
+        match self.operation.source:
+            case RelationSource(relation=relation):
+                return relation_query(
+                    relation,
+                    runtime=self.settings.runtime_schema,
+                    step_numbers=self.step_numbers or {},
+                    variable=lambda name: self._reference(name, None),
+                    sql=self._sql,
+                )
+            case _:
+                return None
+
+    def _reads_step(self) -> str | None:
+        match self.operation.source:
+            case RelationSource(relation=StepRows(step)):
+                return step
+            case _:
+                return None
+
+    def _call(self) -> PlannedCall | None:
+        call = self.operation.call
+        if call is None:
+            return None
+        schema = f"{ident(call.schema)}." if call.schema else ""
+        return PlannedCall(
+            function=f"{schema}{ident(call.name)}",
+            arguments=tuple(self._argument(item) for item in call.arguments),
+            collected=any(item.collected for item in call.arguments),
+            origin=f"function, {call.span.file}:{call.span.start.line}",
+        )
+
+    def _argument(self, item: Argument) -> str:
+        match item.value:
+            case Literal(data):
+                value = literal(str(data))
+            case Reference(name, field):
+                value = self._reference(name, field)
+            case Expression(fragment):
+                value = self._sql(fragment)
+        return f"{ident(item.name)} => {value}" if item.name else value
 
     # The user's SQL
 
@@ -183,7 +283,7 @@ class _Planner:
 
     def _reference(self, name: str, field: str | None) -> str:
         if field is not None:
-            alias = field if self.operation.type in _INSERTING else self._item_column(field)
+            alias = field if self.operation.type in _MAKING else self._item_column(field)
             return f"{ident(self.item_alias)}.{ident(alias)}"
         parameter = self._named(name)
         return ident(parameter.variable) if parameter else "NULL"
@@ -215,7 +315,7 @@ class _Planner:
 
     def _sieve(self, assignments: tuple[PlannedAssignment, ...]) -> Sieve:
         conditions = refusals(self.target, frozenset(item.column for item in assignments))
-        if not conditions or isinstance(self.operation.source, SingleSource):
+        if not conditions or isinstance(self.operation.source, SingleSource | Steps) or self.operation.call:
             return Sieve()
         inserting = self.operation.type in _INSERTING
         given = {item.column: item.value for item in assignments}
@@ -233,7 +333,7 @@ class _Planner:
     def _place(self) -> str:
         keys = self._keys()
         match self.operation.source:
-            case RecordSource():
+            case RecordSource() | RelationSource():
                 return f"{ident(self.item_alias)}.{ident(self.number_alias)}::integer"
             case _ if len(keys) == 1:
                 return f"array_position({keys[0].array}, {keys[0].column_qualified})"
@@ -263,7 +363,11 @@ class _Planner:
 
     def _item_fields(self) -> tuple[PlannedItemField, ...]:
         match self.operation.source:
-            case RecordSource(fields=fields):
+            case RelationSource(relation=ListRows(parameter, records=False)):
+                named = self._named(parameter)
+                element = named.type.removesuffix("[]") if named else "text"
+                return (PlannedItemField("value", element, self._item_column("value")),)
+            case RecordSource(fields=fields) | RelationSource(fields=fields):
                 return tuple(
                     PlannedItemField(item.name, item.type.sql, self._item_column(item.name))
                     for item in fields
@@ -273,7 +377,10 @@ class _Planner:
 
     def _item_key_fields(self) -> tuple[str, ...]:
         match self.operation.source:
-            case RecordSource(fields=fields, match_on=match_on):
+            case (
+                RecordSource(fields=fields, match_on=match_on)
+                | RelationSource(fields=fields, match_on=match_on)
+            ):
                 read = {item.name for item in fields}
                 wanted = match_on or self.operation.conflict_target or self.target.primary_key
                 return tuple(name for name in wanted if name in read)
@@ -282,7 +389,7 @@ class _Planner:
 
     def _matches(self) -> tuple[Match, ...]:
         match self.operation.source:
-            case RecordSource(match_on=match_on):
+            case RecordSource(match_on=match_on) | RelationSource(match_on=match_on):
                 return tuple(
                     Match(
                         name,
@@ -298,7 +405,7 @@ class _Planner:
         """Whether nothing in the spec promises that a record meets one row at most."""
         target = self.target
         match self.operation.source:
-            case RecordSource(match_on=columns) if columns:
+            case RecordSource(match_on=columns) | RelationSource(match_on=columns) if columns:
                 unique = [target.primary_key, *((item.name,) for item in target.fields if item.unique)]
                 unique += [item.columns for item in target.indexes if item.unique and item.where is None]
                 return not any(names and set(names) <= set(columns) for names in unique)
@@ -308,7 +415,7 @@ class _Planner:
     def _identity_columns(self) -> tuple[str, ...]:
         """The columns that must not repeat among the records; none for an insert."""
         match self.operation.source:
-            case RecordSource(match_on=match_on):
+            case RecordSource(match_on=match_on) | RelationSource(match_on=match_on):
                 return match_on or self.operation.conflict_target
             case _:
                 return ()
@@ -350,6 +457,8 @@ class _Planner:
 
 
 _INSERTING = (OperationType.INSERT, OperationType.UPSERT)
+_MAKING = (*_INSERTING, OperationType.CUSTOM_FUNCTION)
+"""What has no rows of the target in sight, so that a record's fields keep their names."""
 _VARIABLES = ("p_operation", "p_range", "p_keys", "p_items", "p_options", "p_submitted", "p_confirm")
 
 

@@ -7,7 +7,7 @@ constant. Uses that disagree are reported, as is a parameter that no use tells a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from specgen.spec.model import (
     BatchOperation,
@@ -15,15 +15,23 @@ from specgen.spec.model import (
     Expression,
     FieldType,
     KeySource,
+    ListRows,
+    QueryRows,
     RecordSource,
     Reference,
+    RelationSource,
+    Value,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from specgen.diagnostics import Findings, Span
     from specgen.spec.fragments import Evidence, SqlFragment
+    from specgen.spec.model import OutputList
+
+Part: TypeAlias = "tuple[BatchOperation, Entity]"
+"""What uses parameters: an operation or one of its steps, and the entity it works on."""
 
 _NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
 _TEXTS = ("text", "varchar", "character varying")
@@ -70,14 +78,21 @@ def parameter_type(kind: FieldType) -> str:
 
 
 def typed_parameters(
-    operation: BatchOperation, target: Entity, findings: Findings
+    operation: BatchOperation, parts: Sequence[Part], findings: Findings
 ) -> tuple[TypedParameter, ...]:
     """Return an operation's parameters in the order of its function.
 
     Declared ones come first, then those of the condition, the data, the preconditions and the source.
     PostgreSQL wants parameters with a default behind those without.
+
+    Args:
+        operation: The operation that declares parameters.
+        parts: Its steps and itself, or only itself.
+        findings: Gets what is wrong.
     """
-    uses = _uses(operation, target)
+    uses: dict[str, _Use] = {}
+    for part, target in parts:
+        _add_part(part, target, uses, findings)
     declared = {item.name: item for item in operation.parameters}
     result: list[TypedParameter] = []
     for name in dict.fromkeys((*declared, *uses)):
@@ -122,8 +137,36 @@ def typed_parameters(
     return tuple(sorted(result, key=lambda item: item.default is not None))
 
 
-def _uses(operation: BatchOperation, target: Entity) -> dict[str, _Use]:
-    uses: dict[str, _Use] = {}
+def _add_part(operation: BatchOperation, target: Entity, uses: dict[str, _Use], findings: Findings) -> None:
+    """Add what one step, or an operation by itself, tells of parameters; names of outputs are none."""
+    own: dict[str, _Use] = {}
+    _collect(operation, target, own)
+    lists = {item.name: item for item in operation.lists}
+    for name, use in own.items():
+        if name in lists:
+            _check_list(lists[name], use, findings)
+            continue
+        shared = uses.setdefault(name, _Use(use.span))
+        shared.types += use.types
+        shared.weak += use.weak
+
+
+def _check_list(item: OutputList, use: _Use, findings: Findings) -> None:
+    kind = f"{parameter_type(item.type)}[]"
+    for other, reason in (*use.types, *use.weak):
+        given, wanted = kind.removesuffix("[]"), other.removesuffix("[]")
+        if not other.endswith("[]") or _common(given, wanted) is None:
+            findings.error(
+                "output-type",
+                item.span,
+                f'":{item.name}" is {kind} (column {item.column} of the step {item.step}), '
+                f"and it is used as {other} ({reason})",
+                "compare it with = ANY(...)" if not other.endswith("[]") else f"cast it: ::{other}",
+            )
+            return
+
+
+def _collect(operation: BatchOperation, target: Entity, uses: dict[str, _Use]) -> None:
     for fragment in _fragments(operation.where):
         _add_fragment(fragment, target, uses)
     for assignment in operation.data:
@@ -132,13 +175,23 @@ def _uses(operation: BatchOperation, target: Entity) -> dict[str, _Use]:
             case Reference(name, None, span):
                 use = uses.setdefault(name, _Use(span))
                 use.types.append((parameter_type(kind), f"assigned to {assignment.column}"))
-            case Expression(fragment):
-                _add_fragment(fragment, target, uses)
-            case _:
-                pass
+            case value:
+                _add_value(value, target, uses)
+    for argument in operation.call.arguments if operation.call else ():
+        _add_value(argument.value, target, uses)
     for precondition in operation.preconditions:
         _add_fragment(precondition.fragment, target, uses)
+    _add_source(operation, target, uses)
+
+
+def _add_source(operation: BatchOperation, target: Entity, uses: dict[str, _Use]) -> None:
     match operation.source:
+        case RelationSource(relation=QueryRows(query)):
+            _add_fragment(query, target, uses)
+        case RelationSource(relation=ListRows(parameter, records, span)):
+            use = uses.setdefault(parameter, _Use(span))
+            if records:
+                use.types.append(("jsonb", "the records"))
         case RecordSource(parameter, span=span):
             uses.setdefault(parameter, _Use(span)).types.append(("jsonb", "the records"))
         case KeySource(parameter, column, _, span):
@@ -147,7 +200,16 @@ def _uses(operation: BatchOperation, target: Entity) -> dict[str, _Use]:
             use.types.append((f"{parameter_type(kind)}[]", f"keys of {column}"))
         case _:
             pass
-    return uses
+
+
+def _add_value(value: Value, target: Entity, uses: dict[str, _Use]) -> None:
+    match value:
+        case Reference(name, None, span):
+            uses.setdefault(name, _Use(span))
+        case Expression(fragment):
+            _add_fragment(fragment, target, uses)
+        case _:
+            pass
 
 
 def _fragments(fragment: SqlFragment | None) -> Iterator[SqlFragment]:

@@ -9,24 +9,24 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from specgen.plan.operation import plan_operation
+from specgen.plan.steps import plan_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from specgen.diagnostics import Findings
     from specgen.plan.planned import PlannedOperation
-    from specgen.spec.model import BatchOperation, Entity, Settings
+    from specgen.spec.model import BatchOperation, Project
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """How a pattern is planned, and the template that prints the plan."""
 
-    plan: Callable[[BatchOperation, Entity, Settings, Findings], PlannedOperation]
+    plan: Callable[[BatchOperation, Project, Findings], PlannedOperation]
     template: str
 
 
 PATTERNS: Mapping[str, Pattern] = MappingProxyType(
-    {"batch_operations": Pattern(plan_operation, "operation/operation.sql.j2")}
+    {"batch_operations": Pattern(plan_whole, "operation/operation.sql.j2")}
 )

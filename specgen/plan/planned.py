@@ -16,13 +16,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedOutput:
+    """A column of an earlier step's output; ``element`` is its type."""
+
+    step: str
+    step_number: int
+    column: str
+    element: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedParameter:
-    """A parameter of the operation.
+    """A parameter of the operation, or a list that an earlier step yields.
 
     Attributes:
         name: As callers write it.
         variable: What holds it inside the functions that contain the user's SQL.
         reason: Where the type comes from.
+        output: Where a list comes from that no caller passes.
     """
 
     name: str
@@ -31,6 +42,7 @@ class PlannedParameter:
     reason: str
     default: str | None
     description: str | None
+    output: PlannedOutput | None = None
 
     @property
     def kept_as_text(self) -> bool:
@@ -79,6 +91,42 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedCall:
+    """The function that a batch calls.
+
+    Attributes:
+        function: As SQL names it.
+        arguments: As SQL writes them, the current record being ``item``.
+        collected: Whether one call takes the values of a whole slice, each field as an array.
+        origin: Where the spec names it.
+    """
+
+    function: str
+    arguments: tuple[str, ...]
+    collected: bool
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """A step of an operation.
+
+    Attributes:
+        number: Its place in the order in which the steps run, counted from 1.
+        depends_on: The numbers of the steps that must be done before.
+        waits_for: Their names.
+        kept: Whether its output is kept.
+    """
+
+    name: str
+    number: int
+    depends_on: tuple[int, ...]
+    waits_for: tuple[str, ...]
+    operation: PlannedOperation
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedPrecondition:
     """A precondition and how its failure reads."""
 
@@ -118,6 +166,12 @@ class PlannedOperation:
 
     Attributes:
         quote: The dollar quote around the functions' bodies, which nothing in them contains.
+        relation: A query whose rows are the records, each as jsonb in its column ``record``.
+        reads_step: The step whose output that query reads, and what the spec calls its rows.
+        source_parameters: What that query, or the list of keys of a step, needs.
+        keeps_output: For a function's results, whether they are kept.
+        is_step: Whether it is a step, whose functions get everything from the operation's row.
+        steps: The steps of an operation that does nothing by itself.
     """
 
     name: str
@@ -169,11 +223,40 @@ class PlannedOperation:
     grants: tuple[str, ...]
     functions: tuple[PlannedFunction, ...]
     quote: str = ""
+    relation: str | None = None
+    relation_origin: str = ""
+    reads_step: str | None = None
+    reads_as: str = ""
+    source_parameters: tuple[PlannedParameter, ...] = ()
+    call_function: PlannedCall | None = None
+    keeps_output: bool = False
+    is_step: bool = False
+    steps: tuple[PlannedStep, ...] = ()
 
     @property
     def by_key(self) -> bool:
         """Whether a batch is a list of keys, not of records."""
         return self.walks_rows or self.hands_in_keys
+
+    @property
+    def by_record(self) -> bool:
+        """Whether a batch is a list of records that were handed in or read from a relation."""
+        return self.hands_in_records or self.relation is not None
+
+    @property
+    def takes_keys(self) -> bool:
+        """Whether its functions are passed the keys as an argument."""
+        return self.hands_in_keys and not self.is_step
+
+    @property
+    def takes_records(self) -> bool:
+        """Whether its functions are passed the records as an argument."""
+        return self.hands_in_records and not self.is_step
+
+    @property
+    def plan_parameters(self) -> tuple[PlannedParameter, ...]:
+        """What a step's planning reads: the names of its condition, or of what it goes through."""
+        return self.where_parameters if self.walks_rows else self.source_parameters
 
     @property
     def keeps_floats(self) -> bool:
@@ -205,6 +288,11 @@ class PlannedOperation:
     def plan(self) -> QualifiedName:
         """Checks, counts, decides."""
         return self.names.plan
+
+    @property
+    def start(self) -> QualifiedName:
+        """Stores an operation of several steps."""
+        return self.names.start
 
     @property
     def ranges(self) -> QualifiedName:

@@ -9,7 +9,7 @@ from specgen.spec.model import ParallelRuns
 
 if TYPE_CHECKING:
     from specgen.plan.planned import PlannedOperation
-    from specgen.spec.model import BatchOperation
+    from specgen.spec.model import BatchOperation, Step
 
 LOG_TABLE = "batch_operation_logs"
 METRICS_TABLE = "batch_performance_metrics"
@@ -17,31 +17,17 @@ METRICS_TABLE = "batch_performance_metrics"
 
 def settings_of(operation: BatchOperation, planned: PlannedOperation) -> dict[str, object]:
     """Return column → value; what is not said here has the column's default meaning, NULL."""
-    limits, errors, reporting = operation.limits, operation.errors, operation.reporting
+    limits, reporting = operation.limits, operation.reporting
     notifications = operation.notifications
     workers = operation.workers
-    batch, table = planned.names.batch, planned.table
     settings: dict[str, object] = {
         "operation": operation.name,
         "entity": planned.entity,
-        "target_table": f"{ident(table.schema)}.{ident(table.name)}",
-        "batch_function": f"{ident(batch.schema)}.{ident(batch.name)}",
-        "batch_size": limits.batch_size,
-        "max_records": limits.max_records,
-        "on_limit": str(limits.on_limit),
+        **_work_settings(operation, planned),
         "timeout": _interval(limits.timeout_ms),
-        "lock_timeout": _interval(limits.lock_timeout_ms),
-        "statement_timeout": _interval(limits.statement_timeout_ms),
-        "error_handling": str(errors.handling),
-        "error_isolation": str(errors.isolation),
-        "max_errors": errors.max_errors.count,
-        "max_error_percent": errors.max_errors.percent,
-        "max_attempts": errors.retry.max_attempts,
-        "backoff": _interval(errors.retry.backoff_ms),
         "atomic": limits.atomic,
         "exclusive": limits.parallel_runs is ParallelRuns.EXCLUSIVE,
         "progress_tracking": reporting.progress_tracking,
-        "logging_level": str(reporting.logging_level),
         "collect_metrics": reporting.collect_metrics,
         "log_table": _table(planned.runtime, reporting.log_table, LOG_TABLE),
         "metrics_table": _table(planned.runtime, reporting.metrics_table, METRICS_TABLE),
@@ -55,6 +41,43 @@ def settings_of(operation: BatchOperation, planned: PlannedOperation) -> dict[st
         "max_errors_per_worker": workers.max_errors,
         "heartbeat_interval": _interval(workers.heartbeat_ms),
     }
+    return _said(settings)
+
+
+def step_settings(step: Step, planned: PlannedOperation) -> dict[str, object]:
+    """Return what a step lays over its operation's settings."""
+    settings = _work_settings(step.operation, planned) | {"step_timeout": _interval(step.timeout_ms)}
+    return _said(settings)
+
+
+def _work_settings(operation: BatchOperation, planned: PlannedOperation) -> dict[str, object]:
+    """Return what may differ from step to step."""
+    limits, errors = operation.limits, operation.errors
+    settings: dict[str, object] = {
+        "batch_size": limits.batch_size,
+        "max_records": limits.max_records,
+        "on_limit": str(limits.on_limit),
+        "lock_timeout": _interval(limits.lock_timeout_ms),
+        "statement_timeout": _interval(limits.statement_timeout_ms),
+        "error_handling": str(errors.handling),
+        "error_isolation": str(errors.isolation),
+        "max_errors": errors.max_errors.count,
+        "max_error_percent": errors.max_errors.percent,
+        "max_attempts": errors.retry.max_attempts,
+        "backoff": _interval(errors.retry.backoff_ms),
+        "logging_level": str(operation.reporting.logging_level),
+    }
+    if planned.steps:
+        return settings
+    batch, table = planned.names.batch, planned.table
+    return {
+        "target_table": f"{ident(table.schema)}.{ident(table.name)}",
+        "batch_function": f"{ident(batch.schema)}.{ident(batch.name)}",
+        **settings,
+    }
+
+
+def _said(settings: dict[str, object]) -> dict[str, object]:
     return {name: value for name, value in settings.items() if value is not None}
 
 

@@ -6,10 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from specgen.diagnostics import Findings, Span
     from specgen.spec.model import BatchOperation, Entity
 
-DERIVED_SUFFIXES = ("_submit", "_plan", "_ranges", "_batch")
+DERIVED_SUFFIXES = ("_submit", "_plan", "_ranges", "_batch", "_start")
 """What the functions beside an operation's own are called; a test holds it to the plan's naming."""
 
 
@@ -53,11 +55,17 @@ def _report_operations(operations: list[BatchOperation], findings: Findings) -> 
             message = f'there are two operations "{operation.name}"; the first is at {_where(first.span)}'
             findings.error("duplicate-operation", operation.span, message, "rename one of them")
     for operation in names.values():
-        for suffix in DERIVED_SUFFIXES:
-            other = names.get(operation.name + suffix)
+        for derived in _derived(operation):
+            other = names.get(derived)
             if other is not None:
                 message = f'"{other.name}" is also the name of a function that "{operation.name}" gets'
                 findings.error("duplicate-operation", other.span, message, "rename one of the two operations")
+
+
+def _derived(operation: BatchOperation) -> Iterator[str]:
+    for suffix in DERIVED_SUFFIXES:
+        yield operation.name + suffix
+        yield from (step.operation.name + suffix for step in operation.steps)
 
 
 def _where(span: Span) -> str:

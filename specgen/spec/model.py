@@ -27,6 +27,8 @@ class OperationType(StrEnum):
     UPSERT = "upsert"
     DELETE = "delete"
     SELECT = "select"
+    CUSTOM_FUNCTION = "custom_function"
+    STEPS = "steps"
 
 
 class ErrorHandling(StrEnum):
@@ -222,7 +224,101 @@ class SingleSource:
     """No source: an insert or upsert of one record made from parameters and constants."""
 
 
-Source: TypeAlias = RowSource | KeySource | RecordSource | SingleSource
+@dataclass(frozen=True, slots=True)
+class StepRows:
+    """The output of an earlier step, by the step's name."""
+
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableRows:
+    """``{table: staging.products}``; ``order_by`` is its key, where an entity tells it."""
+
+    schema: str
+    table: str
+    order_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRows:
+    """``{query: "SELECT ..."}``."""
+
+    query: SqlFragment
+
+
+@dataclass(frozen=True, slots=True)
+class ListRows:
+    """The elements of an array that the caller hands in, or with ``records`` of a jsonb array."""
+
+    parameter: str
+    records: bool
+    span: Span
+
+
+Relation: TypeAlias = StepRows | TableRows | QueryRows | ListRows
+
+
+@dataclass(frozen=True, slots=True)
+class RelationSource:
+    """The rows of a relation, taken once when the step is planned; each is a record.
+
+    Attributes:
+        names: What the current record is called: ``:item.price``, ``:usage.amount``.
+        fields: The fields that the step reads; a list's element is ``value``.
+        match_on: The columns by which an update or delete finds its row.
+    """
+
+    relation: Relation
+    names: tuple[str, ...]
+    fields: tuple[ItemField, ...]
+    match_on: tuple[str, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """An operation of several steps, in the order in which they run."""
+
+    steps: tuple[Step, ...]
+
+
+Source: TypeAlias = RowSource | KeySource | RecordSource | SingleSource | RelationSource | Steps
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument of a called function.
+
+    Attributes:
+        name: For ``name => value``; nothing where its place tells.
+        collected: Whether the function gets one array of the batch's values, instead of a call each.
+    """
+
+    name: str | None
+    value: Value
+    collected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionCall:
+    """What a ``custom_function`` calls."""
+
+    schema: str | None
+    name: str
+    arguments: tuple[Argument, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class OutputList:
+    """A name that stands for one column of an earlier step's output, as an array."""
+
+    name: str
+    step: str
+    column: str
+    type: FieldType
+    span: Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +455,8 @@ class BatchOperation:
         where: The whole condition as written; for a :class:`KeySource` its remainder is what the
             batches repeat.
         returning: Columns kept of what was written, the key first; empty when nothing is kept.
+        call: The function that a ``custom_function`` calls.
+        lists: The names that stand for columns of earlier steps' outputs.
     """
 
     name: str
@@ -381,6 +479,33 @@ class BatchOperation:
     notifications: Notifications = field(default_factory=Notifications)
     workers: Workers = field(default_factory=Workers)
     grants: tuple[str, ...] = ()
+    call: FunctionCall | None = None
+    lists: tuple[OutputList, ...] = ()
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Its steps, in the order in which they run; none for an operation that is one by itself."""
+        return self.source.steps if isinstance(self.source, Steps) else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of an operation: an operation of its own, and what must be done before it.
+
+    Attributes:
+        name: As the spec calls it.
+        operation: What it does; its name is the operation's and the step's, joined.
+        depends_on: The names of the steps that must be done before, those included whose output it reads.
+        timeout_ms: How long this step may take; the operation's own limit holds besides.
+        kept: Whether its output is kept.
+    """
+
+    name: str
+    span: Span
+    operation: BatchOperation
+    depends_on: tuple[str, ...]
+    timeout_ms: int | None = None
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,3 +28,22 @@ def check_name(name: str, span: Span, what: str, findings: Findings) -> bool:
 
 def _cut(name: str) -> str:
     return name.encode()[:MAX_BYTES].decode(errors="ignore").rstrip("_ ")
+
+
+_PART = re.compile(r'\s*(?:"((?:[^"]|"")+)"|([^\W\d][\w$]*))\s*')
+
+
+def split_name(text: str) -> tuple[str, ...] | None:
+    """Cut a SQL name at its dots, quotes taken off and plain parts in lower case; nothing if it is none."""
+    parts: list[str] = []
+    place = 0
+    while match := _PART.match(text, place):
+        quoted, plain = match.groups()
+        parts.append(quoted.replace('""', '"') if quoted else plain.lower())
+        place = match.end()
+        if place == len(text):
+            return tuple(parts)
+        if text[place] != ".":
+            return None
+        place += 1
+    return None

@@ -4,56 +4,95 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from specgen.spec import policies
+from specgen.spec.calls import read_call
 from specgen.spec.entities import Catalog, Draft, is_unique, read_columns, unknown_column
 from specgen.spec.fragments import Scope, SqlFragment, find_key_test, parse_fragment
 from specgen.spec.model import (
+    Argument,
     Assignment,
     BatchOperation,
     DeclaredParameter,
+    FieldType,
+    FunctionCall,
+    ItemField,
     KeySource,
+    ListRows,
     Literal,
     OperationType,
+    OutputList,
     Precondition,
     RecordSource,
+    Reference,
+    Relation,
+    RelationSource,
     RowSource,
     SingleSource,
     Source,
+    StepRows,
 )
 from specgen.spec.names import check_name
 from specgen.spec.notifications import read_notifications
 from specgen.spec.records import item_fields, references, refuse_item_fields
+from specgen.spec.relations import check_assignable, check_fields, read_relation
 from specgen.spec.suggest import did_you_mean
 from specgen.spec.types import TypeProblem, parse_type
 from specgen.spec.values import read_value
 from specgen.spec.workers import read_workers
 
 if TYPE_CHECKING:
-    from specgen.diagnostics import Findings
+    from specgen.diagnostics import Findings, Span
     from specgen.spec.documents import Node
+    from specgen.spec.outputs import Outputs, StepOutput
 
 _DATA_KEYS = {
     "update_data": OperationType.UPDATE,
     "insert_data": OperationType.INSERT,
     "upsert_data": OperationType.UPSERT,
     "select_fields": OperationType.SELECT,
+    "function": OperationType.CUSTOM_FUNCTION,
 }
 _OVER_ROWS = (OperationType.UPDATE, OperationType.DELETE, OperationType.SELECT)
 
 
+INHERITED = frozenset(
+    (
+        "target_entity",
+        "batch_size",
+        "max_records",
+        "on_limit",
+        "lock_timeout",
+        "statement_timeout",
+        "error_handling",
+        "max_errors",
+        "error_isolation",
+        "retry",
+        "logging_level",
+    )
+)
+"""What an operation says for all its steps."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """An operation's keys: its own, and the project's defaults for those it does not give."""
+    """An operation's keys: its own, and the project's defaults for those it does not give.
+
+    Attributes:
+        outer: The keys of the operation that a step belongs to, which hold for the step too.
+    """
 
     own: Node
     defaults: Node | None
+    outer: Settled | None = None
 
     def get(self, key: str) -> Node | None:
         """Return the value of a key, if it has one."""
         found = self.own.get(key)
+        if found is None and self.outer is not None:
+            return self.outer.get(key) if key in INHERITED else None
         if found is None and self.defaults is not None:
             found = self.defaults.get(key)
         return found
@@ -64,29 +103,10 @@ class Settled:
         return default if found is None else found.value
 
 
-def build_operation(
-    keys: Settled, home: Draft, catalog: Catalog, broken: frozenset[str], findings: Findings
-) -> BatchOperation | None:
-    """Read one operation.
-
-    Args:
-        keys: What it says.
-        home: The entity whose file it stands in.
-        catalog: All entities.
-        broken: Names of entities that could not be read and were reported.
-        findings: Gets what is wrong.
-    """
-    name = keys.own["operation"]
-    check_name(name.value, name.span, "operation name", findings)
-    target = _target(keys, home, catalog, broken, findings)
-    if target is None:
-        return None
-    return _Builder(keys, target, findings).operation()
-
-
-def _target(
+def find_target(
     keys: Settled, home: Draft, catalog: Catalog, broken: frozenset[str], findings: Findings
 ) -> Draft | None:
+    """Return the entity that an operation or a step works on; one that is not there is reported."""
     node = keys.get("target_entity")
     if node is None:
         return home
@@ -102,25 +122,53 @@ def _target(
     return None
 
 
-class _Builder:
-    def __init__(self, keys: Settled, target: Draft, findings: Findings) -> None:
+def type_of(keys: Settled) -> OperationType:
+    """Return what an operation or a step does: what it says, or what its data says."""
+    if keys.own.get("steps"):
+        return OperationType.STEPS
+    said = keys.plain("operation_type")
+    if said is not None:
+        return OperationType(said)
+    return next(kind for key, kind in _DATA_KEYS.items() if keys.get(key))
+
+
+class OperationReader:
+    """Reads one operation, or one step; parts that are wrong are reported and left out.
+
+    Args:
+        keys: What it says.
+        target: The entity it works on.
+        catalog: All entities.
+        findings: Gets what is wrong.
+        outputs: For a step, the outputs of the others.
+    """
+
+    def __init__(
+        self,
+        keys: Settled,
+        target: Draft,
+        catalog: Catalog,
+        findings: Findings,
+        outputs: Outputs | None = None,
+    ) -> None:
         self.keys = keys
         self.target = target
+        self.catalog = catalog
         self.findings = findings
-        self.type = self._type()
+        self.outputs = outputs
+        self.type = type_of(keys)
 
-    def _type(self) -> OperationType:
-        said = self.keys.plain("operation_type")
-        if said is not None:
-            return OperationType(said)
-        return next(kind for key, kind in _DATA_KEYS.items() if self.keys.get(key))
+    def operation(self, name: Node) -> BatchOperation:
+        """Read everything.
 
-    def operation(self) -> BatchOperation:
-        """Read everything; parts that are wrong are reported and left out."""
+        Args:
+            name: What names it.
+        """
         keys, findings = self.keys, self.findings
-        name = keys.own["operation"]
         where = self._fragment(keys.get("where_condition"), self.target.scope("where_condition"))
         data = self._data()
+        call = self._call()
+        source = self._source(where, data, call)
         conflict = self._columns("conflict_target")
         parameters = self._parameters()
         return BatchOperation(
@@ -128,7 +176,7 @@ class _Builder:
             span=name.span,
             entity=self.target.name,
             type=self.type,
-            source=self._source(where, data),
+            source=source,
             description=keys.plain("description"),
             data=data,
             where=where,
@@ -144,6 +192,8 @@ class _Builder:
             notifications=read_notifications(keys.get, keys.own.get, findings),
             workers=read_workers(keys.get, keys.own.get, findings),
             grants=policies.read_grants(keys.get, findings),
+            call=self._collected(call, source),
+            lists=self._lists(where, data, call),
         )
 
     def _fragment(self, node: Node | None, scope: Scope) -> SqlFragment | None:
@@ -252,14 +302,158 @@ class _Builder:
 
     # What is worked through
 
-    def _source(self, where: SqlFragment | None, data: tuple[Assignment, ...]) -> Source:
+    def _source(
+        self, where: SqlFragment | None, data: tuple[Assignment, ...], call: FunctionCall | None
+    ) -> Source:
         node = self.keys.get("data_source")
         if node is not None:
-            return self._records(node, where, data)
-        refuse_item_fields(references(data, where), self.findings)
+            return self._given(node, where, data, call)
+        named = list(references(data, where, call))
+        driving = self._driving(named)
+        if driving is not None:
+            return self._relation(StepRows(driving.step), driving, where, data, call=call, span=named[0][2])
+        refuse_item_fields(named, self.findings, self.outputs)
         if self.type not in _OVER_ROWS:
-            return SingleSource()
+            return (self._listed(call) if call else None) or SingleSource()
         return (self._keys() if where else None) or RowSource()
+
+    def _driving(self, named: list[tuple[str, str | None, Span]]) -> StepOutput | None:
+        """Return the output whose rows the fields that are named belong to."""
+        if self.outputs is None:
+            return None
+        found: dict[str, StepOutput] = {}
+        for name, field, span in named:
+            output = self.outputs.rows(name, span) if field is not None else None
+            if output is None:
+                continue
+            found.setdefault(output.step, output)
+            if len(found) > 1:
+                first = next(iter(found))
+                self.findings.error(
+                    "two-outputs",
+                    span,
+                    f'a step goes through the rows of one output, and this one names those of "{first}" '
+                    f'and of "{output.step}"',
+                    f"use a column of one of them as a list, such as :{output.names[0]}_ids",
+                )
+                break
+        return next(iter(found.values()), None)
+
+    def _relation(
+        self,
+        relation: Relation,
+        output: StepOutput | None,
+        where: SqlFragment | None,
+        data: tuple[Assignment, ...],
+        *,
+        call: FunctionCall | None,
+        span: Span,
+    ) -> RelationSource:
+        match_on: tuple[str, ...] = ()
+        if self.type in (OperationType.UPDATE, OperationType.DELETE):
+            match_on = self._columns("match_on") or self.target.primary_key
+        names = output.names if output else ()
+        if output:
+            named = references(data, where, call)
+            matched = ((output.names[0], column, span) for column in match_on)
+            check_fields(output, (*named, *matched), self.findings)
+            check_assignable(output, data, self.target, self.findings)
+        fields = item_fields(
+            self.target,
+            match_on,
+            data,
+            where,
+            self.findings,
+            names=names,
+            call=call,
+            known=output.type_of if output else lambda _field: None,
+        )
+        return RelationSource(relation, ("item", self.target.name, *names), fields, match_on, span)
+
+    def _given(
+        self,
+        node: Node,
+        where: SqlFragment | None,
+        data: tuple[Assignment, ...],
+        call: FunctionCall | None,
+    ) -> Source:
+        if isinstance(node.value, dict):
+            relation = read_relation(node, self.catalog, self.target, self.findings)
+            if relation is None:
+                return SingleSource()
+            return self._relation(relation, None, where, data, call=call, span=node.span)
+        name = node.value.strip()[1:]
+        output = self.outputs.rows(name, node.span) if self.outputs else None
+        if output is not None:
+            return self._relation(StepRows(output.step), output, where, data, call=call, span=node.span)
+        if self.outputs is not None or call is not None:
+            rows = ListRows(name, records=True, span=node.span)
+            return self._relation(rows, None, where, data, call=call, span=node.span)
+        return self._records(node, where, data)
+
+    # What a function is called with
+
+    def _call(self) -> FunctionCall | None:
+        node = self.keys.get("function")
+        if node is None or self.type is not OperationType.CUSTOM_FUNCTION:
+            return None
+        return read_call(node, self.keys.get("input"), self.findings)
+
+    def _listed(self, call: FunctionCall) -> RelationSource | None:
+        """Return the list that a function is handed a batch at a time, if it is handed one."""
+        for argument in call.arguments:
+            match argument:
+                case Argument(value=Reference(name, None, span)):
+                    meaning = self.outputs.column(name, span) if self.outputs else None
+                    if meaning is not None:
+                        kind = meaning.output.type_of(meaning.column) or FieldType("text", "text")
+                        fields = (ItemField(meaning.column, kind),)
+                        return RelationSource(StepRows(meaning.output.step), ("item",), fields, (), span)
+                    if argument.collected:
+                        rows = ListRows(name, records=False, span=span)
+                        return RelationSource(rows, ("item",), (), (), span)
+                case _:
+                    pass
+        return None
+
+    @staticmethod
+    def _collected(call: FunctionCall | None, source: Source) -> FunctionCall | None:
+        """Return the call with the list it is handed named as the field of the current record."""
+        if call is None or not isinstance(source, RelationSource):
+            return call
+        column = source.fields[0].name if source.fields else "value"
+        arguments = tuple(
+            Argument(item.name, Reference("item", column, source.span), collected=True)
+            if isinstance(item.value, Reference)
+            and item.value.field is None
+            and item.value.span == source.span
+            else item
+            for item in call.arguments
+        )
+        return replace(call, arguments=arguments)
+
+    def _lists(
+        self, where: SqlFragment | None, data: tuple[Assignment, ...], call: FunctionCall | None
+    ) -> tuple[OutputList, ...]:
+        """Return the plain names that are columns of earlier outputs; warn of those that nearly are."""
+        found: dict[str, OutputList] = {}
+        if self.outputs is None:
+            return ()
+        for name, field, span in references(data, where, call):
+            if field is not None or name in found:
+                continue
+            meaning = self.outputs.column(name, span)
+            if meaning is not None:
+                kind = meaning.output.type_of(meaning.column)
+                if kind is not None:
+                    found[name] = OutputList(name, meaning.output.step, meaning.column, kind, span)
+                continue
+            near = self.outputs.near(name, None)
+            if near:
+                self.findings.warning(
+                    "close-to-output", span, f'":{name}" is no output of a step, so it is a parameter', near
+                )
+        return tuple(found.values())
 
     def _keys(self) -> KeySource | None:
         node = self.keys.get("where_condition")

@@ -4,35 +4,61 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from specgen.spec.model import Assignment, Expression, FieldType, ItemField, Reference
+from specgen.spec.model import (
+    Assignment,
+    Expression,
+    FieldType,
+    FunctionCall,
+    ItemField,
+    Reference,
+    Value,
+)
 from specgen.spec.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from specgen.diagnostics import Findings, Span
     from specgen.spec.entities import Draft
     from specgen.spec.fragments import Evidence, SqlFragment
+    from specgen.spec.outputs import Outputs
 
 
 def references(
-    data: tuple[Assignment, ...], where: SqlFragment | None
+    data: tuple[Assignment, ...], where: SqlFragment | None, call: FunctionCall | None = None
 ) -> Iterator[tuple[str, str | None, Span]]:
-    """Yield every ``:name`` and ``:name.field`` of an operation's data and condition."""
+    """Yield every ``:name`` and ``:name.field`` of an operation's data, arguments and condition."""
     for item in data:
-        match item.value:
-            case Reference(name, field, span):
-                yield name, field, span
-            case Expression(fragment):
-                yield from ((part.name, part.field, part.span) for part in fragment.parameters)
+        yield from _named(item.value)
+    for argument in call.arguments if call else ():
+        yield from _named(argument.value)
     if where:
         yield from ((part.name, part.field, part.span) for part in where.parameters)
 
 
-def refuse_item_fields(found: Iterable[tuple[str, str | None, Span]], findings: Findings) -> None:
+def _named(value: Value) -> Iterator[tuple[str, str | None, Span]]:
+    match value:
+        case Reference(name, field, span):
+            yield name, field, span
+        case Expression(fragment):
+            yield from ((part.name, part.field, part.span) for part in fragment.parameters)
+        case _:
+            pass
+
+
+def refuse_item_fields(
+    found: Iterable[tuple[str, str | None, Span]], findings: Findings, outputs: Outputs | None = None
+) -> None:
     """Report fields of an item where there is no item."""
     for name, field, span in found:
-        if field is not None:
+        if field is None:
+            continue
+        near = outputs.near(name, field) if outputs else None
+        if outputs is not None:
+            message = f":{name}.{field}: no step yields rows called :{name}"
+            names = ", ".join(f":{base}" for item in outputs.outputs for base in item.names)
+            findings.error("unknown-output", span, message, near or f"the other steps yield: {names}")
+        else:
             findings.error(
                 "unknown-item",
                 span,
@@ -41,31 +67,51 @@ def refuse_item_fields(found: Iterable[tuple[str, str | None, Span]], findings: 
             )
 
 
+def _untyped(_field: str) -> FieldType | None:
+    return None
+
+
 def item_fields(
     target: Draft,
     match_on: tuple[str, ...],
     data: tuple[Assignment, ...],
     where: SqlFragment | None,
     findings: Findings,
+    *,
+    names: tuple[str, ...] = (),
+    call: FunctionCall | None = None,
+    known: Callable[[str], FieldType | None] = _untyped,
 ) -> tuple[ItemField, ...]:
     """Return the fields of the current item that an operation reads, with their types.
 
     A field that is a column of the target has that column's type. Another one has the type of what it
     is assigned to, compared with or cast to.
+
+    Args:
+        target: The entity that is written.
+        match_on: The columns by which an update or delete finds its row.
+        data: What is written.
+        where: The condition.
+        findings: Gets what is wrong.
+        names: What the current item is called besides ``item`` and the entity.
+        call: The function that is called.
+        known: The type that a field has where it comes from, if that is known.
     """
-    items = ("item", target.name)
-    found = {column: ItemField(column, target.types[column]) for column in match_on}
+    items = ("item", target.name, *names)
+    found = {column: ItemField(column, known(column) or target.types[column]) for column in match_on}
     hints = _hints(target, data, where)
-    for name, field, span in references(data, where):
+    for argument in call.arguments if call else ():
+        if isinstance(argument.value, Expression):
+            _collect(argument.value.fragment.evidence, target, hints)
+    for name, field, span in references(data, where, call):
         if field is None or field in found:
             continue
         if name not in items:
-            message = (
-                f":{name}.{field} is no field of the current item, which is called :item or :{target.name}"
-            )
+            called = " or ".join(f":{item}" for item in dict.fromkeys(items))
+            message = f":{name}.{field} is no field of the current item, which is called {called}"
             findings.error("unknown-item", span, message, did_you_mean(name, items) or f"write :item.{field}")
             continue
-        kind = target.types.get(field) or hints.get(field)
+        kind = known(field) or target.types.get(field) or hints.get(field)
         if kind is None:
             findings.error(
                 "unknown-item-field",

@@ -102,10 +102,12 @@ _TYPE_WORDS = {
     "upsert": "an upsert",
     "delete": "a delete",
     "select": "a select",
+    "custom_function": "a custom_function",
 }
-_DATA_KEYS = ("update_data", "insert_data", "upsert_data", "select_fields")
+_DATA_KEYS = ("update_data", "insert_data", "upsert_data", "select_fields", "function")
 _EXPECTED = {
-    "data_source": 'the name of a parameter, such as ":records"',
+    "data_source": 'the name of a parameter, such as ":records", or a map with table or query',
+    "input": 'a value such as ":list" or ":row.field", a list of values, or a map of named arguments',
     "max_errors": 'a whole number or a percentage such as "5%"',
     "timeout": 'a time such as "30 minutes"',
 }
@@ -175,7 +177,7 @@ class _Reporter:
         help = self._example(missing, error.schema.get("properties", {}).get(missing))
         if "match_on" in error.instance and missing == "data_source":
             message = f"{where} has match_on, which only says something with data_source"
-        elif missing in (*_DATA_KEYS, "conflict_target"):
+        elif missing in (*_DATA_KEYS, "conflict_target") and not _has_steps(error.instance):
             message = f"{where} is {self._type_word(error.instance)} and needs {missing}"
         else:
             message = f"{where} has no {missing}"
@@ -186,12 +188,13 @@ class _Reporter:
         key = str(path[-1])
         owner = path[:-1]
         operation = self._value(owner)
-        self.findings.error(
-            "wrong-mix",
-            self.key_span(path),
-            f"{self._where(owner)} is {self._type_word(operation)} and cannot have {key}",
-            self._mix_help(key),
-        )
+        if _has_steps(operation):
+            message = f"{self._where(owner)} has steps, so it cannot have {key} of its own"
+            help = "move it into a step"
+        else:
+            message = f"{self._where(owner)} is {self._type_word(operation)} and cannot have {key}"
+            help = self._mix_help(key)
+        self.findings.error("wrong-mix", self.key_span(path), message, help)
 
     @staticmethod
     def _mix_help(key: str) -> str:
@@ -206,6 +209,8 @@ class _Reporter:
             "match_on": "an update or a delete over records has match_on",
             "returning": "a select keeps what select_fields names",
             "data_source": "an insert, an upsert, an update or a delete has data_source",
+            "function": "a custom_function has function",
+            "input": "a custom_function has input",
         }
         return f"{owners[key]}; remove the key or change operation_type"
 
@@ -225,7 +230,7 @@ class _Reporter:
                 "missing-key",
                 self._anchor(path),
                 f"{where} does not say what it does",
-                "add operation_type: update, insert, upsert, delete or select",
+                "add operation_type: update, insert, upsert, delete, select or custom_function, or steps",
             )
 
     def _type(self, path: DataPath, error: Any) -> None:
@@ -245,7 +250,7 @@ class _Reporter:
         self.findings.error("wrong-type", self.value_span(path), message, self._example(key, error.schema))
 
     def _enum(self, path: DataPath, error: Any) -> None:
-        allowed = [value for value in error.validator_value if value != "custom_function"]
+        allowed = list(error.validator_value)
         label = self._label(path)
         if label == "name" and allowed == ["batch_operations"]:
             message, code = f"there is no pattern {_quoted(error.instance)}", "unknown-pattern"
@@ -272,6 +277,13 @@ class _Reporter:
         if error.validator_value == "\\S":
             self.findings.error(
                 "empty-value", self.value_span(path), f"{label} is empty", self._example(label, error.schema)
+            )
+        elif label in ("output", "name"):
+            self.findings.error(
+                "bad-name",
+                self.value_span(path),
+                f'"{error.instance}" cannot name a step\'s output, since no :name could refer to it',
+                "use letters, digits and underscores",
             )
         elif path and path[-1] == "parameters":
             for name in error.instance if isinstance(error.instance, dict) else [error.instance]:
@@ -325,6 +337,9 @@ class _Reporter:
             case ("patterns", int()):
                 name = self._value(path).get("operation")
                 return f'operation "{name}"' if isinstance(name, str) else f"pattern {int(path[1]) + 1}"
+            case ("patterns", int(), "steps", int()):
+                name = self._value(path).get("name")
+                return f'step "{name}"' if isinstance(name, str) else f"step {int(path[3]) + 1}"
             case ("fields", name):
                 return f'field "{name}"'
             case _:
@@ -359,7 +374,7 @@ class _Reporter:
             return _TYPE_WORDS[said]
         for key in _DATA_KEYS:
             if key in operation:
-                return _TYPE_WORDS[key.split("_", maxsplit=1)[0]]
+                return _TYPE_WORDS["custom_function" if key == "function" else key.split("_", maxsplit=1)[0]]
         return "an operation"
 
     @staticmethod
@@ -372,6 +387,10 @@ class _Reporter:
         if not found or not found.get("examples"):
             return None
         return f"for example: {key}: {_flow(found['examples'][0])}"
+
+
+def _has_steps(operation: Any) -> bool:
+    return isinstance(operation, dict) and "steps" in operation
 
 
 def _quoted(value: Any) -> str:

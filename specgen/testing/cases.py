@@ -91,7 +91,9 @@ def test_cases(plan: Plan, project: Project) -> tuple[EntityCases, ...]:
         plan: The entities that get a file.
         project: All entities, since a row may be referred to from any of them.
     """
-    return tuple(_entity(item, project) for item in plan.entities if item.operations)
+    return tuple(
+        _entity(item, project) for item in plan.entities if any(not one.steps for one in item.operations)
+    )
 
 
 def _entity(planned: PlannedEntity, project: Project) -> EntityCases:
@@ -99,6 +101,8 @@ def _entity(planned: PlannedEntity, project: Project) -> EntityCases:
     names: list[str] = []
     operations = []
     for item, plan in zip(entity.operations, planned.operations, strict=True):
+        if item.steps:
+            continue
         names.append(naming.free(_identifier(item.name), names))
         operations.append(_operation(item, plan, project, names[-1]))
     return EntityCases(

@@ -36,10 +36,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -78,10 +78,10 @@ CREATE OR REPLACE FUNCTION shop.add_brands_ranges(
 AS $function$
 DECLARE
     v_items jsonb := p_brands || '[]'; -- decompressed once, not once a slice
-    v_total integer := p_operation.total_records::integer;
+    v_total integer := p_operation.step_records::integer;
     v_size integer := CASE
         WHEN p_operation.submitted THEN p_operation.batch_size
-        ELSE greatest(p_operation.total_records, 1)::integer
+        ELSE greatest(p_operation.step_records, 1)::integer
     END;
 BEGIN
     -- A submitted operation keeps the records, a call reads them where they are.

@@ -36,10 +36,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -123,10 +123,10 @@ CREATE OR REPLACE FUNCTION shop.refresh_items_ranges(
 AS $function$
 DECLARE
     v_items jsonb := p_items_ || '[]'; -- decompressed once, not once a slice
-    v_total integer := p_operation.total_records::integer;
+    v_total integer := p_operation.step_records::integer;
     v_size integer := CASE
         WHEN p_operation.submitted THEN p_operation.batch_size
-        ELSE greatest(p_operation.total_records, 1)::integer
+        ELSE greatest(p_operation.step_records, 1)::integer
     END;
 BEGIN
     -- A submitted operation keeps the records, a call reads them where they are.
@@ -479,10 +479,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -518,7 +518,7 @@ CREATE OR REPLACE FUNCTION shop.label_items_ranges(
 AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
-    v_total bigint := p_operation.total_records;
+    v_total bigint := p_operation.step_records;
 BEGIN
     -- In key order, so that two operations lock rows in the same order; each key once, NULLs left out.
     RETURN QUERY
@@ -850,10 +850,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -1029,9 +1029,9 @@ BEGIN
         -- As many as matched when the operation was planned.
         v_count := least(
             p_operation.batch_size,
-            p_operation.total_records - (v_batch - 1) * p_operation.batch_size::bigint
+            p_operation.step_records - (v_batch - 1) * p_operation.batch_size::bigint
         )::integer;
-        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.total_records;
+        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.step_records;
         v_from := (p_range.items -> (p_range.next_item - 1) ->> 0)::uuid;
         v_upto := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 0)::uuid;
         v_range.next_item := p_range.next_item + 1;
@@ -1070,8 +1070,9 @@ BEGIN
         v_slice := v_keys[v_search.first:v_search.last];
         BEGIN
             IF v_keys IS NULL THEN
-                INSERT INTO batch.batch_outputs (operation_id, batch_number, record_number, record)
+                INSERT INTO batch.batch_outputs (operation_id, step_number, batch_number, record_number, record)
                 SELECT p_operation.operation_id,
+                       p_operation.step_number,
                        v_batch,
                        v_search.first - 1 + row_number() OVER (ORDER BY item.id),
                        jsonb_build_object('sku', item.sku, 'title', item.title, 'price', item.price)
@@ -1084,8 +1085,9 @@ BEGIN
                        price > p_limit_price
                    ) IS TRUE;
             ELSE
-                INSERT INTO batch.batch_outputs (operation_id, batch_number, record_number, record)
+                INSERT INTO batch.batch_outputs (operation_id, step_number, batch_number, record_number, record)
                 SELECT p_operation.operation_id,
+                       p_operation.step_number,
                        v_batch,
                        v_search.first - 1 + row_number() OVER (ORDER BY item.id),
                        jsonb_build_object('sku', item.sku, 'title', item.title, 'price', item.price)

@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS public.batch_operations (
     priority              integer NOT NULL DEFAULT 0,
     parameters            jsonb NOT NULL DEFAULT '{}',
     context               jsonb NOT NULL DEFAULT '{}',
+    options               jsonb NOT NULL DEFAULT '{}',
     -- how the caller's session reads and writes times; a worker does as it would
     session               jsonb NOT NULL DEFAULT '{}',
     idempotency_key       text,
@@ -45,6 +46,7 @@ CREATE TABLE IF NOT EXISTS public.batch_operations (
     max_errors            bigint,
     max_error_percent     numeric,
     error_handling        text NOT NULL DEFAULT 'continue_on_error',
+    collect_errors        boolean NOT NULL DEFAULT false,
     error_isolation       text NOT NULL DEFAULT 'record',
     timeout               interval,
     deadline              timestamptz,
@@ -70,10 +72,16 @@ CREATE TABLE IF NOT EXISTS public.batch_operations (
     notify_channels       text[],
     -- records done when the progress of a submitted operation was announced last
     notified_records      bigint NOT NULL DEFAULT 0,
+    -- the step at work; an operation without steps is one by itself
+    step                  text,
+    step_number           integer NOT NULL DEFAULT 1,
+    step_records          bigint NOT NULL DEFAULT 0,
+    step_timeout          interval,
+    step_deadline         timestamptz,
     -- how it is carried out, decided once when it starts
-    batch_function        text NOT NULL,
-    target_table          text NOT NULL,
-    strategy              text NOT NULL DEFAULT 'items',
+    batch_function        text,
+    target_table          text,
+    strategy              text,
     strategy_reason       text,
     upto_key              jsonb,
     batch_keys            jsonb NOT NULL DEFAULT '[]',
@@ -100,6 +108,37 @@ CREATE UNIQUE INDEX IF NOT EXISTS batch_operations_idempotency_key
 CREATE INDEX IF NOT EXISTS batch_operations_created_at
     ON public.batch_operations (created_at);
 
+-- The steps of an operation that has several, in the order in which they run. The row in
+-- batch_operations describes the one at work.
+CREATE TABLE IF NOT EXISTS public.batch_steps (
+    operation_id       uuid NOT NULL
+        REFERENCES public.batch_operations ON DELETE CASCADE,
+    step_number        integer NOT NULL,
+    step               text NOT NULL,
+    depends_on         integer[] NOT NULL,
+    plan_function      text NOT NULL,
+    status             text NOT NULL DEFAULT 'pending',
+    started_at         timestamptz,
+    completed_at       timestamptz,
+    total_records      bigint NOT NULL DEFAULT 0,
+    processed_records  bigint NOT NULL DEFAULT 0,
+    skipped_records    bigint NOT NULL DEFAULT 0,
+    error_count        bigint NOT NULL DEFAULT 0,
+    batch_count        integer NOT NULL DEFAULT 0,
+    limit_reached      boolean NOT NULL DEFAULT false,
+    strategy           text,
+    strategy_reason    text,
+    message            text,
+    PRIMARY KEY (operation_id, step_number),
+    CONSTRAINT batch_steps_status_check CHECK (status IN (
+        'pending', 'running', 'completed', 'completed_with_errors', 'failed', 'skipped', 'cancelled', 'timed_out'
+    )),
+    CONSTRAINT batch_steps_account_check CHECK (
+        least(total_records, processed_records, skipped_records, error_count) >= 0
+        AND (completed_at IS NULL OR total_records = processed_records + skipped_records + error_count)
+    )
+);
+
 -- The pieces an operation is cut into. A worker claims a piece by locking its row, does one batch of
 -- it and moves the cursor next_item, all in one transaction; so a crash leaves data and cursor in
 -- agreement. What the items are is the operation's strategy:
@@ -109,6 +148,7 @@ CREATE INDEX IF NOT EXISTS batch_operations_created_at
 CREATE TABLE IF NOT EXISTS public.batch_ranges (
     operation_id       uuid NOT NULL
         REFERENCES public.batch_operations ON DELETE CASCADE,
+    step_number        integer NOT NULL DEFAULT 1,
     range_number       integer NOT NULL,
     first_batch        integer NOT NULL DEFAULT 1,
     upto_key           jsonb,
@@ -127,7 +167,7 @@ CREATE TABLE IF NOT EXISTS public.batch_ranges (
     stopped            boolean NOT NULL DEFAULT false,
     worker_pid         integer,
     worked_at          timestamptz,
-    PRIMARY KEY (operation_id, range_number),
+    PRIMARY KEY (operation_id, step_number, range_number),
     CONSTRAINT batch_ranges_account_check CHECK (
         least(processed_records, skipped_records, error_count) >= 0
         AND total_records = processed_records + skipped_records + error_count
@@ -139,7 +179,7 @@ ALTER TABLE public.batch_ranges SET (fillfactor = 50);
 ALTER TABLE public.batch_ranges ALTER COLUMN items SET STORAGE EXTERNAL;
 
 CREATE INDEX IF NOT EXISTS batch_ranges_open
-    ON public.batch_ranges (operation_id, range_number)
+    ON public.batch_ranges (operation_id, step_number, range_number)
     WHERE NOT done;
 
 -- Who works, or worked, on a submitted operation that has a heartbeat_interval or max_errors_per_worker:
@@ -172,7 +212,8 @@ CREATE TABLE IF NOT EXISTS public.batch_operation_logs (
     completed_at       timestamptz,
     status             text NOT NULL,
     records_skipped    bigint,
-    records_failed     bigint
+    records_failed     bigint,
+    step               text
 );
 
 CREATE INDEX IF NOT EXISTS batch_operation_logs_operation
@@ -223,13 +264,14 @@ CREATE INDEX IF NOT EXISTS batch_durations_operation
 CREATE TABLE IF NOT EXISTS public.batch_outputs (
     operation_id   uuid NOT NULL
         REFERENCES public.batch_operations ON DELETE CASCADE,
+    step_number    integer NOT NULL DEFAULT 1,
     batch_number   integer NOT NULL,
     record_number  bigint NOT NULL,
     record         jsonb NOT NULL
 );
 
 CREATE INDEX IF NOT EXISTS batch_outputs_operation
-    ON public.batch_outputs (operation_id, record_number, batch_number);
+    ON public.batch_outputs (operation_id, step_number, record_number, batch_number);
 
 -- What is to be told about operations that have ended: one row a message and channel, written in the
 -- transaction that ends the operation, so that there is a message whenever there is an end. Whoever
@@ -332,6 +374,8 @@ BEGIN
             'priority', 0,
             'parameters', p_parameters,
             'context', '{}'::jsonb,
+            'options', v_options,
+            'collect_errors', false,
             'session', jsonb_build_object(
                 'TimeZone', current_setting('TimeZone'),
                 'DateStyle', current_setting('DateStyle'),
@@ -346,6 +390,8 @@ BEGIN
             'error_count', 0,
             'batch_count', 0,
             'limit_reached', false,
+            'step_number', 1,
+            'step_records', 0,
             'batch_keys', '[]'::jsonb,
             'duplicate_records', '[]'::jsonb,
             'retries', 0,
@@ -355,7 +401,44 @@ BEGIN
     IF p_submitted THEN
         v_operation.batch_size := coalesce(v_operation.worker_batch_size, v_operation.batch_size);
     END IF;
-    RETURN public.batch_apply_options(v_operation, v_options);
+    v_operation := public.batch_apply_options(v_operation, v_options);
+    v_operation.collect_errors := v_operation.error_handling = 'collect_errors';
+    RETURN v_operation;
+END;
+$function$;
+
+-- The operation's row as a step needs it: the step's settings, with the call's options laid over them.
+CREATE OR REPLACE FUNCTION public.batch_enter(
+    p_operation  public.batch_operations,
+    p_settings   jsonb
+)
+    RETURNS public.batch_operations
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_operation  public.batch_operations := p_operation;
+BEGIN
+    v_operation.max_records := NULL;
+    v_operation.max_errors := NULL;
+    v_operation.max_error_percent := NULL;
+    v_operation.lock_timeout := NULL;
+    v_operation.statement_timeout := NULL;
+    v_operation.step_timeout := NULL;
+    v_operation.limit_reached := false;
+    v_operation.strategy_reason := NULL;
+    v_operation.upto_key := NULL;
+    v_operation.batch_keys := '[]';
+    v_operation.duplicate_records := '{}';
+    v_operation := jsonb_populate_record(v_operation, p_settings);
+    IF v_operation.submitted THEN
+        v_operation.batch_size := coalesce(v_operation.worker_batch_size, v_operation.batch_size);
+    END IF;
+    v_operation := public.batch_apply_options(v_operation, v_operation.options);
+    v_operation.step_deadline := clock_timestamp() + v_operation.step_timeout;
+    v_operation.deferred_constraints := public.batch_deferrable(v_operation.target_table);
+    RETURN v_operation;
 END;
 $function$;
 
@@ -453,16 +536,17 @@ AS $function$
 DECLARE
     v_operation  public.batch_operations := p_operation;
 BEGIN
-    v_operation.total_records := p_found;
+    v_operation.step_records := p_found;
     IF p_found > p_operation.max_records THEN
         IF p_operation.on_limit = 'fail' THEN
             RAISE EXCEPTION '%: % records match, max_records is %',
                 p_operation.operation, p_found, p_operation.max_records
                 USING ERRCODE = 'P0B02', HINT = 'Nothing was changed.';
         END IF;
-        v_operation.total_records := p_operation.max_records;
+        v_operation.step_records := p_operation.max_records;
         v_operation.limit_reached := true;
     END IF;
+    v_operation.total_records := p_operation.total_records + v_operation.step_records;
     RETURN v_operation;
 END;
 $function$;
@@ -675,6 +759,7 @@ DECLARE
     v_range  public.batch_ranges;
 BEGIN
     v_range.operation_id := p_operation.operation_id;
+    v_range.step_number := p_operation.step_number;
     v_range.range_number := p_number;
     v_range.first_batch := p_first_batch;
     v_range.first_item := 1;
@@ -874,11 +959,11 @@ AS $function$
 BEGIN
     EXECUTE format(
         'INSERT INTO %s (operation_id, batch_number, records_processed, started_at, completed_at, '
-        'status, records_skipped, records_failed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)',
+        'status, records_skipped, records_failed, step) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)',
         coalesce(p_operation.log_table, 'public.batch_operation_logs')
     )
     USING p_operation.operation_id, p_batch_number, p_processed, p_began, clock_timestamp(),
-          p_status, p_skipped, p_failed;
+          p_status, p_skipped, p_failed, CASE WHEN p_batch_number IS NOT NULL THEN p_operation.step END;
 END;
 $function$;
 
@@ -931,10 +1016,11 @@ CREATE OR REPLACE FUNCTION public.batch_record_error(
     SET search_path = pg_catalog, pg_temp
 AS $function$
     INSERT INTO public.batch_operation_errors (
-        operation_id, batch_number, record_number, record_key, failed_records,
+        operation_id, step, batch_number, record_number, record_key, failed_records,
         error_message, sqlstate, constraint_name, column_name, detail
     )
     SELECT p_operation.operation_id,
+           p_operation.step,
            p_batch_number,
            p_record_number,
            p_record_key,
@@ -964,6 +1050,7 @@ DECLARE
     v_operation  public.batch_operations := p_operation;
     v_visited    bigint := p_operation.processed_records + p_operation.skipped_records + p_operation.error_count;
     v_untried    bigint := greatest(p_operation.total_records - v_visited, 0);
+    v_steps      text;
     v_deferred   text;
 BEGIN
     IF v_operation.submitted AND v_operation.notify_interval IS NOT NULL THEN
@@ -972,14 +1059,19 @@ BEGIN
     v_operation.completed_at := clock_timestamp();
     v_operation.total_records := v_visited + v_untried;
     v_operation.skipped_records := v_operation.skipped_records + v_untried;
+    v_steps := public.batch_unfinished_steps(v_operation);
     IF v_operation.status = 'running' THEN
+        v_operation.message := concat_ws('; ', v_operation.message, v_steps);
         v_operation.status := CASE
-            WHEN v_operation.error_count > 0 THEN 'completed_with_errors'
+            WHEN v_operation.error_count > 0 OR v_steps IS NOT NULL THEN 'completed_with_errors'
             ELSE 'completed'
         END;
     ELSIF v_untried > 0 THEN
-        v_operation.message := concat_ws('; ', v_operation.message, format('%s records were not tried', v_untried));
+        v_operation.message := concat_ws('; ', v_operation.message, format('%s records were not tried', v_untried), v_steps);
+    ELSE
+        v_operation.message := concat_ws('; ', v_operation.message, v_steps);
     END IF;
+    v_operation.message := nullif(v_operation.message, '');
     IF v_operation.limit_reached AND v_operation.message IS NULL THEN
         v_operation.message := format('max_records (%s) reached, the rest is left', v_operation.max_records);
     END IF;
@@ -1071,11 +1163,12 @@ CREATE OR REPLACE FUNCTION public.batch_errors(
 AS $function$
     SELECT coalesce(
                jsonb_agg(
-                   to_jsonb(e) - 'operation_id' - 'error_id' ORDER BY e.record_number, e.error_id
+                   to_jsonb(e) - 'operation_id' - 'error_id' ORDER BY s.step_number, e.record_number, e.error_id
                ),
                '[]'
            )
       FROM public.batch_operation_errors AS e
+      LEFT JOIN public.batch_steps AS s ON s.operation_id = e.operation_id AND s.step = e.step
      WHERE e.operation_id = p_operation.operation_id;
 $function$;
 
@@ -1098,11 +1191,12 @@ AS $function$
            p_operation.limit_reached,
            p_operation.started_at,
            p_operation.completed_at,
-           CASE WHEN p_operation.error_handling = 'collect_errors' THEN public.batch_errors(p_operation) END,
+           CASE WHEN p_operation.collect_errors THEN public.batch_errors(p_operation) END,
            p_operation.message;
 $function$;
 
--- The records that an operation kept: select_fields, or what returning names; in input order.
+-- The records that an operation kept: select_fields, or what returning names; in input order. Of several
+-- steps the last one that kept any counts; batch_step_output() gives those of any step.
 CREATE OR REPLACE FUNCTION public.batch_output(operation_id uuid)
     RETURNS SETOF jsonb
     LANGUAGE sql
@@ -1113,8 +1207,13 @@ AS $function$
       FROM public.batch_outputs AS o
       JOIN public.batch_operations AS p ON p.operation_id = o.operation_id
      WHERE o.operation_id = batch_output.operation_id
+       AND o.step_number = (
+               SELECT max(l.step_number)
+                 FROM public.batch_outputs AS l
+                WHERE l.operation_id = batch_output.operation_id
+           )
      -- What was handed in has numbers of its own, rows are numbered within their batch.
-     ORDER BY CASE WHEN p.strategy <> 'items' THEN o.batch_number END, o.record_number;
+     ORDER BY CASE WHEN p.strategy <> 'items' OR p.step IS NOT NULL THEN o.batch_number END, o.record_number;
 $function$;
 
 -- The result of an operation that was undone on purpose; nothing of it is stored.
@@ -1167,10 +1266,10 @@ BEGIN
     INSERT INTO public.batch_operations SELECT v_operation.*;
     INSERT INTO public.batch_operation_errors (
         operation_id, batch_number, error_message, failed_records, occurred_at, sqlstate,
-        constraint_name, column_name, detail, record_key, record_number
+        constraint_name, column_name, detail, record_key, record_number, step
     )
     SELECT v_operation.operation_id, e.batch_number, e.error_message, e.failed_records, e.occurred_at, e.sqlstate,
-           e.constraint_name, e.column_name, e.detail, e.record_key, e.record_number
+           e.constraint_name, e.column_name, e.detail, e.record_key, e.record_number, e.step
       FROM jsonb_populate_recordset(NULL::public.batch_operation_errors, p_errors) AS e;
     IF v_operation.logging_level <> 'none' THEN
         PERFORM public.batch_log(
@@ -1803,7 +1902,7 @@ BEGIN
           FROM public.batch_ranges AS r
          WHERE r.operation_id = p_operation_id
            AND NOT r.done
-         ORDER BY r.range_number
+         ORDER BY r.step_number, r.range_number
          LIMIT 1
            FOR NO KEY UPDATE SKIP LOCKED;
         -- Read again under the lock: whoever ended the operation before has closed its account.
@@ -1818,14 +1917,15 @@ BEGIN
         END IF;
         RETURN v_progress;
     END IF;
-    IF clock_timestamp() > v_operation.deadline THEN
-        PERFORM public.batch_stop(p_operation_id, 'timed_out', format('stopped after %s (timeout)', v_operation.timeout));
+    IF public.batch_is_late(v_operation) THEN
         RETURN ('worked', 'running', NULL, 0, 0, 0, 0)::public.batch_progress;
     END IF;
 
     -- Data and cursor are lost or kept together, so the batch need not wait for the disk; the
     -- transaction that finishes the operation does.
-    PERFORM set_config('synchronous_commit', 'off', true);
+    IF v_operation.submitted THEN
+        PERFORM set_config('synchronous_commit', 'off', true);
+    END IF;
     PERFORM set_config(s.name, s.setting, true) FROM jsonb_each_text(v_operation.session) AS s (name, setting);
     EXECUTE format(
         $sql$
@@ -1843,6 +1943,7 @@ BEGIN
                worked_at = clock_timestamp()
           FROM %s($1, $2) AS b
          WHERE r.operation_id = b.operation_id
+           AND r.step_number = b.step_number
            AND r.range_number = b.range_number
         $sql$,
         v_operation.batch_function
@@ -1852,12 +1953,13 @@ BEGIN
       INTO v_range
       FROM public.batch_ranges AS r
      WHERE r.operation_id = p_operation_id
+       AND r.step_number = v_claimed.step_number
        AND r.range_number = v_claimed.range_number;
 
     v_operation := public.batch_tally(v_operation, v_claimed, v_range, v_began);
     IF v_operation.status = 'running'
        AND (v_range.error_count > v_claimed.error_count OR v_operation.max_error_percent IS NOT NULL) THEN
-        v_operation := public.batch_judge(public.batch_sum(v_operation));
+        v_operation := public.batch_judge(public.batch_sum(v_operation, v_operation.step_number));
     END IF;
     IF v_has_row THEN
         v_operation := public.batch_count_worker(
@@ -1900,6 +2002,33 @@ BEGIN
             USING ERRCODE = 'P0B06';
     END IF;
     RETURN v_operation;
+END;
+$function$;
+
+-- Whether the time of the operation or of its step is over; then it is asked to end.
+CREATE OR REPLACE FUNCTION public.batch_is_late(
+    p_operation  public.batch_operations
+)
+    RETURNS boolean
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    IF clock_timestamp() > p_operation.deadline THEN
+        PERFORM public.batch_stop(
+            p_operation.operation_id, 'timed_out', format('stopped after %s (timeout)', p_operation.timeout)
+        );
+        RETURN true;
+    END IF;
+    IF clock_timestamp() > p_operation.step_deadline THEN
+        PERFORM public.batch_stop(
+            p_operation.operation_id, 'timed_out',
+            format('stopped after %s in the step %s (timeout)', p_operation.step_timeout, p_operation.step)
+        );
+        RETURN true;
+    END IF;
+    RETURN false;
 END;
 $function$;
 
@@ -1952,7 +2081,11 @@ BEGIN
     PERFORM
        FROM public.batch_operations AS o
       WHERE o.operation_id = p_operation_id
-        FOR NO KEY UPDATE;
+        FOR NO KEY UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        -- Another worker finishes it, or plans its next step, which may take a while.
+        RETURN ('idle', 'running', NULL, 0, 0, 0, 0)::public.batch_progress;
+    END IF;
     v_operation := public.batch_find(p_operation_id);
     IF v_operation.status <> 'running' THEN
         RETURN ('finished', v_operation.status, NULL, 0, 0, 0, 0)::public.batch_progress;
@@ -1976,8 +2109,13 @@ BEGIN
         RETURN ('idle', 'running', NULL, 0, 0, 0, 0)::public.batch_progress;
     END IF;
 
-    v_operation := public.batch_sum(v_operation);
+    IF v_operation.stop_status IS NULL AND public.batch_advance(v_operation) THEN
+        RETURN ('worked', 'running', NULL, 0, 0, 0, 0)::public.batch_progress;
+    END IF;
+
+    v_operation := public.batch_sum(public.batch_find(p_operation_id));
     v_operation.status := coalesce(v_operation.stop_status, 'running');
+    v_operation := public.batch_leave_step(v_operation, v_operation.stop_status);
     v_operation := public.batch_finish(v_operation);
     IF v_operation.status IN ('completed', 'completed_with_errors', 'failed') THEN
         -- What was handed in is done with; the account stays.
@@ -1990,9 +2128,10 @@ BEGIN
 END;
 $function$;
 
--- The operation's row with the counts of its ranges, as far as they are committed.
+-- The operation's row with the counts of its ranges, or those of one step, as far as they are committed.
 CREATE OR REPLACE FUNCTION public.batch_sum(
-    p_operation  public.batch_operations
+    p_operation    public.batch_operations,
+    p_step_number  integer DEFAULT NULL
 )
     RETURNS public.batch_operations
     LANGUAGE plpgsql
@@ -2013,7 +2152,8 @@ BEGIN
            v_operation.batch_count,
            v_operation.retries
       FROM public.batch_ranges AS r
-     WHERE r.operation_id = p_operation.operation_id;
+     WHERE r.operation_id = p_operation.operation_id
+       AND (p_step_number IS NULL OR r.step_number = p_step_number);
     RETURN v_operation;
 END;
 $function$;
@@ -2059,18 +2199,27 @@ BEGIN
            stop_status = NULL,
            message = NULL,
            completed_at = NULL,
-           deadline = clock_timestamp() + o.timeout
+           deadline = clock_timestamp() + o.timeout,
+           step_deadline = clock_timestamp() + o.step_timeout
      WHERE o.operation_id = p_operation_id
        AND (
                o.status IN ('timed_out', 'cancelled')
                OR (
                    o.status = 'running'
-                   AND o.deadline < clock_timestamp()
+                   AND least(o.deadline, o.step_deadline) < clock_timestamp()
                    AND o.stop_status IS DISTINCT FROM 'failed'
                )
            )
     RETURNING o.*
          INTO v_operation;
+    IF FOUND THEN
+        UPDATE public.batch_steps AS s
+           SET status = 'running',
+               completed_at = NULL,
+               message = NULL
+         WHERE s.operation_id = p_operation_id
+           AND s.status IN ('timed_out', 'cancelled');
+    END IF;
     RETURN coalesce(v_operation.status, (public.batch_find(p_operation_id)).status);
 END;
 $function$;
@@ -2095,6 +2244,256 @@ BEGIN
     END LOOP;
 END;
 $procedure$;
+
+-- Ends the step at work, whose ranges are all done, and begins the next one that can begin: its plan
+-- function counts its records and stores its ranges. The operation's row is locked. False when no step
+-- is left, or the operation has none.
+CREATE OR REPLACE FUNCTION public.batch_advance(
+    p_operation  public.batch_operations
+)
+    RETURNS boolean
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_operation  public.batch_operations;
+    v_step       public.batch_steps := public.batch_next_step(p_operation.operation_id);
+    v_message    text;
+BEGIN
+    IF v_step.step IS NULL THEN
+        RETURN false;
+    END IF;
+    IF public.batch_is_late(p_operation) THEN
+        RETURN true;
+    END IF;
+    v_operation := public.batch_leave_step(p_operation, NULL);
+    v_step := public.batch_next_step(p_operation.operation_id);
+    v_message := public.batch_hopeless(v_step);
+    IF v_message IS NOT NULL THEN
+        UPDATE public.batch_steps AS s
+           SET status = 'skipped',
+               completed_at = clock_timestamp(),
+               message = v_message
+         WHERE s.operation_id = v_step.operation_id
+           AND s.step_number = v_step.step_number;
+        RETURN true;
+    END IF;
+
+    v_operation.step := v_step.step;
+    v_operation.step_number := v_step.step_number;
+    UPDATE public.batch_steps AS s
+       SET status = 'running',
+           started_at = clock_timestamp()
+     WHERE s.operation_id = v_step.operation_id
+       AND s.step_number = v_step.step_number;
+    BEGIN
+        PERFORM set_config(s.name, s.setting, true) FROM jsonb_each_text(v_operation.session) AS s (name, setting);
+        EXECUTE format('SELECT FROM %s($1)', v_step.plan_function) USING v_operation;
+    EXCEPTION
+        WHEN OTHERS THEN
+            IF public.batch_is_systemic(SQLSTATE) OR SQLSTATE IN ('40P01', '55P03') THEN
+                RAISE;
+            END IF;
+            v_message := format('%s (SQLSTATE %s)', SQLERRM, SQLSTATE);
+            UPDATE public.batch_steps AS s
+               SET status = 'failed',
+                   completed_at = clock_timestamp(),
+                   message = v_message
+             WHERE s.operation_id = v_step.operation_id
+               AND s.step_number = v_step.step_number;
+            IF v_operation.error_handling = 'stop_on_error' THEN
+                PERFORM public.batch_stop(
+                    v_step.operation_id, 'failed', format('the step %s could not begin: %s', v_step.step, v_message)
+                );
+            END IF;
+            RETURN true;
+    END;
+    RETURN true;
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.batch_next_step(p_operation_id uuid)
+    RETURNS public.batch_steps
+    LANGUAGE sql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT s.*
+      FROM public.batch_steps AS s
+     WHERE s.operation_id = p_operation_id
+       AND s.status = 'pending'
+     ORDER BY s.step_number
+     LIMIT 1;
+$function$;
+
+-- Why a step has nothing to go on: nothing at all succeeded in one that it depends on.
+CREATE OR REPLACE FUNCTION public.batch_hopeless(
+    p_step  public.batch_steps
+)
+    RETURNS text
+    LANGUAGE sql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT format('nothing succeeded in %s', string_agg(s.step, ', ' ORDER BY s.step_number))
+      FROM public.batch_steps AS s
+     WHERE s.operation_id = p_step.operation_id
+       AND s.step_number = ANY (p_step.depends_on)
+       AND (
+               s.status IN ('failed', 'skipped')
+               OR (s.error_count > 0 AND s.processed_records = 0)
+           )
+    HAVING count(*) > 0;
+$function$;
+
+-- Stores what the plan function of a step decided.
+CREATE OR REPLACE FUNCTION public.batch_enter_step(
+    p_operation  public.batch_operations
+)
+    RETURNS void
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    UPDATE public.batch_steps AS s
+       SET total_records = p_operation.step_records,
+           limit_reached = p_operation.limit_reached,
+           strategy = p_operation.strategy,
+           strategy_reason = p_operation.strategy_reason
+     WHERE s.operation_id = p_operation.operation_id
+       AND s.step_number = p_operation.step_number;
+    UPDATE public.batch_operations AS o
+       SET step = p_operation.step,
+           step_number = p_operation.step_number,
+           step_records = p_operation.step_records,
+           step_timeout = p_operation.step_timeout,
+           step_deadline = p_operation.step_deadline,
+           total_records = p_operation.total_records,
+           limit_reached = o.limit_reached OR p_operation.limit_reached,
+           batch_size = p_operation.batch_size,
+           max_records = p_operation.max_records,
+           on_limit = p_operation.on_limit,
+           max_errors = p_operation.max_errors,
+           max_error_percent = p_operation.max_error_percent,
+           error_handling = p_operation.error_handling,
+           error_isolation = p_operation.error_isolation,
+           lock_timeout = p_operation.lock_timeout,
+           statement_timeout = p_operation.statement_timeout,
+           max_attempts = p_operation.max_attempts,
+           backoff = p_operation.backoff,
+           logging_level = p_operation.logging_level,
+           batch_function = p_operation.batch_function,
+           target_table = p_operation.target_table,
+           strategy = p_operation.strategy,
+           strategy_reason = p_operation.strategy_reason,
+           upto_key = p_operation.upto_key,
+           duplicate_records = p_operation.duplicate_records,
+           deferred_constraints = p_operation.deferred_constraints
+     WHERE o.operation_id = p_operation.operation_id;
+    IF p_operation.deferred_constraints IS NOT NULL AND NOT p_operation.submitted THEN
+        EXECUTE 'SET CONSTRAINTS ' || p_operation.deferred_constraints || ' IMMEDIATE';
+    END IF;
+END;
+$function$;
+
+-- Closes the account of the step at work, if there is one; returns the operation with its total.
+-- With a status the operation ends with it, and the step as well.
+CREATE OR REPLACE FUNCTION public.batch_leave_step(
+    p_operation  public.batch_operations,
+    p_status     text
+)
+    RETURNS public.batch_operations
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_operation  public.batch_operations := p_operation;
+    v_step       public.batch_operations;
+    v_visited    bigint;
+    v_deferred   text;
+BEGIN
+    IF p_operation.step IS NULL THEN
+        RETURN v_operation;
+    END IF;
+    v_step := public.batch_sum(p_operation, p_operation.step_number);
+    v_visited := v_step.processed_records + v_step.skipped_records + v_step.error_count;
+    UPDATE public.batch_steps AS s
+       SET status = CASE
+               WHEN p_status IS NOT NULL THEN p_status
+               WHEN v_step.error_count > 0 THEN 'completed_with_errors'
+               ELSE 'completed'
+           END,
+           completed_at = clock_timestamp(),
+           total_records = greatest(s.total_records, v_visited),
+           processed_records = v_step.processed_records,
+           skipped_records = v_step.skipped_records + greatest(s.total_records - v_visited, 0),
+           error_count = v_step.error_count,
+           batch_count = v_step.batch_count
+     WHERE s.operation_id = p_operation.operation_id
+       AND s.step_number = p_operation.step_number
+       AND s.status = 'running';
+    IF p_status IS NOT NULL AND p_status NOT IN ('timed_out', 'cancelled') THEN
+        UPDATE public.batch_steps AS s
+           SET status = 'skipped',
+               completed_at = clock_timestamp(),
+               message = 'the operation ended before it'
+         WHERE s.operation_id = p_operation.operation_id
+           AND s.status = 'pending';
+    END IF;
+    SELECT coalesce(sum(s.total_records), 0)::bigint
+      INTO v_operation.total_records
+      FROM public.batch_steps AS s
+     WHERE s.operation_id = p_operation.operation_id;
+    v_deferred := public.batch_deferrable(p_operation.target_table, true);
+    IF v_deferred IS NOT NULL AND NOT p_operation.submitted THEN
+        EXECUTE 'SET CONSTRAINTS ' || v_deferred || ' DEFERRED';
+    END IF;
+    RETURN v_operation;
+END;
+$function$;
+
+-- The steps of an operation that did not do their work, and why, as its message tells.
+CREATE OR REPLACE FUNCTION public.batch_unfinished_steps(
+    p_operation  public.batch_operations
+)
+    RETURNS text
+    LANGUAGE sql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT string_agg(
+               format(
+                   'step %s %s', s.step,
+                   CASE s.status
+                       WHEN 'failed' THEN 'failed: '
+                       WHEN 'skipped' THEN 'was skipped: '
+                       ELSE 'was not begun'
+                   END || coalesce(s.message, '')
+               ),
+               '; ' ORDER BY s.step_number
+           )
+      FROM public.batch_steps AS s
+     WHERE s.operation_id = p_operation.operation_id
+       AND (s.status IN ('skipped', 'pending') OR (s.status = 'failed' AND s.message IS NOT NULL));
+$function$;
+
+-- The records that a step of an operation kept, in their order.
+CREATE OR REPLACE FUNCTION public.batch_step_output(operation_id uuid, step text)
+    RETURNS SETOF jsonb
+    LANGUAGE sql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT o.record
+      FROM public.batch_outputs AS o
+      JOIN public.batch_steps AS s USING (operation_id, step_number)
+     WHERE s.operation_id = batch_step_output.operation_id
+       AND s.step = batch_step_output.step
+     ORDER BY o.batch_number, o.record_number, o.record;
+$function$;
 
 -- Drops what an earlier version of a spec generated under a name, when the new version's arguments
 -- or result differ and CREATE OR REPLACE would refuse or leave an ambiguous overload behind.

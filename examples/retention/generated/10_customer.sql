@@ -52,16 +52,16 @@ DECLARE
             "batch_function": "public.anonymize_customers_batch",
             "batch_size": 1000,
             "on_limit": "stop",
-            "timeout": "3600000 ms",
             "lock_timeout": "2000 ms",
             "error_handling": "continue_on_error",
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "detailed",
+            "timeout": "3600000 ms",
             "atomic": false,
             "exclusive": true,
             "progress_tracking": false,
-            "logging_level": "detailed",
             "collect_metrics": true,
             "notify_on_completion": false,
             "parallel": false
@@ -254,9 +254,9 @@ BEGIN
         -- As many as matched when the operation was planned.
         v_count := least(
             p_operation.batch_size,
-            p_operation.total_records - (v_batch - 1) * p_operation.batch_size::bigint
+            p_operation.step_records - (v_batch - 1) * p_operation.batch_size::bigint
         )::integer;
-        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.total_records;
+        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.step_records;
         v_from := (p_range.items -> (p_range.next_item - 1) ->> 0)::bigint;
         v_upto := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 0)::bigint;
         v_range.next_item := p_range.next_item + 1;

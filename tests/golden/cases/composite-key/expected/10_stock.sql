@@ -45,10 +45,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -229,9 +229,9 @@ BEGIN
         -- As many as matched when the operation was planned.
         v_count := least(
             p_operation.batch_size,
-            p_operation.total_records - (v_batch - 1) * p_operation.batch_size::bigint
+            p_operation.step_records - (v_batch - 1) * p_operation.batch_size::bigint
         )::integer;
-        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.total_records;
+        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.step_records;
         v_from_1 := (p_range.items -> (p_range.next_item - 1) ->> 0)::text;
         v_upto_1 := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 0)::text;
         v_from_2 := (p_range.items -> (p_range.next_item - 1) ->> 1)::varchar(40);
@@ -304,8 +304,9 @@ BEGIN
                        ) IS TRUE
                     RETURNING stock.warehouse, stock.sku, stock.qty
                 )
-                INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
+                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
                 SELECT p_operation.operation_id,
+                       p_operation.step_number,
                        v_batch,
                        v_search.first - 1 + row_number() OVER (ORDER BY written.warehouse, written.sku),
                        jsonb_build_object('warehouse', written.warehouse, 'sku', written.sku, 'qty', written.qty)
@@ -323,8 +324,9 @@ BEGIN
                        ) IS TRUE
                     RETURNING stock.warehouse, stock.sku, stock.qty
                 )
-                INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
+                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
                 SELECT p_operation.operation_id,
+                       p_operation.step_number,
                        v_batch,
                        v_search.first - 1 + row_number() OVER (ORDER BY written.warehouse, written.sku),
                        jsonb_build_object('warehouse', written.warehouse, 'sku', written.sku, 'qty', written.qty)
@@ -538,10 +540,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -625,10 +627,10 @@ CREATE OR REPLACE FUNCTION public.count_stock_ranges(
 AS $function$
 DECLARE
     v_items jsonb := p_counts || '[]'; -- decompressed once, not once a slice
-    v_total integer := p_operation.total_records::integer;
+    v_total integer := p_operation.step_records::integer;
     v_size integer := CASE
         WHEN p_operation.submitted THEN p_operation.batch_size
-        ELSE greatest(p_operation.total_records, 1)::integer
+        ELSE greatest(p_operation.step_records, 1)::integer
     END;
 BEGIN
     -- A submitted operation keeps the records, a call reads them where they are.
@@ -966,10 +968,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -1053,10 +1055,10 @@ CREATE OR REPLACE FUNCTION public.receive_stock_ranges(
 AS $function$
 DECLARE
     v_items jsonb := p_deliveries || '[]'; -- decompressed once, not once a slice
-    v_total integer := p_operation.total_records::integer;
+    v_total integer := p_operation.step_records::integer;
     v_size integer := CASE
         WHEN p_operation.submitted THEN p_operation.batch_size
-        ELSE greatest(p_operation.total_records, 1)::integer
+        ELSE greatest(p_operation.step_records, 1)::integer
     END;
 BEGIN
     -- A submitted operation keeps the records, a call reads them where they are.
@@ -1389,10 +1391,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -1560,9 +1562,9 @@ BEGIN
         -- As many as matched when the operation was planned.
         v_count := least(
             p_operation.batch_size,
-            p_operation.total_records - (v_batch - 1) * p_operation.batch_size::bigint
+            p_operation.step_records - (v_batch - 1) * p_operation.batch_size::bigint
         )::integer;
-        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.total_records;
+        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.step_records;
         v_from_1 := (p_range.items -> (p_range.next_item - 1) ->> 0)::text;
         v_upto_1 := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 0)::text;
         v_from_2 := (p_range.items -> (p_range.next_item - 1) ->> 1)::varchar(40);
@@ -1605,8 +1607,9 @@ BEGIN
         v_slice_2 := v_keys_2[v_search.first:v_search.last];
         BEGIN
             IF v_keys_1 IS NULL THEN
-                INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
+                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
                 SELECT p_operation.operation_id,
+                       p_operation.step_number,
                        v_batch,
                        v_search.first - 1 + row_number() OVER (ORDER BY stock.warehouse, stock.sku),
                        jsonb_build_object('warehouse', stock.warehouse, 'sku', stock.sku, 'qty', stock.qty)
@@ -1619,8 +1622,9 @@ BEGIN
                        qty < 10
                    ) IS TRUE;
             ELSE
-                INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
+                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
                 SELECT p_operation.operation_id,
+                       p_operation.step_number,
                        v_batch,
                        v_search.first - 1 + row_number() OVER (ORDER BY stock.warehouse, stock.sku),
                        jsonb_build_object('warehouse', stock.warehouse, 'sku', stock.sku, 'qty', stock.qty)
@@ -1841,10 +1845,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -2024,9 +2028,9 @@ BEGIN
         -- As many as matched when the operation was planned.
         v_count := least(
             p_operation.batch_size,
-            p_operation.total_records - (v_batch - 1) * p_operation.batch_size::bigint
+            p_operation.step_records - (v_batch - 1) * p_operation.batch_size::bigint
         )::integer;
-        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.total_records;
+        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.step_records;
         v_from_1 := (p_range.items -> (p_range.next_item - 1) ->> 0)::text;
         v_upto_1 := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 0)::text;
         v_from_2 := (p_range.items -> (p_range.next_item - 1) ->> 1)::varchar(40);

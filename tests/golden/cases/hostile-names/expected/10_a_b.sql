@@ -57,10 +57,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -96,7 +96,7 @@ CREATE OR REPLACE FUNCTION "$$"."-- drop_ranges"(
 AS $function_$
 DECLARE
     v_size integer := p_operation.batch_size;
-    v_total bigint := p_operation.total_records;
+    v_total bigint := p_operation.step_records;
 BEGIN
     -- In key order, so that two operations lock rows in the same order; each key once, NULLs left out.
     RETURN QUERY
@@ -426,10 +426,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -618,9 +618,9 @@ BEGIN
         -- As many as matched when the operation was planned.
         v_count := least(
             p_operation.batch_size,
-            p_operation.total_records - (v_batch - 1) * p_operation.batch_size::bigint
+            p_operation.step_records - (v_batch - 1) * p_operation.batch_size::bigint
         )::integer;
-        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.total_records;
+        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.step_records;
         v_from := (p_range.items -> (p_range.next_item - 1) ->> 0)::bigint;
         v_upto := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 0)::bigint;
         v_range.next_item := p_range.next_item + 1;
@@ -689,8 +689,9 @@ BEGIN
                        ) IS TRUE
                     RETURNING "-- drop"."user", "-- drop"."naïve name", "-- drop"."x'y"
                 )
-                INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
+                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
                 SELECT p_operation.operation_id,
+                       p_operation.step_number,
                        v_batch,
                        v_search.first - 1 + row_number() OVER (ORDER BY written."user"),
                        jsonb_build_object('user', written."user", 'naïve name', written."naïve name", 'x''y', written."x'y")
@@ -706,8 +707,9 @@ BEGIN
                        ) IS TRUE
                     RETURNING "-- drop"."user", "-- drop"."naïve name", "-- drop"."x'y"
                 )
-                INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
+                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
                 SELECT p_operation.operation_id,
+                       p_operation.step_number,
                        v_batch,
                        v_search.first - 1 + row_number() OVER (ORDER BY written."user"),
                        jsonb_build_object('user', written."user", 'naïve name', written."naïve name", 'x''y', written."x'y")
@@ -922,10 +924,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -964,10 +966,10 @@ CREATE OR REPLACE FUNCTION "$$"."x'y_ranges"(
 AS $function$
 DECLARE
     v_items jsonb := p_table || '[]'; -- decompressed once, not once a slice
-    v_total integer := p_operation.total_records::integer;
+    v_total integer := p_operation.step_records::integer;
     v_size integer := CASE
         WHEN p_operation.submitted THEN p_operation.batch_size
-        ELSE greatest(p_operation.total_records, 1)::integer
+        ELSE greatest(p_operation.step_records, 1)::integer
     END;
 BEGIN
     -- A submitted operation keeps the records, a call reads them where they are.
@@ -1068,6 +1070,7 @@ BEGIN
                   FROM ROWS FROM (
                       jsonb_to_recordset(v_slice) AS ("order" text, "Group" integer)
                   ) WITH ORDINALITY AS item ("order", "Group", item_number)
+
             ),
             written AS (
                 INSERT INTO "$$"."-- drop" ("user", "x'y", "naïve name", "Group") OVERRIDING SYSTEM VALUE
@@ -1076,8 +1079,9 @@ BEGIN
                  ORDER BY computed.item_number
                 RETURNING "-- drop"."user", "-- drop"."$$"
             )
-            INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
+            INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
             SELECT p_operation.operation_id,
+                   p_operation.step_number,
                    v_batch,
                    public.batch_record_number(p_range, v_search.first)
                        + coalesce(computed.item_number, v_search.last - v_search.first + 1) - 1,
@@ -1302,10 +1306,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -1389,10 +1393,10 @@ CREATE OR REPLACE FUNCTION "$$"."naïve name_ranges"(
 AS $function$
 DECLARE
     v_items jsonb := p_records || '[]'; -- decompressed once, not once a slice
-    v_total integer := p_operation.total_records::integer;
+    v_total integer := p_operation.step_records::integer;
     v_size integer := CASE
         WHEN p_operation.submitted THEN p_operation.batch_size
-        ELSE greatest(p_operation.total_records, 1)::integer
+        ELSE greatest(p_operation.step_records, 1)::integer
     END;
 BEGIN
     -- A submitted operation keeps the records, a call reads them where they are.

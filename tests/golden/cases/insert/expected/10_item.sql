@@ -52,10 +52,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -336,10 +336,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -420,6 +420,7 @@ BEGIN
                        'kept' AS status,
                        item_.item_number
                   FROM jsonb_array_elements(v_slice) WITH ORDINALITY AS item_ (record, item_number)
+
             ),
             written AS (
                 INSERT INTO public.item (id, code, status) OVERRIDING SYSTEM VALUE
@@ -428,8 +429,9 @@ BEGIN
                  ORDER BY computed.item_number
                 RETURNING item.id
             )
-            INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
+            INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
             SELECT p_operation.operation_id,
+                   p_operation.step_number,
                    v_batch,
                    public.batch_record_number(p_range, v_search.first)
                        + coalesce(computed.item_number, v_search.last - v_search.first + 1) - 1,
@@ -638,10 +640,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -682,10 +684,10 @@ CREATE OR REPLACE FUNCTION public.import_items_ranges(
 AS $function$
 DECLARE
     v_items jsonb := p_items_ || '[]'; -- decompressed once, not once a slice
-    v_total integer := p_operation.total_records::integer;
+    v_total integer := p_operation.step_records::integer;
     v_size integer := CASE
         WHEN p_operation.submitted THEN p_operation.batch_size
-        ELSE greatest(p_operation.total_records, 1)::integer
+        ELSE greatest(p_operation.step_records, 1)::integer
     END;
 BEGIN
     -- A submitted operation keeps the records, a call reads them where they are.
@@ -1012,10 +1014,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -1054,10 +1056,10 @@ CREATE OR REPLACE FUNCTION public.import_items_kept_ranges(
 AS $function$
 DECLARE
     v_items jsonb := p_items_ || '[]'; -- decompressed once, not once a slice
-    v_total integer := p_operation.total_records::integer;
+    v_total integer := p_operation.step_records::integer;
     v_size integer := CASE
         WHEN p_operation.submitted THEN p_operation.batch_size
-        ELSE greatest(p_operation.total_records, 1)::integer
+        ELSE greatest(p_operation.step_records, 1)::integer
     END;
 BEGIN
     -- A submitted operation keeps the records, a call reads them where they are.
@@ -1158,6 +1160,7 @@ BEGIN
                   FROM ROWS FROM (
                       jsonb_to_recordset(v_slice) AS (code varchar(20), price numeric(10,2))
                   ) WITH ORDINALITY AS item_ (code, price, item_number)
+
             ),
             written AS (
                 INSERT INTO public.item (id, code, price) OVERRIDING SYSTEM VALUE
@@ -1166,8 +1169,9 @@ BEGIN
                  ORDER BY computed.item_number
                 RETURNING item.id, item.code, item.price
             )
-            INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
+            INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
             SELECT p_operation.operation_id,
+                   p_operation.step_number,
                    v_batch,
                    public.batch_record_number(p_range, v_search.first)
                        + coalesce(computed.item_number, v_search.last - v_search.first + 1) - 1,

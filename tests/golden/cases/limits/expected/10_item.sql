@@ -53,7 +53,6 @@ DECLARE
             "batch_size": 1000,
             "max_records": 5000,
             "on_limit": "fail",
-            "timeout": "1800000 ms",
             "lock_timeout": "2000 ms",
             "statement_timeout": "60000 ms",
             "error_handling": "continue_on_error",
@@ -61,10 +60,11 @@ DECLARE
             "max_errors": 10,
             "max_attempts": 5,
             "backoff": "50 ms",
+            "logging_level": "basic",
+            "timeout": "1800000 ms",
             "atomic": false,
             "exclusive": true,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -271,9 +271,9 @@ BEGIN
         -- As many as matched when the operation was planned.
         v_count := least(
             p_operation.batch_size,
-            p_operation.total_records - (v_batch - 1) * p_operation.batch_size::bigint
+            p_operation.step_records - (v_batch - 1) * p_operation.batch_size::bigint
         )::integer;
-        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.total_records;
+        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.step_records;
         v_from := (p_range.items -> (p_range.next_item - 1) ->> 0)::uuid;
         v_upto := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 0)::uuid;
         v_range.next_item := p_range.next_item + 1;
@@ -567,10 +567,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "none",
             "atomic": true,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "none",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -727,9 +727,9 @@ BEGIN
         -- As many as matched when the operation was planned.
         v_count := least(
             p_operation.batch_size,
-            p_operation.total_records - (v_batch - 1) * p_operation.batch_size::bigint
+            p_operation.step_records - (v_batch - 1) * p_operation.batch_size::bigint
         )::integer;
-        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.total_records;
+        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.step_records;
         v_from := (p_range.items -> (p_range.next_item - 1) ->> 0)::uuid;
         v_upto := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 0)::uuid;
         v_range.next_item := p_range.next_item + 1;

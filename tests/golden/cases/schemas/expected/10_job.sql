@@ -47,10 +47,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "detailed",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "detailed",
             "collect_metrics": true,
             "log_table": "batch.job_log",
             "metrics_table": "batch.job_metrics",
@@ -86,7 +86,7 @@ CREATE OR REPLACE FUNCTION "app data".finish_jobs_ranges(
 AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
-    v_total bigint := p_operation.total_records;
+    v_total bigint := p_operation.step_records;
 BEGIN
     -- In key order, so that two operations lock rows in the same order; each key once, NULLs left out.
     RETURN QUERY

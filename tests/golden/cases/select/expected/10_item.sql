@@ -54,10 +54,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -233,9 +233,9 @@ BEGIN
         -- As many as matched when the operation was planned.
         v_count := least(
             p_operation.batch_size,
-            p_operation.total_records - (v_batch - 1) * p_operation.batch_size::bigint
+            p_operation.step_records - (v_batch - 1) * p_operation.batch_size::bigint
         )::integer;
-        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.total_records;
+        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.step_records;
         v_from := (p_range.items -> (p_range.next_item - 1) ->> 0)::uuid;
         v_upto := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 0)::uuid;
         v_range.next_item := p_range.next_item + 1;
@@ -274,8 +274,9 @@ BEGIN
         v_slice := v_keys[v_search.first:v_search.last];
         BEGIN
             IF v_keys IS NULL THEN
-                INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
+                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
                 SELECT p_operation.operation_id,
+                       p_operation.step_number,
                        v_batch,
                        v_search.first - 1 + row_number() OVER (ORDER BY item.id),
                        jsonb_build_object('id', item.id, 'code', item.code, 'price', item.price)
@@ -288,8 +289,9 @@ BEGIN
                        price < p_below AND code LIKE 'a%'
                    ) IS TRUE;
             ELSE
-                INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
+                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
                 SELECT p_operation.operation_id,
+                       p_operation.step_number,
                        v_batch,
                        v_search.first - 1 + row_number() OVER (ORDER BY item.id),
                        jsonb_build_object('id', item.id, 'code', item.code, 'price', item.price)
@@ -507,10 +509,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -544,7 +546,7 @@ CREATE OR REPLACE FUNCTION public.look_up_items_ranges(
 AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
-    v_total bigint := p_operation.total_records;
+    v_total bigint := p_operation.step_records;
 BEGIN
     -- In key order, so that two operations lock rows in the same order; each key once, NULLs left out.
     RETURN QUERY
@@ -621,8 +623,9 @@ BEGIN
     WHILE v_search.first IS NOT NULL LOOP
         v_slice := v_keys[v_search.first:v_search.last];
         BEGIN
-            INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
+            INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
             SELECT p_operation.operation_id,
+                   p_operation.step_number,
                    v_batch,
                    p_range.record_numbers[p_range.next_item + array_position(v_keys, item.id) - 1],
                    jsonb_build_object('code', item.code, 'qty', item.qty)

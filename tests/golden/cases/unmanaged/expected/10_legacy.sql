@@ -38,10 +38,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -212,9 +212,9 @@ BEGIN
         -- As many as matched when the operation was planned.
         v_count := least(
             p_operation.batch_size,
-            p_operation.total_records - (v_batch - 1) * p_operation.batch_size::bigint
+            p_operation.step_records - (v_batch - 1) * p_operation.batch_size::bigint
         )::integer;
-        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.total_records;
+        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.step_records;
         v_from := (p_range.items -> (p_range.next_item - 1) ->> 0)::bigint;
         v_upto := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 0)::bigint;
         v_range.next_item := p_range.next_item + 1;

@@ -53,10 +53,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": true,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -92,7 +92,7 @@ CREATE OR REPLACE FUNCTION public.set_item_status_ranges(
 AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
-    v_total bigint := p_operation.total_records;
+    v_total bigint := p_operation.step_records;
 BEGIN
     -- In key order, so that two operations lock rows in the same order; each key once, NULLs left out.
     RETURN QUERY
@@ -425,10 +425,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -464,7 +464,7 @@ CREATE OR REPLACE FUNCTION public.restock_items_ranges(
 AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
-    v_total bigint := p_operation.total_records;
+    v_total bigint := p_operation.step_records;
 BEGIN
     -- In key order, so that two operations lock rows in the same order; each key once, NULLs left out.
     RETURN QUERY
@@ -589,8 +589,9 @@ BEGIN
                    ) IS TRUE
                 RETURNING item.id
             )
-            INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
+            INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
             SELECT p_operation.operation_id,
+                   p_operation.step_number,
                    v_batch,
                    p_range.record_numbers[p_range.next_item + array_position(v_keys, written.id) - 1],
                    jsonb_build_object('id', written.id)

@@ -52,10 +52,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -139,10 +139,10 @@ CREATE OR REPLACE FUNCTION public.correct_items_ranges(
 AS $function$
 DECLARE
     v_items jsonb := p_corrections || '[]'; -- decompressed once, not once a slice
-    v_total integer := p_operation.total_records::integer;
+    v_total integer := p_operation.step_records::integer;
     v_size integer := CASE
         WHEN p_operation.submitted THEN p_operation.batch_size
-        ELSE greatest(p_operation.total_records, 1)::integer
+        ELSE greatest(p_operation.step_records, 1)::integer
     END;
 BEGIN
     -- A submitted operation keeps the records, a call reads them where they are.
@@ -485,10 +485,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -572,10 +572,10 @@ CREATE OR REPLACE FUNCTION public.correct_by_code_ranges(
 AS $function$
 DECLARE
     v_items jsonb := p_records || '[]'; -- decompressed once, not once a slice
-    v_total integer := p_operation.total_records::integer;
+    v_total integer := p_operation.step_records::integer;
     v_size integer := CASE
         WHEN p_operation.submitted THEN p_operation.batch_size
-        ELSE greatest(p_operation.total_records, 1)::integer
+        ELSE greatest(p_operation.step_records, 1)::integer
     END;
 BEGIN
     -- A submitted operation keeps the records, a call reads them where they are.
@@ -702,8 +702,9 @@ BEGIN
                    ) IS TRUE
                 RETURNING item.id, item.code, item.status, item_.item_number
             )
-            INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
+            INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
             SELECT p_operation.operation_id,
+                   p_operation.step_number,
                    v_batch,
                    public.batch_record_number(p_range, v_search.first) + written.item_number - 1,
                    jsonb_build_object('id', written.id, 'code', written.code, 'status', written.status)

@@ -56,10 +56,10 @@ DECLARE
             "max_error_percent": 5.0,
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "detailed",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "detailed",
             "collect_metrics": true,
             "notify_on_completion": false,
             "parallel": false
@@ -239,9 +239,9 @@ BEGIN
         -- As many as matched when the operation was planned.
         v_count := least(
             p_operation.batch_size,
-            p_operation.total_records - (v_batch - 1) * p_operation.batch_size::bigint
+            p_operation.step_records - (v_batch - 1) * p_operation.batch_size::bigint
         )::integer;
-        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.total_records;
+        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.step_records;
         v_from := (p_range.items -> (p_range.next_item - 1) ->> 0)::uuid;
         v_upto := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 0)::uuid;
         v_range.next_item := p_range.next_item + 1;
@@ -515,10 +515,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -674,9 +674,9 @@ BEGIN
         -- As many as matched when the operation was planned.
         v_count := least(
             p_operation.batch_size,
-            p_operation.total_records - (v_batch - 1) * p_operation.batch_size::bigint
+            p_operation.step_records - (v_batch - 1) * p_operation.batch_size::bigint
         )::integer;
-        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.total_records;
+        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.step_records;
         v_from := (p_range.items -> (p_range.next_item - 1) ->> 0)::uuid;
         v_upto := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 0)::uuid;
         v_range.next_item := p_range.next_item + 1;
@@ -719,8 +719,9 @@ BEGIN
                        AND (v_last OR item.id < v_upto)
                     RETURNING item.id, item.code, item.tags
                 )
-                INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
+                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
                 SELECT p_operation.operation_id,
+                       p_operation.step_number,
                        v_batch,
                        v_search.first - 1 + row_number() OVER (ORDER BY written.id),
                        jsonb_build_object('id', written.id, 'code', written.code, 'tags', written.tags)
@@ -732,8 +733,9 @@ BEGIN
                      WHERE item.id = ANY (v_slice)
                     RETURNING item.id, item.code, item.tags
                 )
-                INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
+                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
                 SELECT p_operation.operation_id,
+                       p_operation.step_number,
                        v_batch,
                        v_search.first - 1 + row_number() OVER (ORDER BY written.id),
                        jsonb_build_object('id', written.id, 'code', written.code, 'tags', written.tags)

@@ -52,10 +52,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -139,10 +139,10 @@ CREATE OR REPLACE FUNCTION public.refresh_items_ranges(
 AS $function$
 DECLARE
     v_items jsonb := p_records || '[]'; -- decompressed once, not once a slice
-    v_total integer := p_operation.total_records::integer;
+    v_total integer := p_operation.step_records::integer;
     v_size integer := CASE
         WHEN p_operation.submitted THEN p_operation.batch_size
-        ELSE greatest(p_operation.total_records, 1)::integer
+        ELSE greatest(p_operation.step_records, 1)::integer
     END;
 BEGIN
     -- A submitted operation keeps the records, a call reads them where they are.
@@ -479,10 +479,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false
@@ -566,10 +566,10 @@ CREATE OR REPLACE FUNCTION public.refresh_prices_ranges(
 AS $function$
 DECLARE
     v_items jsonb := p_records || '[]'; -- decompressed once, not once a slice
-    v_total integer := p_operation.total_records::integer;
+    v_total integer := p_operation.step_records::integer;
     v_size integer := CASE
         WHEN p_operation.submitted THEN p_operation.batch_size
-        ELSE greatest(p_operation.total_records, 1)::integer
+        ELSE greatest(p_operation.step_records, 1)::integer
     END;
 BEGIN
     -- A submitted operation keeps the records, a call reads them where they are.
@@ -684,6 +684,7 @@ BEGIN
                   FROM ROWS FROM (
                       jsonb_to_recordset(v_slice) AS (code varchar(20), qty integer, price numeric(10,2))
                   ) WITH ORDINALITY AS item_ (code, qty, price, item_number)
+
             ),
             written AS (
                 INSERT INTO public.item (code, qty, price)
@@ -694,8 +695,9 @@ BEGIN
                    SET price = excluded.price
             RETURNING item.id, item.code
             )
-            INSERT INTO public.batch_outputs (operation_id, batch_number, record_number, record)
+            INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
             SELECT p_operation.operation_id,
+                   p_operation.step_number,
                    v_batch,
                    public.batch_record_number(p_range, v_search.first)
                        + coalesce(computed.item_number, v_search.last - v_search.first + 1) - 1,
@@ -926,10 +928,10 @@ DECLARE
             "error_isolation": "record",
             "max_attempts": 3,
             "backoff": "100 ms",
+            "logging_level": "basic",
             "atomic": false,
             "exclusive": false,
             "progress_tracking": false,
-            "logging_level": "basic",
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false

@@ -1,0 +1,69 @@
+"""The relations that steps go through, as queries whose rows are records.
+
+Each query yields a column ``record``, jsonb, in the order in which the records are numbered.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from specgen.plan.sqltext import ident
+from specgen.spec.model import ListRows, QueryRows, Relation, StepRows, TableRows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from specgen.spec.fragments import SqlFragment
+
+
+def relation_query(
+    relation: Relation,
+    *,
+    runtime: str,
+    step_numbers: Mapping[str, int],
+    variable: Callable[[str], str],
+    sql: Callable[[SqlFragment], str],
+) -> str:
+    """Return the query of a relation's records.
+
+    Args:
+        relation: What is gone through.
+        runtime: The schema of the batch_* tables.
+        step_numbers: The number of each step by its name.
+        variable: Gives the SQL of a parameter by its name.
+        sql: Gives the SQL of a fragment, its parameters replaced.
+    """
+    match relation:
+        case StepRows(step):
+            lines = [
+                "SELECT o.record",
+                f"  FROM {ident(runtime)}.batch_outputs AS o",
+                " WHERE o.operation_id = p_operation.operation_id",
+                f"   AND o.step_number = {step_numbers[step]} -- {step}",
+                " ORDER BY o.batch_number, o.record_number, o.record",
+            ]
+        case TableRows(schema, table, order_by):
+            lines = [
+                "SELECT to_jsonb(source) AS record",
+                f"  FROM {ident(schema)}.{ident(table)} AS source",
+            ]
+            if order_by:
+                lines.append(f" ORDER BY {', '.join(f'source.{ident(name)}' for name in order_by)}")
+        case QueryRows(query):
+            indented = sql(query).replace("\n", "\n       ")
+            lines = ["SELECT to_jsonb(source) AS record", f"  FROM {indented} AS source"]
+        case ListRows(parameter, records=True):
+            lines = [
+                "SELECT source.record",
+                f"  FROM jsonb_array_elements({variable(parameter)})",
+                "       WITH ORDINALITY AS source (record, place)",
+                " ORDER BY source.place",
+            ]
+        case ListRows(parameter):
+            lines = [
+                "SELECT jsonb_build_object('value', source.value) AS record",
+                f"  FROM unnest({variable(parameter)})",
+                "       WITH ORDINALITY AS source (value, place)",
+                " ORDER BY source.place",
+            ]
+    return "\n".join(lines)
