@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,15 +22,17 @@ if TYPE_CHECKING:
 
     from specgen.database.server import Server
 
-PAGE = Path(__file__).parents[2] / "docs/language-concepts.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs/language-concepts.md"
 BLOCK = re.compile(r"^```(\w+)(?: (\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 class Reader:
     """Does what a page's blocks say, and writes what comes out into the blocks that show it."""
 
-    def __init__(self, connection: psycopg.Connection, folder: Path) -> None:
+    def __init__(self, connection: psycopg.Connection, dsn: str, folder: Path) -> None:
         self.connection = connection
+        self.dsn = dsn
         self.entities = folder / "entities"
         self.entities.mkdir()
         self.folder = folder
@@ -49,6 +54,10 @@ class Reader:
                 self.printed = "\n".join(table(cursor) for cursor in results(self.connection, text))
             case "sql", "error":
                 self.printed = self.fail(text)
+            case "csv", name:
+                (self.folder / f"{name}.csv").write_text(text, encoding="utf-8")
+            case "sh", None:
+                self.printed = self.run(text)
             case _:
                 raise AssertionError(block.group())
         return block.group()
@@ -73,6 +82,22 @@ class Reader:
             found += plan_project(loaded.project).findings
         return render_text(found, lambda _file, line: text.splitlines()[line - 1])
 
+    def run(self, script: str) -> str:
+        """Return what a shell prints; only the outcome of ``specgen run`` has times in it, so it is left out."""
+        specgen = f'specgen() {{ "{sys.executable}" -m specgen "$@" >&2 || test $? = 1; }}\n'
+        path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        environment = os.environ | {"SPECGEN_DATABASE_URL": self.dsn, "PYTHONPATH": path}
+        done = subprocess.run(
+            ["sh", "-ec", specgen + script],
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def fail(self, text: str) -> str:
         try:
             self.connection.execute(text.encode())
@@ -87,8 +112,9 @@ def test_what_the_page_on_concepts_shows_is_what_happens(
     tmp_path: Path, postgres_server: Server, new_database: Callable[..., str], update_golden: bool
 ) -> None:
     page = PAGE.read_text(encoding="utf-8")
-    with psycopg.connect(new_database(postgres_server), autocommit=True) as connection:
-        reader = Reader(connection, tmp_path)
+    dsn = new_database(postgres_server)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        reader = Reader(connection, dsn, tmp_path)
         run = BLOCK.sub(reader.read, page)
     if update_golden:
         PAGE.write_text(run, encoding="utf-8")
