@@ -274,6 +274,20 @@ CREATE TABLE IF NOT EXISTS batch.batch_outputs (
 CREATE INDEX IF NOT EXISTS batch_outputs_operation
     ON batch.batch_outputs (operation_id, step_number, record_number, batch_number);
 
+-- What each session has done of a submitted operation that announces its progress. A batch adds to its
+-- own session's row, for which nobody waits, and their few rows are a cheaper sum than all the ranges.
+CREATE TABLE IF NOT EXISTS batch.batch_shares (
+    operation_id       uuid NOT NULL
+        REFERENCES batch.batch_operations ON DELETE CASCADE,
+    worker_pid         integer NOT NULL,
+    processed_records  bigint NOT NULL,
+    skipped_records    bigint NOT NULL,
+    error_count        bigint NOT NULL,
+    PRIMARY KEY (operation_id, worker_pid)
+);
+
+ALTER TABLE batch.batch_shares SET (fillfactor = 50);
+
 -- What is to be told about operations that have ended: one row a message and channel, written in the
 -- transaction that ends the operation, so that there is a message whenever there is an end. Whoever
 -- delivers claims a row by its lock and marks it; what failed is due again at next_attempt_at.
@@ -897,7 +911,7 @@ BEGIN
         VALUES (v_operation.operation_id, v_number, clock_timestamp() - p_began);
     END IF;
     IF v_operation.notify_interval IS NOT NULL THEN
-        PERFORM batch.batch_notify_progress(v_operation, v_number, v_processed + v_skipped + v_failed);
+        PERFORM batch.batch_notify_progress(v_operation, v_processed, v_skipped, v_failed);
     END IF;
     IF p_after.stopped THEN
         v_operation.status := 'failed';
@@ -1285,12 +1299,13 @@ BEGIN
 END;
 $function$;
 
--- Tells who listens to batch_progress that another notify_interval records are done.
--- p_records: what the batch that has just been done adds.
+-- Tells who listens to batch_progress when a batch has brought the operation into another interval of
+-- notify_interval records. The counts are those that the batch adds.
 CREATE OR REPLACE FUNCTION batch.batch_notify_progress(
-    p_operation     batch.batch_operations,
-    p_batch_number  integer,
-    p_records       bigint
+    p_operation  batch.batch_operations,
+    p_processed  bigint,
+    p_skipped    bigint,
+    p_failed     bigint
 )
     RETURNS void
     LANGUAGE plpgsql
@@ -1298,18 +1313,28 @@ CREATE OR REPLACE FUNCTION batch.batch_notify_progress(
     SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_interval  bigint := p_operation.notify_interval;
-    v_done      bigint := p_operation.processed_records + p_operation.skipped_records + p_operation.error_count;
-    v_place     bigint := p_batch_number::bigint * p_operation.batch_size;
+    v_operation  batch.batch_operations := p_operation;
+    v_done       bigint := p_operation.processed_records + p_operation.skipped_records + p_operation.error_count;
+    v_before     bigint := v_done - p_processed - p_skipped - p_failed;
 BEGIN
     IF NOT p_operation.submitted THEN
-        IF v_done / v_interval > (v_done - p_records) / v_interval THEN
+        IF v_done / p_operation.notify_interval > v_before / p_operation.notify_interval THEN
             PERFORM pg_notify('batch_progress', batch.batch_progress_payload(p_operation)::text);
         END IF;
-    ELSIF v_place * 8 / v_interval > (v_place - p_operation.batch_size) * 8 / v_interval THEN
-        -- The sum over the ranges is worth looking at some times an interval, not with every small batch.
-        PERFORM batch.batch_notify_reached(batch.batch_sum(p_operation));
+        RETURN;
     END IF;
+
+    INSERT INTO batch.batch_shares AS s (operation_id, worker_pid, processed_records, skipped_records, error_count)
+    VALUES (p_operation.operation_id, pg_backend_pid(), p_processed, p_skipped, p_failed)
+        ON CONFLICT (operation_id, worker_pid) DO UPDATE
+       SET processed_records = s.processed_records + excluded.processed_records,
+           skipped_records = s.skipped_records + excluded.skipped_records,
+           error_count = s.error_count + excluded.error_count;
+    SELECT sum(s.processed_records)::bigint, sum(s.skipped_records)::bigint, sum(s.error_count)::bigint
+      INTO v_operation.processed_records, v_operation.skipped_records, v_operation.error_count
+      FROM batch.batch_shares AS s
+     WHERE s.operation_id = p_operation.operation_id;
+    PERFORM batch.batch_notify_reached(v_operation);
 END;
 $function$;
 
