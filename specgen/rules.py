@@ -77,6 +77,7 @@ RULES = {
     "ambiguous-output": "A name of an output is that of one step.",
     "close-to-output": "A parameter is not called nearly as an output is.",
     "duplicate-step": "Each step of an operation has a name of its own.",
+    "not-a-list": "What a function is handed as a list is an array.",
     "output-type": "An output is used as what it is.",
     "step-cycle": "No step waits for itself, through others or directly.",
     "two-outputs": "A step goes through the rows of one output.",

@@ -24,7 +24,7 @@ from specgen.spec.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from specgen.diagnostics import Findings, Span
     from specgen.spec.fragments import Evidence, SqlFragment
@@ -134,7 +134,26 @@ def typed_parameters(
                 entry.description if entry else None,
             )
         )
+    _check_lists(parts, result, findings)
     return tuple(sorted(result, key=lambda item: item.default is not None))
+
+
+def _check_lists(parts: Sequence[Part], parameters: Iterable[TypedParameter], findings: Findings) -> None:
+    """Report what is handed to a function as a list and is none."""
+    types = {item.name: item.type for item in parameters}
+    for part, _ in parts:
+        match part.source:
+            case RelationSource(relation=ListRows(name, records=False, span=span)):
+                kind = types.get(name, "[]")
+                if not kind.endswith("[]"):
+                    findings.error(
+                        "not-a-list",
+                        span,
+                        f'":{name}" is {kind}, and input: :{name} hands over a list, a batch at a time',
+                        f"declare it as {kind}[], or name the argument: input: {{argument: :{name}}}",
+                    )
+            case _:
+                pass
 
 
 def _add_part(operation: BatchOperation, target: Entity, uses: dict[str, _Use], findings: Findings) -> None:

@@ -120,10 +120,19 @@ class ListMeaning:
 
 
 class Outputs:
-    """The outputs that a step may refer to: those of all other steps."""
+    """The outputs that a step may refer to.
 
-    def __init__(self, outputs: Iterable[StepOutput], findings: Findings) -> None:
-        self.outputs = tuple(outputs)
+    Args:
+        earlier: Those of the steps that stand before it, which come first when a name is looked up.
+        later: Those of the steps that stand behind it.
+        findings: Gets names that could be of two steps.
+    """
+
+    def __init__(
+        self, earlier: Iterable[StepOutput], later: Iterable[StepOutput], findings: Findings
+    ) -> None:
+        self.earlier = tuple(earlier)
+        self.outputs = (*self.earlier, *later)
         self.findings = findings
 
     def rows(self, name: str, span: Span) -> StepOutput | None:
@@ -138,6 +147,7 @@ class Outputs:
         return ListMeaning(output, column) if output and column else None
 
     def _one(self, name: str, span: Span, found: list[StepOutput]) -> StepOutput | None:
+        found = [item for item in found if item in self.earlier] or found
         if len(found) > 1:
             steps = " and of ".join(f'"{item.step}"' for item in found)
             self.findings.error(

@@ -157,7 +157,7 @@ class _Reporter:
                 "unknown-key",
                 self.key_span((*path, key)),
                 f'unknown key "{key}" in {where}',
-                did_you_mean(key, known) or f"known keys: {listed}",
+                _elsewhere(key, path) or did_you_mean(key, known) or f"known keys: {listed}",
             )
 
     @staticmethod
@@ -230,7 +230,8 @@ class _Reporter:
                 "missing-key",
                 self._anchor(path),
                 f"{where} does not say what it does",
-                "add operation_type: update, insert, upsert, delete, select or custom_function, or steps",
+                "add operation_type: update, insert, upsert, delete, select or custom_function"
+                + (", or steps" if path[-2:-1] == ("patterns",) else ""),
             )
 
     def _type(self, path: DataPath, error: Any) -> None:
@@ -387,6 +388,18 @@ class _Reporter:
         if not found or not found.get("examples"):
             return None
         return f"for example: {key}: {_flow(found['examples'][0])}"
+
+
+def _elsewhere(key: str, path: DataPath) -> str | None:
+    """Say where a key belongs that is one of an operation and not of a step, or the other way round."""
+    definitions = load_schema(ENTITY)["$defs"]
+    match path:
+        case ("patterns", _, "steps", _) if key in definitions["pattern"]["properties"]:
+            return f"{key} is a key of the whole operation; move it there"
+        case ("patterns", _) if key in definitions["step"]["properties"]:
+            return f"{key} is a key of a step; move it there"
+        case _:
+            return None
 
 
 def _has_steps(operation: Any) -> bool:

@@ -160,12 +160,18 @@ class _StepsReader:
         return tuple(known)
 
     def _step(self, draft: _Draft, drafts: list[_Draft]) -> Step:
-        others = Outputs((item.output for item in drafts if item is not draft), self.findings)
+        place = drafts.index(draft)
+        others = Outputs(
+            (item.output for item in drafts[:place]),
+            (item.output for item in drafts[place + 1 :]),
+            self.findings,
+        )
+        before = len(self.findings.items)
         name = draft.keys.own["name"]
         reader = OperationReader(draft.keys, draft.target, self.catalog, self.findings, others)
         operation = reader.operation(name)
         through_rows = operation.type in _NEEDS_ROWS and not isinstance(operation.source, RelationSource)
-        if through_rows and not operation.where:
+        if through_rows and not operation.where and len(self.findings.items) == before:
             self.findings.error(
                 "missing-where",
                 name.key_span,
