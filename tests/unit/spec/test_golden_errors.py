@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from specgen.plan.project import plan_project
 from specgen.renderings import render_text
 from specgen.spec.build import load_project
 
@@ -20,8 +21,13 @@ def rendered(case: Path) -> str:
         lines = text.splitlines()
         return lines[line - 1] if line <= len(lines) else None
 
-    assert loaded.project is None
-    return render_text(loaded.findings, read_line)
+    findings = list(loaded.findings)
+    if loaded.project is not None:
+        # Types are told when everything is planned.
+        planned = plan_project(loaded.project)
+        assert planned.plan is None
+        findings += planned.findings
+    return render_text(findings, read_line)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
