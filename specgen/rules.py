@@ -54,6 +54,7 @@ RULES = {
     "bad-address": "The address of a notification channel is a URL, or names the variable that holds it.",
     "bad-message": "A notification's message can be read: each {name} is closed, and {{ stands for a brace.",
     "unknown-field": "A notification's message names fields that its result has.",
+    "unknown-encoding": "A file's encoding is one that Python knows.",
     # values
     "bad-literal": "A value fits the type of its column.",
     "looks-like-sql": "A text that reads like SQL says whether it is SQL.",

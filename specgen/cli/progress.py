@@ -13,6 +13,7 @@ from specgen.runtime.events import (
     BatchDone,
     Counts,
     Event,
+    Loading,
     Progress,
     Reconnecting,
     Retrying,
@@ -57,7 +58,7 @@ def trouble(event: Event) -> str | None:
             return f"worker {event.worker}: connection lost ({message}); again in {event.delay:.1f} s"
         case WorkerFailed():
             return f"worker {event.worker} gave up: {event.error}"
-        case Started() | BatchDone() | Progress() | WorkerEnded():
+        case Loading() | Started() | BatchDone() | Progress() | WorkerEnded():
             return None
 
 
@@ -76,6 +77,9 @@ class Lines:
         if told:
             click.echo(told, err=True)
         match event:
+            case Loading() if time.monotonic() >= self._next:
+                self._next = time.monotonic() + INTERVAL
+                click.echo(f"{self._title}: {event.records:,} records read", err=True)
             case Started():
                 self._base = event.counts.done
             case Progress() if time.monotonic() >= self._next:
@@ -105,6 +109,8 @@ class Bar:
         if told:
             self._bars.console.print(told, markup=False, highlight=False)
         match event:
+            case Loading():
+                self._bars.update(self._task, counted=f"{event.records:,} records read")
             case Started():
                 self._base = event.counts.done
                 self._show(event.counts)

@@ -16,7 +16,7 @@ from specgen.cli.options import json_option, project_option, url_option
 from specgen.cli.target import find_operation, require_runtime, settings_or_exit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from specgen.plan.planned import PlannedOperation
@@ -39,6 +39,7 @@ class Request:
     workers: int | None
     yes: bool
     as_json: bool
+    reject_file: str | None = None
 
     @property
     def application(self) -> str:
@@ -58,6 +59,7 @@ class Request:
     examples=(
         "specgen run bulk_update_user_status -p user_ids=@ids.txt -p new_status=active --workers 2",
         "specgen run deactivate_inactive_users --dry-run",
+        "specgen run import_products_csv --input products.csv --reject-file rejects.csv",
         "specgen run --resume 6f1c2a52-7d4e-4a0b-9a53-0a8d6b1f2c11",
     ),
 )
@@ -83,6 +85,17 @@ class Request:
     "--null", "nulls", multiple=True, metavar="NAME", help="A parameter that is NULL, which no text can say."
 )
 @click.option(
+    "--input",
+    "file",
+    metavar="FILE",
+    help="A file of records: .json, .jsonl, .ndjson, else CSV. It is read line by line, whatever its size.",
+)
+@click.option(
+    "--reject-file",
+    metavar="FILE",
+    help="Where rejected lines of the file go, to be corrected and read again.",
+)
+@click.option(
     "--workers",
     type=click.IntRange(1, 64),
     help="How many connections work at once, at most max_workers.  [default: max_workers of an operation "
@@ -101,6 +114,8 @@ def run(
     option_pairs: tuple[str, ...],
     *,
     nulls: tuple[str, ...],
+    file: str | None,
+    reject_file: str | None,
     workers: int | None,
     once: bool,
     dry_run: bool,
@@ -121,23 +136,32 @@ def run(
     from specgen.cli.pipeline import plan_or_exit
     from specgen.database.connection import database_url as resolve
 
-    _check_usage(operation, resume, once=once, dry_run=dry_run, given=bool(pairs or option_pairs or nulls))
+    given = bool(pairs or option_pairs or nulls or file)
+    _check_usage(operation, resume, once=once, dry_run=dry_run, given=given)
     if workers is not None and workers > 1 and (once or dry_run):
         raise click.UsageError("--workers goes with neither --once nor --dry-run: they are one call")
-    request = Request("--resume", "", project, resolve(database_url), workers, yes, as_json)
+    url = resolve(database_url)
+    request = Request("--resume", "", project, url, workers, yes, as_json, reject_file)
     if resume is not None:
         _resume(request, resume)
         return
     assert operation is not None
     plan = plan_or_exit((), project=project)
     planned = find_operation(plan, operation)
-    call = _call(planned, pairs, option_pairs, nulls)
     _check_workers(workers, planned.settings.get("max_workers"))
+    request = replace(request, operation=operation, runtime=planned.runtime)
+    if file is not None:
+        from specgen.cli.files import run_file
+
+        run_file(request, planned, file, (pairs, option_pairs, nulls), once=once, dry_run=dry_run)
+        return
+    if reject_file is not None:
+        raise click.UsageError("--reject-file goes with --input, or with --resume of such a run")
+    call = read_call(planned, pairs, option_pairs, nulls)
     if planned.atomic and not once and not dry_run:
         click.echo(f"{operation} is atomic: it runs in one call (--once)", err=True)
-    request = replace(request, operation=operation, runtime=planned.runtime)
     if once or dry_run or planned.atomic:
-        _run_once(request, call, dry_run=dry_run)
+        run_call(request, call, dry_run=dry_run)
     else:
         _submit_and_work(request, call)
 
@@ -166,13 +190,20 @@ def _check_usage(
         raise click.UsageError("--resume goes with no operation, parameters, --once or --dry-run")
 
 
-def _call(
-    planned: PlannedOperation, pairs: tuple[str, ...], option_pairs: tuple[str, ...], nulls: tuple[str, ...]
+def read_call(
+    planned: PlannedOperation,
+    pairs: tuple[str, ...],
+    option_pairs: tuple[str, ...],
+    nulls: tuple[str, ...],
+    *,
+    loaded: str | None = None,
 ) -> Call:
+    """Return the call that the command line asks for; the parameter ``loaded`` comes from a file."""
     from specgen.runtime.arguments import read_arguments, read_options
 
     call = prepare_call(planned, {})
-    arguments = read_arguments(pairs, call.parameters, nulls)
+    parameters = [item for item in call.parameters if item.name != loaded]
+    arguments = read_arguments(pairs, parameters, nulls)
     return replace(call, arguments=arguments, options=read_options(option_pairs))
 
 
@@ -195,7 +226,8 @@ def prepare_call(planned: PlannedOperation, arguments: Mapping[str, str | None])
 # One call
 
 
-def _run_once(request: Request, call: Call, *, dry_run: bool) -> None:
+def run_call(request: Request, call: Call, *, dry_run: bool) -> None:
+    """Do an operation in one call, print how it ended, and exit accordingly."""
     from specgen.cli.progress import showing
     from specgen.database.connection import connect
     from specgen.runtime.calls import call_once
@@ -210,13 +242,13 @@ def _run_once(request: Request, call: Call, *, dry_run: bool) -> None:
         try:
             result = attempt(confirm=request.yes)
             if result.status == "confirmation_required":
-                _confirm(f"{call.operation}: {result.total_records:,} records", None)
+                confirm(f"{call.operation}: {result.total_records:,} records", None)
                 result = attempt(confirm=True)
         except KeyboardInterrupt:
             click.echo('interrupted: the call is undone, unless "specgen status" lists it', err=True)
             raise interrupted() from None
-        _print_outcome(request, result, Store(connection, request.runtime))
-    _exit_by(result)
+        print_outcome(request, result, Store(connection, request.runtime))
+    exit_by(result)
 
 
 # Submitted
@@ -232,14 +264,14 @@ def _submit_and_work(request: Request, call: Call) -> None:
         try:
             operation_id = submit(connection, call, confirm=request.yes)
         except Refused as refused:
-            if not _is_confirmation(refused):
+            if not is_confirmation(refused):
                 raise
-            _confirm(str(refused).partition(";")[0], refused)
+            confirm(str(refused).partition(";")[0], refused)
             operation_id = submit(connection, call, confirm=True)
         with translated():
             row = Store(connection, request.runtime).operation(operation_id)
     click.echo(f"submitted as {operation_id}", err=True)
-    _work(request, operation_id, request.workers or (row.usual_workers if row else 1))
+    work_on(request, operation_id, request.workers or (row.usual_workers if row else 1))
 
 
 def _resume(request: Request, resume: str) -> None:
@@ -262,15 +294,16 @@ def _resume(request: Request, resume: str) -> None:
         if row.status not in RESUMABLE or not row.submitted:
             click.echo(f"{row.operation} has ended: {row.status}", err=True)
             result = store.result(operation_id)
-            _print_outcome(request, result, store)
-            _exit_by(result)
+            print_outcome(request, result, store)
+            exit_by(result)
             return
         _check_workers(request.workers, row.max_workers)
         store.resume(operation_id)
-    _work(request, operation_id, request.workers or row.usual_workers)
+    work_on(request, operation_id, request.workers or row.usual_workers)
 
 
-def _work(request: Request, operation_id: UUID, workers: int) -> None:
+def work_on(request: Request, operation_id: UUID, workers: int) -> None:
+    """Work on a submitted operation to its end, print how it ended, and exit accordingly."""
     from specgen.cli.progress import showing
     from specgen.errors import DatabaseUnavailable
     from specgen.runtime.runner import Run
@@ -300,7 +333,7 @@ def _conclude(request: Request, report: RunReport, again: str) -> None:
     if report.result is None:
         return
     with connect(request.url, application=request.application) as connection, translated():
-        _print_outcome(request, report.result, Store(connection, request.runtime), report)
+        print_outcome(request, report.result, Store(connection, request.runtime), report)
     if report.result.status in ("timed_out", "cancelled"):
         click.echo(f"go on with: {again}", err=True)
 
@@ -315,7 +348,7 @@ def _exit_by_report(report: RunReport, again: str) -> None:
     from specgen.errors import DatabaseUnavailable, SpecgenError
 
     if report.finished and report.result is not None:
-        _exit_by(report.result)
+        exit_by(report.result)
         return
     help = f"nothing is lost; go on with: {again}"
     wrong = [
@@ -330,7 +363,8 @@ def _exit_by_report(report: RunReport, again: str) -> None:
     raise SpecgenError(f"the operation is {report.result.status}", help=help)
 
 
-def _exit_by(result: Result) -> None:
+def exit_by(result: Result) -> None:
+    """Exit with 1 unless the operation succeeded."""
     succeeded = result.status in SUCCESS or (result.status == "dry_run" and result.error_count == 0)
     if not succeeded:
         raise click.exceptions.Exit(1)
@@ -339,14 +373,15 @@ def _exit_by(result: Result) -> None:
 # Confirmation
 
 
-def _is_confirmation(refused: Exception) -> bool:
+def is_confirmation(refused: Exception) -> bool:
+    """Whether all that is missing is a confirmation."""
     import psycopg
 
     cause = refused.__cause__
     return isinstance(cause, psycopg.Error) and cause.sqlstate == "P0B04"
 
 
-def _confirm(what: str, refused: Exception | None) -> None:
+def confirm(what: str, refused: Exception | None) -> None:
     """Ask on a terminal.
 
     Raises:
@@ -362,23 +397,33 @@ def _confirm(what: str, refused: Exception | None) -> None:
 # Output
 
 
-def _print_outcome(request: Request, result: Result, store: Store, report: RunReport | None = None) -> None:
-    from specgen.cli import show
+def print_outcome(
+    request: Request,
+    result: Result,
+    store: Store,
+    report: RunReport | None = None,
+    errors: Sequence[ErrorRow] | None = None,
+) -> None:
+    """Print how an operation ended; ``errors`` are those of a run that is not stored."""
+    from specgen.cli import files, show
 
     limit = JSON_ERRORS if request.as_json else show.SHOWN_ERRORS
-    errors = _errors(result, store, limit)
+    failed = _errors(result, store, limit) if errors is None else list(errors)
+    rejects = files.write(store.connection, request, result) if errors is None else None
     if request.as_json:
         document: dict[str, Any] = {"operation": request.operation} | show.result_document(result)
-        document["errors"] = [show.error_document(error) for error in errors]
+        document["errors"] = [show.error_document(error) for error in failed]
         document["failures"] = [
             {"worker": failure.worker, "message": str(failure.error)}
             for failure in (report.failures if report else ())
         ]
-        show.print_json(document)
+        show.print_json(document | files.document(rejects))
         return
     show.print_result(request.operation, result)
     query = "" if result.status == "dry_run" else show.errors_query(request.runtime, result)
-    show.print_errors(errors, result.error_count, query)
+    show.print_errors([error for error in failed if not error.skipped], result.error_count, query)
+    show.print_skipped([error for error in failed if error.skipped])
+    files.tell(request, result, rejects)
 
 
 def _errors(result: Result, store: Store, limit: int) -> list[ErrorRow]:
@@ -386,5 +431,6 @@ def _errors(result: Result, store: Store, limit: int) -> list[ErrorRow]:
     from specgen.runtime.store import ErrorRow
 
     if result.status != "dry_run":
-        return list(store.errors(result.operation_id, limit)) if result.error_count else []
+        rejected = result.error_count or result.skipped_records
+        return list(store.errors(result.operation_id, limit)) if rejected else []
     return [ErrorRow.from_json(item) for item in (result.errors or [])[:limit]]

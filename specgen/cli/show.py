@@ -73,6 +73,9 @@ def error_document(error: ErrorRow) -> dict[str, Any]:
         "detail": error.detail,
         "batch_number": error.batch_number,
         "failed_records": error.failed_records,
+        "value": error.value,
+        "line_number": error.line_number,
+        "skipped": error.skipped,
     }
 
 
@@ -127,6 +130,16 @@ def print_errors(errors: Sequence[ErrorRow], count: int, query: str) -> None:
     print_table(header, [_error_cells(error) for error in errors])
     if query:
         click.echo(f"all of them: {query}")
+
+
+def print_skipped(errors: Sequence[ErrorRow]) -> None:
+    """Print the first records that were skipped because they are invalid."""
+    if errors:
+        click.echo(f"\nskipped as invalid, the first {len(errors):,}:")
+        print_table(
+            ("record", "SQLSTATE", "constraint", "column", "message"),
+            [_error_cells(error) for error in errors],
+        )
 
 
 def print_groups(groups: Sequence[ErrorGroup]) -> None:

@@ -196,6 +196,8 @@ def _source(op: PlannedOperation) -> str:
         return f"the keys in {op.handed_in.name}, in the order of {keys}, each once, NULLs left out"
     matched = " and ".join(ident(match.column) for match in op.matches)
     how = f", each finding its row by {matched}" if matched else ""
+    if op.csv:
+        return f"the lines of a CSV file (specgen run {op.name} --input FILE), in their order{how}"
     return f"the records in {op.handed_in.name}, in their order{how}"
 
 
@@ -211,5 +213,12 @@ def _strategies(op: PlannedOperation) -> tuple[str, ...]:
 
 
 def _settings(op: PlannedOperation) -> dict[str, object]:
-    told = {"operation", "entity", "target_table", "batch_function"}
+    told = {
+        "operation",
+        "entity",
+        "target_table",
+        "batch_function",
+        "validate_function",
+        "repeated_function",
+    }
     return {name: value for name, value in op.settings.items() if name not in told and value is not False}

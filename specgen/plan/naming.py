@@ -36,6 +36,8 @@ class OperationNames:
         ranges: Cuts it into pieces.
         batch: Writes one batch.
         start: Stores an operation of several steps.
+        validate: Tells the invalid records of a batch.
+        repeated: Marks loaded records whose identity an earlier one has.
     """
 
     call: QualifiedName
@@ -44,6 +46,8 @@ class OperationNames:
     ranges: QualifiedName
     batch: QualifiedName
     start: QualifiedName
+    validate: QualifiedName
+    repeated: QualifiedName
 
 
 def shorten(name: str) -> str:
@@ -68,6 +72,8 @@ def operation_names(schema: str, operation: str) -> OperationNames:
         ranges=derived("ranges"),
         batch=derived("batch"),
         start=derived("start"),
+        validate=derived("validate"),
+        repeated=derived("repeated"),
     )
 
 

@@ -20,6 +20,7 @@ from specgen.plan.planned import (
     PlannedOutput,
     PlannedParameter,
     PlannedPrecondition,
+    PlannedRule,
 )
 from specgen.plan.relations import relation_query
 from specgen.plan.settings import LOG_TABLE, METRICS_TABLE, settings_of
@@ -27,6 +28,7 @@ from specgen.plan.sieve import Sieve, refusals
 from specgen.plan.sqltext import constant, ident, literal, one_line_strings, qualify
 from specgen.spec.model import (
     BatchOperation,
+    Defaulted,
     Entity,
     Expression,
     Field,
@@ -127,6 +129,7 @@ class _Planner:
         kept = self._kept(assignments)
         returning = operation.select_fields or operation.returning
         sieve = self._sieve(assignments)
+        rules = operation.validation.rules
         planned = PlannedOperation(
             name=operation.name,
             type=str(operation.type),
@@ -172,6 +175,14 @@ class _Planner:
             sieve_place=sieve.place,
             identity=self._identity(assignments),
             identity_label=", ".join(self._identity_columns()),
+            identity_fields=self._identity_fields(),
+            identity_parameters=self._identity_parameters(),
+            rules=self._rules(),
+            rule_columns=self._rule_columns(assignments),
+            rule_parameters=self._rule_parameters(),
+            validates=bool(rules) or operation.validation.skip_invalid,
+            csv=source.csv if isinstance(source, RecordSource) else None,
+            reject_file=operation.validation.reject_file,
             preconditions=self._preconditions(),
             settings={},
             requires_confirmation=operation.limits.requires_confirmation,
@@ -294,6 +305,8 @@ class _Planner:
                 return constant(data, self.target.field(column).type)
             case Reference(name, field):
                 return self._reference(name, field)
+            case Defaulted(Reference(name, field)):
+                return f"coalesce({self._reference(name, field)}, {self._drawn(column)})"
             case Expression(fragment):
                 return self._sql(fragment)
 
@@ -310,6 +323,58 @@ class _Planner:
             )
             for item in self.operation.preconditions
         )
+
+    # What the spec's rules tell beforehand
+
+    def _rules(self) -> tuple[PlannedRule, ...]:
+        return tuple(self._rule(item) for item in self.operation.validation.rules)
+
+    def _rule(self, rule: SqlFragment) -> PlannedRule:
+        columns = tuple(dict.fromkeys(item.name for item in rule.columns))
+        only = columns[0] if len(columns) == 1 else None
+        return PlannedRule(
+            condition=self._sql(rule),
+            source=rule.source.strip(),
+            column=only,
+            column_qualified=f"{ident(self.target.table)}.{ident(only)}" if only else "",
+            origin=f"validation_rules, {rule.span.file}:{rule.span.start.line}",
+        )
+
+    def _rule_columns(self, assignments: tuple[PlannedAssignment, ...]) -> tuple[PlannedAssignment, ...]:
+        """The row as it will be, as far as rules look at it, and its place in the batch."""
+        named = self._ruled_columns()
+        given = {item.column: item.value for item in assignments if item.value != "DEFAULT"}
+        plain = {
+            item.column
+            for item in self.operation.data
+            if isinstance(item.value, Reference) and item.value.field == item.column
+        }
+        return tuple(
+            PlannedAssignment(
+                item.name,
+                given[item.name] if item.name in plain else self._as_written(item, given.get(item.name)),
+            )
+            for item in self.target.fields
+            if item.name in named
+        )
+
+    def _ruled_columns(self) -> frozenset[str]:
+        return frozenset(item.name for rule in self.operation.validation.rules for item in rule.columns)
+
+    def _as_written(self, field: Field, value: str | None) -> str:
+        """What a column will hold, of its own type."""
+        inserting = self.operation.type in _INSERTING
+        if value is None and inserting and isinstance(field.default, Literal | Expression):
+            value = self._value(field.default, field.name)
+        return f"({value})::{field.type.sql}" if value else self._untouched(field, inserting)
+
+    def _rule_parameters(self) -> tuple[PlannedParameter, ...]:
+        ruled = self._ruled_columns()
+        names = {name for rule in self.operation.validation.rules for name in _names(rule)}
+        for item in self.operation.data:
+            if item.column in ruled:
+                names |= _value_names(item.value)
+        return tuple(item for item in self.parameters if item.name in names)
 
     # What the entity's constraints tell beforehand
 
@@ -420,6 +485,20 @@ class _Planner:
             case _:
                 return ()
 
+    def _identity_values(self) -> tuple[Value, ...]:
+        if self.operation.type is not OperationType.UPSERT:
+            return ()
+        return tuple(item.value for item in self.operation.data if item.column in self._identity_columns())
+
+    def _identity_fields(self) -> tuple[PlannedItemField, ...]:
+        names = set(self._identity_columns()) if self.operation.type is not OperationType.UPSERT else set()
+        names |= {name for value in self._identity_values() for name in _field_names(value)}
+        return tuple(item for item in self._item_fields() if item.name in names)
+
+    def _identity_parameters(self) -> tuple[PlannedParameter, ...]:
+        names = {name for value in self._identity_values() for name in _value_names(value)}
+        return tuple(item for item in self.parameters if item.name in names)
+
     def _identity(self, assignments: tuple[PlannedAssignment, ...]) -> tuple[str, ...]:
         columns = self._identity_columns()
         if self.operation.type is OperationType.UPSERT:
@@ -479,6 +558,17 @@ def _value_names(value: Value) -> frozenset[str]:
             return frozenset({name})
         case Expression(fragment):
             return _names(fragment)
+        case _:
+            return frozenset()
+
+
+def _field_names(value: Value) -> frozenset[str]:
+    """The item fields that a value reads."""
+    match value:
+        case Reference(_, str(field)) | Defaulted(Reference(_, str(field))):
+            return frozenset({field})
+        case Expression(fragment):
+            return frozenset(item.field for item in fragment.parameters if item.field is not None)
         case _:
             return frozenset()
 

@@ -198,6 +198,8 @@ def _collect(operation: BatchOperation, target: Entity, uses: dict[str, _Use]) -
                 _add_value(value, target, uses)
     for argument in operation.call.arguments if operation.call else ():
         _add_value(argument.value, target, uses)
+    for rule in operation.validation.rules:
+        _add_fragment(rule, target, uses)
     for precondition in operation.preconditions:
         _add_fragment(precondition.fragment, target, uses)
     _add_source(operation, target, uses)

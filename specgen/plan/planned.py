@@ -13,6 +13,7 @@ from specgen.plan.sqltext import ident
 
 if TYPE_CHECKING:
     from specgen.plan.naming import OperationNames, QualifiedName
+    from specgen.spec.model import CsvFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,23 @@ class PlannedPrecondition:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedRule:
+    """A validation rule.
+
+    Attributes:
+        source: As the spec says it.
+        column: The column that it is about, if it is about one.
+        column_qualified: The same, as SQL reads its value.
+    """
+
+    condition: str
+    source: str
+    column: str | None
+    column_qualified: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
 class OwnTable:
     """A table that an operation has instead of the one all share, and that one."""
 
@@ -212,6 +230,14 @@ class PlannedOperation:
     sieve_place: str
     identity: tuple[str, ...]
     identity_label: str
+    identity_fields: tuple[PlannedItemField, ...]
+    identity_parameters: tuple[PlannedParameter, ...]
+    rules: tuple[PlannedRule, ...]
+    rule_columns: tuple[PlannedAssignment, ...]
+    rule_parameters: tuple[PlannedParameter, ...]
+    validates: bool
+    csv: CsvFormat | None
+    reject_file: str | None
     preconditions: tuple[PlannedPrecondition, ...]
     settings: dict[str, object]
     requires_confirmation: bool
@@ -259,6 +285,21 @@ class PlannedOperation:
         return self.where_parameters if self.walks_rows else self.source_parameters
 
     @property
+    def input(self) -> str:
+        """The variable with the range as it is worked on; invalid records have left it."""
+        return "v_input" if self.validates else "p_range"
+
+    @property
+    def count(self) -> str:
+        """The variable with the number of records that are tried."""
+        return "v_tried" if self.validates else "v_count"
+
+    @property
+    def loads(self) -> bool:
+        """Whether records can be loaded into its ranges before it begins."""
+        return self.takes_records and not self.atomic
+
+    @property
     def keeps_floats(self) -> bool:
         """Whether keys or parameters are kept whose text form a setting shortens."""
         kept = (*(key.type for key in self.keys), *(item.type for item in self.kept_parameters))
@@ -303,6 +344,16 @@ class PlannedOperation:
     def batch(self) -> QualifiedName:
         """Writes one batch."""
         return self.names.batch
+
+    @property
+    def validate(self) -> QualifiedName:
+        """Tells the invalid records of a batch."""
+        return self.names.validate
+
+    @property
+    def repeated(self) -> QualifiedName:
+        """Marks the loaded records whose identity an earlier one has."""
+        return self.names.repeated
 
     @property
     def columns_qualified(self) -> tuple[str, ...]:

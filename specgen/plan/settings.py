@@ -8,6 +8,7 @@ from specgen.plan.sqltext import ident
 from specgen.spec.model import ParallelRuns
 
 if TYPE_CHECKING:
+    from specgen.plan.naming import QualifiedName
     from specgen.plan.planned import PlannedOperation
     from specgen.spec.model import BatchOperation, Step
 
@@ -69,12 +70,19 @@ def _work_settings(operation: BatchOperation, planned: PlannedOperation) -> dict
     }
     if planned.steps:
         return settings
-    batch, table = planned.names.batch, planned.table
+    loads = planned.loads and bool(planned.identity)
     return {
-        "target_table": f"{ident(table.schema)}.{ident(table.name)}",
-        "batch_function": f"{ident(batch.schema)}.{ident(batch.name)}",
+        "target_table": _qualified(planned.table),
+        "batch_function": _qualified(planned.batch),
+        "validate_function": _qualified(planned.validate) if planned.validates else None,
+        "repeated_function": _qualified(planned.repeated) if loads else None,
+        "skip_invalid_rows": operation.validation.skip_invalid if planned.validates else None,
         **settings,
     }
+
+
+def _qualified(name: QualifiedName) -> str:
+    return f"{ident(name.schema)}.{ident(name.name)}"
 
 
 def _said(settings: dict[str, object]) -> dict[str, object]:

@@ -32,6 +32,19 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Loading:
+    """A file is being read.
+
+    Attributes:
+        records: How many were read, the rejected ones among them.
+        rejected: How many lines are no records.
+    """
+
+    records: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """Workers begin, or go on after a resume."""
 
@@ -101,4 +114,4 @@ class WorkerEnded:
     finished: bool
 
 
-Event = Started | BatchDone | Progress | Retrying | Reconnecting | WorkerFailed | WorkerEnded
+Event = Loading | Started | BatchDone | Progress | Retrying | Reconnecting | WorkerFailed | WorkerEnded

@@ -159,6 +159,9 @@ class ErrorRow:
     column_name: str | None
     detail: str | None
     failed_records: Any
+    value: str | None
+    line_number: int | None
+    skipped: bool
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> ErrorRow:
@@ -263,10 +266,10 @@ SELECT w.worker_pid, host(w.client_address) AS client_address, w.application_nam
 """
 _ERRORS = """
 SELECT e.batch_number, e.record_number, e.record_key, e.error_message, e.sqlstate,
-       e.constraint_name, e.column_name, e.detail, e.failed_records
+       e.constraint_name, e.column_name, e.detail, e.failed_records, e.value, e.line_number, e.skipped
   FROM {runtime}.batch_operation_errors AS e
  WHERE e.operation_id = %s
- ORDER BY e.record_number, e.error_id
+ ORDER BY e.skipped, e.record_number, e.error_id
  LIMIT %s
 """
 
@@ -317,6 +320,7 @@ class Store:
                    (array_agg(e.record_key ORDER BY e.error_id))[1] AS example
               FROM {runtime}.batch_operation_errors AS e
              WHERE e.operation_id = %s
+               AND NOT e.skipped
              GROUP BY e.sqlstate, e.constraint_name, e.column_name
              ORDER BY records DESC, e.sqlstate, e.constraint_name
             """,

@@ -120,7 +120,14 @@ class Expression:
     fragment: SqlFragment
 
 
-Value: TypeAlias = Literal | Reference | Expression
+@dataclass(frozen=True, slots=True)
+class Defaulted:
+    """A field of the current item, and where it is NULL or missing the default of its column."""
+
+    item: Reference
+
+
+Value: TypeAlias = Literal | Reference | Expression | Defaulted
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +201,47 @@ class KeySource:
 
 
 @dataclass(frozen=True, slots=True)
+class CsvColumn:
+    """Where the value of an item field stands in a CSV file.
+
+    Attributes:
+        field: The item field.
+        position: Counted from 1, when the spec names the column so.
+        header: The name in the header otherwise.
+        required: Whether a file without such a column cannot be imported.
+    """
+
+    field: str
+    position: int | None
+    header: str | None
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFormat:
+    """How the CSV files of an operation are written.
+
+    Attributes:
+        columns: What is read of them.
+        mapped: Whether the spec names the columns; else a file may hold no others.
+        quote: The quote character; empty when there is none.
+        escape: What stands before a quote inside quotes.
+        null: The unquoted text that means NULL.
+    """
+
+    columns: tuple[CsvColumn, ...]
+    mapped: bool
+    delimiter: str = ","
+    has_header: bool = True
+    quote: str = '"'
+    escape: str = '"'
+    encoding: str = "utf-8"
+    null: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RecordSource:
-    """``data_source: :records``, a jsonb array of objects.
+    """``data_source: :records``, a jsonb array of objects, or ``csv_file``.
 
     Attributes:
         parameter: The array's parameter.
@@ -203,12 +249,14 @@ class RecordSource:
             appearance; for an update or delete the match columns come first.
         match_on: The columns by which an update or delete finds its row (default: the primary key).
         span: Where the source is named.
+        csv: The format of the files that it can be loaded from besides, for ``csv_file``.
     """
 
     parameter: str
     fields: tuple[ItemField, ...]
     match_on: tuple[str, ...]
     span: Span
+    csv: CsvFormat | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -445,6 +493,21 @@ class Workers:
 
 
 @dataclass(frozen=True, slots=True)
+class Validation:
+    """What records must be before they are written, and what becomes of those that are not.
+
+    Attributes:
+        rules: Conditions over the row as it will be written; one that is not true makes it invalid.
+        skip_invalid: Invalid records are skipped; else they are errors.
+        reject_file: Where ``specgen run`` writes rejected lines.
+    """
+
+    rules: tuple[SqlFragment, ...] = ()
+    skip_invalid: bool = False
+    reject_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BatchOperation:
     """One ``batch_operations`` pattern.
 
@@ -473,6 +536,7 @@ class BatchOperation:
     returning: tuple[str, ...] = ()
     parameters: tuple[DeclaredParameter, ...] = ()
     preconditions: tuple[Precondition, ...] = ()
+    validation: Validation = field(default_factory=Validation)
     limits: Limits = field(default_factory=Limits)
     errors: ErrorPolicy = field(default_factory=ErrorPolicy)
     reporting: Reporting = field(default_factory=Reporting)

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from specgen.spec import policies
+from specgen.spec import csvfiles, policies
 from specgen.spec.calls import read_call
 from specgen.spec.entities import Catalog, Draft, is_unique, read_columns, unknown_column
 from specgen.spec.fragments import Scope, SqlFragment, find_key_test, parse_fragment
@@ -40,6 +40,7 @@ from specgen.spec.records import item_fields, references, refuse_item_fields
 from specgen.spec.relations import check_assignable, check_fields, read_relation
 from specgen.spec.suggest import did_you_mean
 from specgen.spec.types import TypeProblem, parse_type
+from specgen.spec.validation import read_validation
 from specgen.spec.values import read_value
 from specgen.spec.workers import read_workers
 
@@ -129,7 +130,8 @@ def type_of(keys: Settled) -> OperationType:
     said = keys.plain("operation_type")
     if said is not None:
         return OperationType(said)
-    return next(kind for key, kind in _DATA_KEYS.items() if keys.get(key))
+    given = (kind for key, kind in _DATA_KEYS.items() if keys.get(key))
+    return next(given, OperationType.INSERT)  # what a file is for, where nothing else is said
 
 
 class OperationReader:
@@ -157,6 +159,7 @@ class OperationReader:
         self.findings = findings
         self.outputs = outputs
         self.type = type_of(keys)
+        self.file = csvfiles.read_file_source(keys, target, self.type, findings, is_step=outputs is not None)
 
     def operation(self, name: Node) -> BatchOperation:
         """Read everything.
@@ -180,12 +183,15 @@ class OperationReader:
             description=keys.plain("description"),
             data=data,
             where=where,
-            conflict_target=self._checked_conflict(conflict),
+            conflict_target=self._checked_conflict(conflict, data),
             update_columns=self._update_columns(data, conflict),
             select_fields=self._columns("select_fields"),
             returning=self._returning(),
             parameters=parameters,
             preconditions=self._preconditions(),
+            validation=read_validation(
+                keys.own, keys.get, self.target, self.type, source=source, findings=findings
+            ),
             limits=policies.read_limits(keys.get, findings),
             errors=policies.read_errors(keys.get, findings),
             reporting=policies.read_reporting(keys.get, findings),
@@ -207,10 +213,33 @@ class OperationReader:
 
     def _data(self) -> tuple[Assignment, ...]:
         node = self.keys.get(f"{self.type}_data")
-        if node is None or self.type is OperationType.SELECT:
+        if self.type is OperationType.SELECT:
             return ()
-        assignments = [self._assignment(column, value) for column, value in node.items()]
-        return tuple(item for item in assignments if item)
+        given = node.items() if node else []
+        assignments = [self._assignment(column, value) for column, value in given]
+        derived = self._mapped_data({column for column, _ in given})
+        return derived + tuple(item for item in assignments if item)
+
+    def _mapped_data(self, given: set[str]) -> tuple[Assignment, ...]:
+        """What the columns of a file are assigned to; the operation's own data goes before it."""
+        if self.file is None:
+            return ()
+        derived = self.file.derived(given | set(self._match_on()))
+        node = self.file.node
+        if self.type in (OperationType.UPDATE, OperationType.UPSERT) and not derived and not given:
+            message = f"nothing says what this {self.type} writes"
+            help = "name the columns of the file that are written: field_mapping: {price: csv_column_2, ...}"
+            self.findings.error("missing-key", node.key_span, message, help)
+        for item in derived:
+            if self.type is OperationType.UPDATE and item.column in self.target.primary_key:
+                self._refuse_key(item.column, self.file.at(item.column))
+        return derived
+
+    def _match_on(self) -> tuple[str, ...]:
+        """Return the columns by which an update or delete over records finds its rows."""
+        if self.type not in (OperationType.UPDATE, OperationType.DELETE):
+            return ()
+        return self._columns("match_on") or self.target.primary_key
 
     def _assignment(self, column: str, node: Node) -> Assignment | None:
         target, findings = self.target, self.findings
@@ -251,7 +280,7 @@ class OperationReader:
             "remove it",
         )
 
-    def _checked_conflict(self, columns: tuple[str, ...]) -> tuple[str, ...]:
+    def _checked_conflict(self, columns: tuple[str, ...], data: tuple[Assignment, ...]) -> tuple[str, ...]:
         node = self.keys.get("conflict_target")
         if node and columns and self.target.managed and not is_unique(self.target, columns):
             self.findings.error(
@@ -261,12 +290,14 @@ class OperationReader:
                 " so no conflict can arise",
                 f"add it to the entity: indexes: [{{columns: [{', '.join(columns)}], unique: true}}]",
             )
-        given = self.keys.get("upsert_data")
-        if node and given:
+        if node and self.type is OperationType.UPSERT:
+            own = self.keys.get("upsert_data")
+            given = {item.column for item in data} | set(own.value if own else ())
+            key = "field_mapping" if self.file else "upsert_data"
             for column in columns:
-                if column not in given.value:
-                    message = f'conflict_target names "{column}", which upsert_data does not give'
-                    self.findings.error("missing-column", node.span, message, f"add {column} to upsert_data")
+                if column not in given:
+                    message = f'conflict_target names "{column}", which {key} does not give'
+                    self.findings.error("missing-column", node.span, message, f"add {column} to {key}")
         return columns
 
     def _update_columns(self, data: tuple[Assignment, ...], conflict: tuple[str, ...]) -> tuple[str, ...]:
@@ -349,9 +380,7 @@ class OperationReader:
         call: FunctionCall | None,
         span: Span,
     ) -> RelationSource:
-        match_on: tuple[str, ...] = ()
-        if self.type in (OperationType.UPDATE, OperationType.DELETE):
-            match_on = self._columns("match_on") or self.target.primary_key
+        match_on = self._match_on()
         names = output.names if output else ()
         if output:
             named = references(data, where, call)
@@ -382,6 +411,8 @@ class OperationReader:
             if relation is None:
                 return SingleSource()
             return self._relation(relation, None, where, data, call=call, span=node.span)
+        if self.file is not None:
+            return self._records(node, where, data)
         name = node.value.strip()[1:]
         output = self.outputs.rows(name, node.span) if self.outputs else None
         if output is not None:
@@ -478,11 +509,12 @@ class OperationReader:
         return any(re.search(rf":{name}\b", text) for text in texts)
 
     def _records(self, node: Node, where: SqlFragment | None, data: tuple[Assignment, ...]) -> RecordSource:
-        match_on: tuple[str, ...] = ()
-        if self.type in (OperationType.UPDATE, OperationType.DELETE):
-            match_on = self._columns("match_on") or self.target.primary_key
+        match_on = self._match_on()
         fields = item_fields(self.target, match_on, data, where, self.findings)
-        return RecordSource(node.value.strip()[1:], fields, match_on, node.span)
+        if self.file is None:
+            return RecordSource(node.value.strip()[1:], fields, match_on, node.span)
+        format = csvfiles.read_format(self.keys.get, self.file.columns, fields, self.findings)
+        return RecordSource(csvfiles.CSV_FILE, fields, match_on, node.span, format)
 
     # What is declared and asked for
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from specgen.spec.model import (
     Assignment,
+    Defaulted,
     Expression,
     FieldType,
     FunctionCall,
@@ -38,7 +39,7 @@ def references(
 
 def _named(value: Value) -> Iterator[tuple[str, str | None, Span]]:
     match value:
-        case Reference(name, field, span):
+        case Reference(name, field, span) | Defaulted(Reference(name, field, span)):
             yield name, field, span
         case Expression(fragment):
             yield from ((part.name, part.field, part.span) for part in fragment.parameters)

@@ -106,7 +106,10 @@ _TYPE_WORDS = {
 }
 _DATA_KEYS = ("update_data", "insert_data", "upsert_data", "select_fields", "function")
 _EXPECTED = {
-    "data_source": 'the name of a parameter, such as ":records", or a map with table or query',
+    "csv_delimiter": "one character",
+    "csv_escape": "one character",
+    "csv_quote": "one character, or nothing",
+    "data_source": 'the name of a parameter, such as ":records", csv_file, or a map with table or query',
     "input": 'a value such as ":list" or ":row.field", a list of values, or a map of named arguments',
     "max_errors": 'a whole number or a percentage such as "5%"',
     "timeout": 'a time such as "30 minutes"',

@@ -160,7 +160,8 @@ BEGIN
                     OR brand.name IS NULL;
             EXCEPTION
                 WHEN OTHERS THEN
-                    v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
+                    -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
+                    v_suspects := batch.batch_unreadable_places(v_items, ARRAY['id', 'name']::text[], ARRAY['integer', 'text']::text[]);
             END;
             v_search := batch.batch_search(
                 p_operation, v_count, '{}', v_suspects
@@ -233,7 +234,7 @@ BEGIN
                 batch.batch_record_number(p_range, v_search.first),
                 CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('id', v_slice -> 0 -> 'id') END,
                 v_slice,
-                v_failure
+                v_failure || batch.batch_lines(p_range, v_search.first, v_search.last)
             );
             EXIT WHEN v_range.stopped;
             v_search := batch.batch_search_next(v_search);

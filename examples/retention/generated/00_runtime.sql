@@ -38,6 +38,8 @@ CREATE TABLE IF NOT EXISTS public.batch_operations (
     error_count           bigint NOT NULL DEFAULT 0,
     batch_count           integer NOT NULL DEFAULT 0,
     limit_reached         boolean NOT NULL DEFAULT false,
+    -- the file that its records were loaded from
+    input                 jsonb,
     message               text,
     -- what it runs with: the spec's settings, overridden by the call's options
     batch_size            integer NOT NULL DEFAULT 1000,
@@ -48,6 +50,7 @@ CREATE TABLE IF NOT EXISTS public.batch_operations (
     error_handling        text NOT NULL DEFAULT 'continue_on_error',
     collect_errors        boolean NOT NULL DEFAULT false,
     error_isolation       text NOT NULL DEFAULT 'record',
+    skip_invalid_rows     boolean NOT NULL DEFAULT false,
     timeout               interval,
     deadline              timestamptz,
     lock_timeout          interval,
@@ -80,6 +83,8 @@ CREATE TABLE IF NOT EXISTS public.batch_operations (
     step_deadline         timestamptz,
     -- how it is carried out, decided once when it starts
     batch_function        text,
+    validate_function     text,
+    repeated_function     text,
     target_table          text,
     strategy              text,
     strategy_reason       text,
@@ -144,7 +149,8 @@ CREATE TABLE IF NOT EXISTS public.batch_steps (
 -- agreement. What the items are is the operation's strategy:
 --   ranges: the keys at which batches begin; a batch reaches to the next one, the last to upto_key
 --   keys:   the keys of the rows
---   items:  the keys or records that were handed in; a call reads them where they are, items is NULL
+--   items:  the keys or records that were handed in; a call reads them where they are, items is NULL.
+--           A file's records are loaded here; a range that is done from the start holds lines that are none
 CREATE TABLE IF NOT EXISTS public.batch_ranges (
     operation_id       uuid NOT NULL
         REFERENCES public.batch_operations ON DELETE CASCADE,
@@ -156,6 +162,8 @@ CREATE TABLE IF NOT EXISTS public.batch_ranges (
     item_count         integer,
     first_item         bigint NOT NULL DEFAULT 1,  -- the number in the input of the first item
     record_numbers     bigint[],
+    raw_lines          text[],                     -- the records as they stand in the file they came from
+    repeated           bigint[],                   -- numbers of loaded records that are the same as an earlier one
     next_item          integer NOT NULL DEFAULT 1,
     done               boolean NOT NULL DEFAULT false,
     total_records      bigint NOT NULL DEFAULT 0,
@@ -233,6 +241,9 @@ CREATE TABLE IF NOT EXISTS public.batch_operation_errors (
     line_number      bigint,
     record_key       jsonb,
     record_number    bigint,
+    value            text,     -- what stands in the column of that name
+    raw_text         text,     -- the line of the file
+    skipped          boolean NOT NULL DEFAULT false,  -- invalid, and skip_invalid_rows is true: no error
     error_id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY
 );
 
@@ -406,6 +417,7 @@ BEGIN
             'limit_reached', false,
             'step_number', 1,
             'step_records', 0,
+            'skip_invalid_rows', coalesce(p_settings -> 'skip_invalid_rows', 'false'),
             'batch_keys', '[]'::jsonb,
             'duplicate_records', '[]'::jsonb,
             'retries', 0,
@@ -844,7 +856,14 @@ CREATE OR REPLACE FUNCTION public.batch_refused(
     SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT CASE
-        WHEN p_operation.duplicate_records = '{}' THEN '{}'::integer[]
+        WHEN coalesce(p_range.repeated, p_operation.duplicate_records) = '{}' THEN '{}'::integer[]
+        WHEN p_range.record_numbers IS NOT NULL THEN ARRAY(
+            SELECT place
+              FROM generate_series(1, p_count) AS place
+             WHERE public.batch_record_number(p_range, place)
+                   = ANY (coalesce(p_range.repeated, p_operation.duplicate_records))
+             ORDER BY place
+        )
         ELSE ARRAY(
             SELECT (d.n - public.batch_record_number(p_range, 1) + 1)::integer
               FROM unnest(p_operation.duplicate_records) AS d (n)
@@ -1031,7 +1050,7 @@ CREATE OR REPLACE FUNCTION public.batch_record_error(
 AS $function$
     INSERT INTO public.batch_operation_errors (
         operation_id, step, batch_number, record_number, record_key, failed_records,
-        error_message, sqlstate, constraint_name, column_name, detail
+        error_message, sqlstate, constraint_name, column_name, detail, value, line_number, raw_text
     )
     SELECT p_operation.operation_id,
            p_operation.step,
@@ -1042,13 +1061,21 @@ AS $function$
            p_failure ->> 'message',
            p_failure ->> 'sqlstate',
            nullif(p_failure ->> 'constraint', ''),
-           coalesce(
-               nullif(p_failure ->> 'column', ''),
-               public.batch_constraint_columns(
-                   p_failure ->> 'schema', p_failure ->> 'table', p_failure ->> 'constraint'
-               )
-           ),
-           nullif(p_failure ->> 'detail', '');
+           at.column_name,
+           nullif(p_failure ->> 'detail', ''),
+           CASE jsonb_array_length(p_records)
+               WHEN 1 THEN coalesce(p_failure ->> 'value', p_records -> 0 ->> at.column_name)
+           END,
+           (p_failure ->> 'line_number')::bigint,
+           p_failure ->> 'raw_text'
+      FROM (
+               SELECT coalesce(
+                          nullif(p_failure ->> 'column', ''),
+                          public.batch_constraint_columns(
+                              p_failure ->> 'schema', p_failure ->> 'table', p_failure ->> 'constraint'
+                          )
+                      ) AS column_name
+           ) AS at;
 $function$;
 
 -- Ends an operation: its last status, the account, the log row and the metrics.
@@ -1280,10 +1307,12 @@ BEGIN
     INSERT INTO public.batch_operations SELECT v_operation.*;
     INSERT INTO public.batch_operation_errors (
         operation_id, batch_number, error_message, failed_records, occurred_at, sqlstate,
-        constraint_name, column_name, detail, record_key, record_number, step
+        constraint_name, column_name, detail, record_key, record_number, step, value, line_number, raw_text,
+        skipped
     )
     SELECT v_operation.operation_id, e.batch_number, e.error_message, e.failed_records, e.occurred_at, e.sqlstate,
-           e.constraint_name, e.column_name, e.detail, e.record_key, e.record_number, e.step
+           e.constraint_name, e.column_name, e.detail, e.record_key, e.record_number, e.step, e.value,
+           e.line_number, e.raw_text, e.skipped
       FROM jsonb_populate_recordset(NULL::public.batch_operation_errors, p_errors) AS e;
     IF v_operation.logging_level <> 'none' THEN
         PERFORM public.batch_log(
@@ -1665,6 +1694,454 @@ AS $function$
     SELECT left(p_sqlstate, 2) IN ('08', '25', '53', '57', '58', 'F0', 'XX')
         OR p_sqlstate IN ('40001', '40003')
         OR (left(p_sqlstate, 2) = '42' AND p_sqlstate <> '42501');
+$function$;
+
+-- Invalid records: values that cannot be read as their types, and rows that break a validation rule.
+-- Each is an object: place in the batch, sqlstate, message, column, value.
+
+CREATE OR REPLACE FUNCTION public.batch_can_read(p_value jsonb, p_type text)
+    RETURNS boolean
+    LANGUAGE plpgsql
+    STABLE
+AS $function$
+BEGIN
+    EXECUTE format('SELECT FROM jsonb_to_record($1) AS probe (value %s)', p_type)
+      USING jsonb_build_object('value', p_value);
+    RETURN true;
+EXCEPTION
+    WHEN data_exception OR integrity_constraint_violation OR feature_not_supported THEN
+        RETURN false;
+END;
+$function$;
+
+-- Says whether a type's input function takes a text. Servers before 16 can only try.
+DO $do$
+BEGIN
+    IF current_setting('server_version_num')::integer >= 160000 THEN
+        -- A bare parameter would pass for a constant there: the first call's type would serve all later ones.
+        EXECUTE $sql$
+            CREATE OR REPLACE FUNCTION public.batch_input_is_valid(p_text text, p_type text)
+                RETURNS boolean
+                LANGUAGE sql
+                STABLE
+            AS 'SELECT pg_input_is_valid(p_text, p_type || $$$$)'
+        $sql$;
+    ELSE
+        EXECUTE $sql$
+            CREATE OR REPLACE FUNCTION public.batch_input_is_valid(p_text text, p_type text)
+                RETURNS boolean
+                LANGUAGE sql
+                STABLE
+            AS 'SELECT public.batch_can_read(to_jsonb(p_text), p_type)'
+        $sql$;
+    END IF;
+END;
+$do$;
+
+-- Says whether jsonb_to_record can read a value as a type. Called for each value, so it pins no
+-- search_path; the functions that call it have done so.
+CREATE OR REPLACE FUNCTION public.batch_readable(p_value jsonb, p_type text)
+    RETURNS boolean
+    LANGUAGE sql
+    STABLE
+AS $function$
+    SELECT CASE
+        WHEN p_type IN ('text', 'json', 'jsonb') THEN true
+        WHEN p_value IS NULL OR jsonb_typeof(p_value) = 'null' THEN true
+        WHEN jsonb_typeof(p_value) IN ('array', 'object') THEN public.batch_can_read(p_value, p_type)
+        ELSE public.batch_input_is_valid(p_value #>> '{}', p_type)
+    END;
+$function$;
+
+-- The places of the records in which something cannot be read.
+CREATE OR REPLACE FUNCTION public.batch_unreadable_places(p_items jsonb, p_names text[], p_types text[])
+    RETURNS integer[]
+    LANGUAGE sql
+    STABLE
+AS $function$
+    SELECT ARRAY(
+        SELECT item.place::integer
+          FROM jsonb_array_elements(p_items) WITH ORDINALITY AS item (record, place)
+         WHERE jsonb_typeof(item.record) <> 'object'
+            OR EXISTS (
+                   SELECT
+                     FROM unnest(p_names, p_types) AS field (name, type)
+                    WHERE NOT public.batch_readable(item.record -> field.name, field.type)
+               )
+         ORDER BY item.place
+    );
+$function$;
+
+-- What is wrong with a record in which something cannot be read, in PostgreSQL's own words.
+CREATE OR REPLACE FUNCTION public.batch_unreadable(
+    p_record  jsonb,
+    p_place   integer,
+    p_names   text[],
+    p_types   text[]
+)
+    RETURNS jsonb
+    LANGUAGE plpgsql
+    STABLE
+AS $function$
+DECLARE
+    v_name     text;
+    v_type     text;
+    v_message  text;
+    v_detail   text;
+BEGIN
+    PERFORM FROM jsonb_to_recordset(jsonb_build_array(p_record)) AS probe (value text);
+    FOR v_name, v_type IN SELECT * FROM unnest(p_names, p_types) LOOP
+        EXECUTE format('SELECT FROM jsonb_to_record($1) AS probe (%I %s)', v_name, v_type) USING p_record;
+    END LOOP;
+    RETURN NULL;
+EXCEPTION
+    WHEN data_exception OR integrity_constraint_violation OR feature_not_supported THEN
+        GET STACKED DIAGNOSTICS v_message = MESSAGE_TEXT, v_detail = PG_EXCEPTION_DETAIL;
+        RETURN jsonb_build_object(
+            'place', p_place, 'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+            'column', v_name,
+            'value', CASE jsonb_typeof(p_record) WHEN 'object' THEN p_record ->> v_name END
+        );
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.batch_broken_rule(p_place bigint, p_rule text, p_column text, p_value jsonb)
+    RETURNS jsonb
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT jsonb_build_object(
+        'place', p_place,
+        'sqlstate', 'P0B08',
+        'message', 'validation rule not met: ' || p_rule,
+        'column', p_column,
+        'value', p_value #>> '{}'
+    );
+$function$;
+
+-- The invalid records of a batch. All are judged at once; only when that fails, because a value cannot
+-- be read, those are told first and the rest is judged again; a rule that itself fails is tried one by one.
+CREATE OR REPLACE FUNCTION public.batch_invalid(
+    p_operation  public.batch_operations,
+    p_items      jsonb,
+    p_names      text[],
+    p_types      text[]
+)
+    RETURNS jsonb
+    LANGUAGE plpgsql
+    STABLE
+AS $function$
+DECLARE
+    v_judge    text := format('SELECT %s($1, $2)', p_operation.validate_function);
+    v_invalid  jsonb;
+    v_broken   jsonb;
+    v_places   integer[];
+    v_place    integer;
+    v_record   jsonb;
+BEGIN
+    BEGIN
+        EXECUTE v_judge INTO v_invalid USING p_operation, p_items;
+        RETURN v_invalid;
+    EXCEPTION
+        WHEN OTHERS THEN
+            IF NOT public.batch_is_records_fault(SQLSTATE) THEN
+                RAISE;
+            END IF;
+    END;
+
+    v_places := public.batch_unreadable_places(p_items, p_names, p_types);
+    SELECT coalesce(jsonb_agg(public.batch_unreadable(p_items -> (place - 1), place, p_names, p_types)), '[]')
+      INTO v_invalid
+      FROM unnest(v_places) AS place;
+    BEGIN
+        -- An empty record in place of an unreadable one keeps the others where they are.
+        EXECUTE v_judge
+           INTO v_broken
+          USING p_operation, (
+                    SELECT jsonb_agg(
+                               CASE WHEN item.place = ANY (v_places) THEN '{}' ELSE item.record END
+                               ORDER BY item.place
+                           )
+                      FROM jsonb_array_elements(p_items) WITH ORDINALITY AS item (record, place)
+                );
+    EXCEPTION
+        WHEN OTHERS THEN
+            IF NOT public.batch_is_records_fault(SQLSTATE) THEN
+                RAISE;
+            END IF;
+            v_broken := '[]';
+            FOR v_record, v_place IN
+                SELECT item.record, item.place::integer
+                  FROM jsonb_array_elements(p_items) WITH ORDINALITY AS item (record, place)
+                 WHERE item.place <> ALL (v_places)
+            LOOP
+                v_broken := v_broken || public.batch_judged_alone(p_operation, v_judge, v_record, v_place);
+            END LOOP;
+    END;
+    RETURN (
+        SELECT coalesce(jsonb_agg(found.failure ORDER BY (found.failure ->> 'place')::integer), '[]')
+          FROM (
+                   SELECT f AS failure
+                     FROM jsonb_array_elements(v_broken) AS f
+                    WHERE (f ->> 'place')::integer <> ALL (v_places)
+                    UNION ALL
+                   SELECT f FROM jsonb_array_elements(v_invalid) AS f
+               ) AS found
+    );
+END;
+$function$;
+
+-- One record held against the rules; a rule that cannot be computed for it is not met.
+CREATE OR REPLACE FUNCTION public.batch_judged_alone(
+    p_operation  public.batch_operations,
+    p_judge      text,
+    p_record     jsonb,
+    p_place      integer
+)
+    RETURNS jsonb
+    LANGUAGE plpgsql
+    STABLE
+AS $function$
+DECLARE
+    v_found    jsonb;
+    v_message  text;
+    v_detail   text;
+BEGIN
+    EXECUTE p_judge INTO v_found USING p_operation, jsonb_build_array(p_record);
+    RETURN CASE v_found
+        WHEN '[]' THEN v_found
+        ELSE jsonb_build_array((v_found -> 0) || jsonb_build_object('place', p_place))
+    END;
+EXCEPTION
+    WHEN OTHERS THEN
+        IF NOT public.batch_is_records_fault(SQLSTATE) THEN
+            RAISE;
+        END IF;
+        GET STACKED DIAGNOSTICS v_message = MESSAGE_TEXT, v_detail = PG_EXCEPTION_DETAIL;
+        RETURN jsonb_build_array(jsonb_build_object(
+            'place', p_place, 'sqlstate', SQLSTATE, 'detail', v_detail,
+            'message', 'a validation rule cannot be computed: ' || v_message
+        ));
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.batch_is_records_fault(p_sqlstate text)
+    RETURNS boolean
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT NOT public.batch_is_systemic(p_sqlstate) AND p_sqlstate NOT IN ('40P01', '55P03');
+$function$;
+
+-- The next batch of a range as a range of its own, without the invalid records. Where the first invalid
+-- record ends the operation, it is the last one, and stopped is true.
+CREATE OR REPLACE FUNCTION public.batch_valid(
+    p_operation  public.batch_operations,
+    p_range      public.batch_ranges,
+    p_items      jsonb,
+    p_invalid    jsonb
+)
+    RETURNS public.batch_ranges
+    LANGUAGE plpgsql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_range   public.batch_ranges := p_range;
+    v_places  integer[] := ARRAY(SELECT (f ->> 'place')::integer FROM jsonb_array_elements(p_invalid) AS f);
+    v_end     integer;
+BEGIN
+    v_range.items := p_items;
+    IF v_places = '{}' THEN
+        RETURN v_range;
+    END IF;
+    v_range.stopped := p_operation.error_handling = 'stop_on_error' AND NOT p_operation.skip_invalid_rows;
+    v_end := CASE WHEN v_range.stopped THEN v_places[1] ELSE jsonb_array_length(p_items) END;
+    SELECT coalesce(jsonb_agg(item.record ORDER BY item.place), '[]'),
+           coalesce(array_agg(public.batch_record_number(p_range, item.place::integer) ORDER BY item.place), '{}'),
+           array_agg(p_range.raw_lines[p_range.next_item + item.place::integer - 1] ORDER BY item.place)
+               FILTER (WHERE p_range.raw_lines IS NOT NULL)
+      INTO v_range.items, v_range.record_numbers, v_range.raw_lines
+      FROM jsonb_array_elements(p_items) WITH ORDINALITY AS item (record, place)
+     WHERE item.place <= v_end
+       AND (item.place <> ALL (v_places) OR (v_range.stopped AND item.place = v_end));
+    v_range.next_item := 1;
+    RETURN v_range;
+END;
+$function$;
+
+-- The lines that records came from, as parts of a failure.
+CREATE OR REPLACE FUNCTION public.batch_lines(
+    p_range  public.batch_ranges,
+    p_first  integer,
+    p_last   integer
+)
+    RETURNS jsonb
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT CASE
+        WHEN p_range.raw_lines IS NULL THEN '{}'::jsonb
+        ELSE jsonb_build_object(
+            'line_number', public.batch_record_number(p_range, p_first),
+            'raw_text', array_to_string(
+                p_range.raw_lines[p_range.next_item + p_first - 1:p_range.next_item + p_last - 1], E'\n'
+            )
+        )
+    END;
+$function$;
+
+-- Writes down the invalid records of a batch. Returns how many of them count as errors.
+CREATE OR REPLACE FUNCTION public.batch_record_invalid(
+    p_operation  public.batch_operations,
+    p_range      public.batch_ranges,
+    p_batch      integer,
+    p_items      jsonb,
+    p_invalid    jsonb,
+    p_key        text[]
+)
+    RETURNS integer
+    LANGUAGE sql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    INSERT INTO public.batch_operation_errors (
+        operation_id, step, batch_number, record_number, record_key, failed_records, error_message, sqlstate,
+        column_name, detail, value, line_number, raw_text, skipped
+    )
+    SELECT p_operation.operation_id,
+           p_operation.step,
+           p_batch,
+           public.batch_record_number(p_range, told.place),
+           CASE
+               WHEN p_key <> '{}'
+                   THEN (SELECT jsonb_object_agg(k, coalesce(told.record -> k, 'null')) FROM unnest(p_key) AS k)
+           END,
+           jsonb_build_array(told.record),
+           told.failure ->> 'message',
+           told.failure ->> 'sqlstate',
+           told.failure ->> 'column',
+           nullif(told.failure ->> 'detail', ''),
+           told.failure ->> 'value',
+           (told.line ->> 'line_number')::bigint,
+           told.line ->> 'raw_text',
+           p_operation.skip_invalid_rows
+      FROM (
+               SELECT f AS failure,
+                      (f ->> 'place')::integer AS place,
+                      p_items -> ((f ->> 'place')::integer - 1) AS record,
+                      public.batch_lines(p_range, (f ->> 'place')::integer, (f ->> 'place')::integer) AS line
+                 FROM jsonb_array_elements(p_invalid) AS f
+           ) AS told;
+
+    SELECT CASE WHEN p_operation.skip_invalid_rows THEN 0 ELSE jsonb_array_length(p_invalid) END;
+$function$;
+
+-- Whether an operation was submitted by this transaction; an idempotency key may have led to another.
+CREATE OR REPLACE FUNCTION public.batch_is_mine(p_operation_id uuid)
+    RETURNS boolean
+    LANGUAGE sql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT o.xmin = pg_current_xact_id()::xid
+      FROM public.batch_operations AS o
+     WHERE o.operation_id = p_operation_id;
+$function$;
+
+-- Ends the loading of records into the ranges of an operation that this transaction has submitted:
+-- counts them, holds them against the limits, marks repeated ones, and writes down the lines that are
+-- no records. p_found is how many there were, p_confirmed NULL where nobody need confirm, p_input what
+-- a file of the rejected ones needs to be like the one they came from.
+CREATE OR REPLACE FUNCTION public.batch_loaded(
+    p_operation_id  uuid,
+    p_found         bigint,
+    p_confirmed     boolean,
+    p_input         jsonb DEFAULT NULL
+)
+    RETURNS void
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_operation  public.batch_operations := public.batch_limit(public.batch_find(p_operation_id), p_found);
+BEGIN
+    IF NOT p_confirmed THEN
+        RAISE EXCEPTION '%: % records; nothing was changed; confirm it', v_operation.operation, v_operation.total_records
+            USING ERRCODE = 'P0B04';
+    END IF;
+    UPDATE public.batch_operations AS o
+       SET total_records = v_operation.total_records,
+           step_records = v_operation.step_records,
+           limit_reached = v_operation.limit_reached,
+           strategy_reason = 'the records are loaded',
+           input = p_input
+     WHERE o.operation_id = p_operation_id;
+
+    INSERT INTO public.batch_operation_errors (
+        operation_id, record_number, failed_records, error_message, sqlstate, column_name, value,
+        line_number, raw_text, skipped
+    )
+    SELECT p_operation_id,
+           line.number,
+           jsonb_build_array(line.raw_text),
+           line.message,
+           line.sqlstate,
+           line."column",
+           line.value,
+           line.number,
+           line.raw_text,
+           v_operation.skip_invalid_rows
+      FROM public.batch_ranges AS r
+     CROSS JOIN LATERAL jsonb_to_recordset(r.items) AS line (
+               number bigint, raw_text text, message text, sqlstate text, "column" text, value text
+           )
+     WHERE r.operation_id = p_operation_id
+       AND r.done
+     ORDER BY r.range_number;
+    UPDATE public.batch_ranges AS r
+       SET items = NULL,
+           total_records = r.item_count,
+           skipped_records = CASE WHEN v_operation.skip_invalid_rows THEN r.item_count ELSE 0 END,
+           error_count = CASE WHEN v_operation.skip_invalid_rows THEN 0 ELSE r.item_count END
+     WHERE r.operation_id = p_operation_id
+       AND r.done;
+
+    IF v_operation.repeated_function IS NOT NULL THEN
+        EXECUTE format('SELECT %s($1)', v_operation.repeated_function) USING v_operation;
+    END IF;
+    PERFORM public.batch_judge_loaded(public.batch_sum(v_operation));
+END;
+$function$;
+
+-- Lines that are no records may be errors enough to end the operation before anything is written.
+CREATE OR REPLACE FUNCTION public.batch_judge_loaded(
+    p_operation  public.batch_operations
+)
+    RETURNS void
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    IF p_operation.error_handling = 'stop_on_error' AND p_operation.error_count > 0 THEN
+        PERFORM public.batch_stop(
+            p_operation.operation_id, 'failed', format('stopped: %s lines cannot be read', p_operation.error_count)
+        );
+    ELSIF p_operation.error_count > p_operation.max_errors THEN
+        PERFORM public.batch_stop(
+            p_operation.operation_id, 'failed',
+            format(
+                '%s lines that cannot be read are more than max_errors allows (%s)',
+                p_operation.error_count, p_operation.max_errors
+            )
+        );
+    END IF;
+END;
 $function$;
 
 -- Workers. A worker is a database session that does batches of a submitted operation. It is known by its
@@ -2145,7 +2622,8 @@ BEGIN
     IF v_operation.status IN ('completed', 'completed_with_errors', 'failed') THEN
         -- What was handed in is done with; the account stays.
         UPDATE public.batch_ranges AS r
-           SET items = NULL
+           SET items = NULL,
+               raw_lines = NULL
          WHERE r.operation_id = p_operation_id
            AND r.items IS NOT NULL;
     END IF;
@@ -2410,6 +2888,8 @@ BEGIN
            backoff = p_operation.backoff,
            logging_level = p_operation.logging_level,
            batch_function = p_operation.batch_function,
+           validate_function = p_operation.validate_function,
+           skip_invalid_rows = p_operation.skip_invalid_rows,
            target_table = p_operation.target_table,
            strategy = p_operation.strategy,
            strategy_reason = p_operation.strategy_reason,

@@ -12,18 +12,7 @@ from specgen.spec.build import load_project
 
 KEYS = {
     "batch_size": "auto",
-    "csv_delimiter": ";",
-    "csv_encoding": "latin-1",
-    "csv_escape": '"',
-    "csv_has_header": True,
-    "csv_null": "NULL",
-    "csv_quote": '"',
-    "data_source": "csv_file",
-    "field_mapping": {"email": "csv_column_1"},
-    "reject_file": "rejects.csv",
-    "skip_invalid_rows": True,
     "target_duration": "1 second",
-    "validation_rules": ["email IS NOT NULL"],
 }
 
 

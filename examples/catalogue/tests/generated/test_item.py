@@ -92,6 +92,7 @@ def test_refresh_items_runs_with_what_its_spec_says(sandbox):
         "entity": "item",
         "target_table": "shop.item",
         "batch_function": "shop.refresh_items_batch",
+        "repeated_function": "shop.refresh_items_repeated",
         "batch_size": 1000,
         "on_limit": "stop",
         "error_handling": "collect_errors",

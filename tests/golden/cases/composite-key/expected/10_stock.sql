@@ -514,6 +514,7 @@ CALL public.batch_drop_changed('public', 'count_stock', '08de8d3f');
 CALL public.batch_drop_changed('public', 'count_stock_submit', '1f6e343d');
 CALL public.batch_drop_changed('public', 'count_stock_plan', 'dbe5712e');
 CALL public.batch_drop_changed('public', 'count_stock_ranges', '04a8c3ca');
+CALL public.batch_drop_changed('public', 'count_stock_repeated', '0cb6eb43');
 CALL public.batch_drop_changed('public', 'count_stock_batch', '5e3ea04e');
 
 -- Checks what must hold before anything is written, counts the records and decides the strategy.
@@ -534,6 +535,7 @@ DECLARE
             "entity": "stock",
             "target_table": "public.stock",
             "batch_function": "public.count_stock_batch",
+            "repeated_function": "public.count_stock_repeated",
             "batch_size": 1000,
             "on_limit": "stop",
             "error_handling": "continue_on_error",
@@ -650,6 +652,47 @@ BEGIN
 END;
 $function$;
 
+-- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier
+-- one by warehouse, sku: they would write its row again. A record whose key cannot be read fails by itself.
+CREATE OR REPLACE FUNCTION public.count_stock_repeated(p_operation public.batch_operations)
+    RETURNS void
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, public, pg_temp
+    SET work_mem = '128MB' -- one sort of the records' keys
+AS $function$
+BEGIN
+    UPDATE public.batch_ranges AS r
+       SET repeated = found.numbers
+      FROM (
+               SELECT counted.range_number, array_agg(counted.record_number) AS numbers
+                 FROM (
+                          SELECT loaded.range_number,
+                                 loaded.record_numbers[item.item_number] AS record_number,
+                                 row_number() OVER (
+                                     PARTITION BY item.warehouse, item.sku
+                                         ORDER BY loaded.range_number, item.item_number
+                                 ) AS occurrence
+                            FROM public.batch_ranges AS loaded
+                           CROSS JOIN LATERAL (
+                                     SELECT CASE WHEN public.batch_readable(element.record -> 'warehouse', 'text') THEN (element.record ->> 'warehouse')::text END AS warehouse,
+                                            CASE WHEN public.batch_readable(element.record -> 'sku', 'varchar(40)') THEN (element.record ->> 'sku')::varchar(40) END AS sku,
+                                            element.item_number
+                                       FROM jsonb_array_elements(loaded.items) WITH ORDINALITY AS element (record, item_number)
+                                 ) AS item
+                           WHERE loaded.operation_id = p_operation.operation_id
+                             AND NOT loaded.done
+                             AND item.warehouse IS NOT NULL
+                             AND item.sku IS NOT NULL
+                      ) AS counted
+                WHERE counted.occurrence > 1
+                GROUP BY counted.range_number
+           ) AS found
+     WHERE r.operation_id = p_operation.operation_id
+       AND r.range_number = found.range_number;
+END;
+$function$;
+
 -- Writes one batch of a range; the only function that writes stock for this operation.
 -- Returns the range with its cursor moved and its counts added.
 CREATE OR REPLACE FUNCTION public.count_stock_batch(
@@ -700,6 +743,7 @@ BEGIN
             PERFORM public.batch_record_error(
                 p_operation, v_batch, public.batch_record_number(p_range, v_rows), jsonb_build_object('warehouse', v_slice -> 0 -> 'warehouse', 'sku', v_slice -> 0 -> 'sku'), v_slice,
                 public.batch_repeated_failure('warehouse, sku')
+                    || public.batch_lines(p_range, v_rows, v_rows)
             );
         END LOOP;
     END IF;
@@ -727,7 +771,8 @@ BEGIN
                     OR (qty >= 0) IS FALSE;
             EXCEPTION
                 WHEN OTHERS THEN
-                    v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
+                    -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
+                    v_suspects := public.batch_unreadable_places(v_items, ARRAY['warehouse', 'sku', 'qty']::text[], ARRAY['text', 'varchar(40)', 'integer']::text[]);
             END;
             v_search := public.batch_search(
                 p_operation, v_count, v_refused, v_suspects
@@ -811,7 +856,7 @@ BEGIN
                 public.batch_record_number(p_range, v_search.first),
                 CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('warehouse', v_slice -> 0 -> 'warehouse', 'sku', v_slice -> 0 -> 'sku') END,
                 v_slice,
-                v_failure
+                v_failure || public.batch_lines(p_range, v_search.first, v_search.last)
             );
             EXIT WHEN v_range.stopped;
             v_search := public.batch_search_next(v_search);
@@ -933,6 +978,8 @@ COMMENT ON FUNCTION public.count_stock_plan(jsonb, jsonb, boolean)
     IS 'Plans count_stock (generated by specgen: dbe5712e)';
 COMMENT ON FUNCTION public.count_stock_ranges(public.batch_operations, jsonb)
     IS 'Cuts count_stock into ranges (generated by specgen: 04a8c3ca)';
+COMMENT ON FUNCTION public.count_stock_repeated(public.batch_operations)
+    IS 'Marks repeated records loaded for count_stock (generated by specgen: 0cb6eb43)';
 COMMENT ON FUNCTION public.count_stock_batch(public.batch_operations, public.batch_ranges, jsonb)
     IS 'Writes one batch of count_stock (generated by specgen: 5e3ea04e)';
 
@@ -942,6 +989,7 @@ CALL public.batch_drop_changed('public', 'receive_stock', '470600a7');
 CALL public.batch_drop_changed('public', 'receive_stock_submit', '0713300b');
 CALL public.batch_drop_changed('public', 'receive_stock_plan', '5a718eed');
 CALL public.batch_drop_changed('public', 'receive_stock_ranges', '93176107');
+CALL public.batch_drop_changed('public', 'receive_stock_repeated', '041fdacc');
 CALL public.batch_drop_changed('public', 'receive_stock_batch', '0a980fae');
 
 -- Checks what must hold before anything is written, counts the records and decides the strategy.
@@ -962,6 +1010,7 @@ DECLARE
             "entity": "stock",
             "target_table": "public.stock",
             "batch_function": "public.receive_stock_batch",
+            "repeated_function": "public.receive_stock_repeated",
             "batch_size": 1000,
             "on_limit": "stop",
             "error_handling": "continue_on_error",
@@ -1078,6 +1127,47 @@ BEGIN
 END;
 $function$;
 
+-- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier
+-- one by warehouse, sku: they would write its row again. A record whose key cannot be read fails by itself.
+CREATE OR REPLACE FUNCTION public.receive_stock_repeated(p_operation public.batch_operations)
+    RETURNS void
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, public, pg_temp
+    SET work_mem = '128MB' -- one sort of the records' keys
+AS $function$
+BEGIN
+    UPDATE public.batch_ranges AS r
+       SET repeated = found.numbers
+      FROM (
+               SELECT counted.range_number, array_agg(counted.record_number) AS numbers
+                 FROM (
+                          SELECT loaded.range_number,
+                                 loaded.record_numbers[item.item_number] AS record_number,
+                                 row_number() OVER (
+                                     PARTITION BY item.warehouse, item.sku
+                                         ORDER BY loaded.range_number, item.item_number
+                                 ) AS occurrence
+                            FROM public.batch_ranges AS loaded
+                           CROSS JOIN LATERAL (
+                                     SELECT CASE WHEN public.batch_readable(element.record -> 'warehouse', 'text') THEN (element.record ->> 'warehouse')::text END AS warehouse,
+                                            CASE WHEN public.batch_readable(element.record -> 'sku', 'varchar(40)') THEN (element.record ->> 'sku')::varchar(40) END AS sku,
+                                            element.item_number
+                                       FROM jsonb_array_elements(loaded.items) WITH ORDINALITY AS element (record, item_number)
+                                 ) AS item
+                           WHERE loaded.operation_id = p_operation.operation_id
+                             AND NOT loaded.done
+                             AND item.warehouse IS NOT NULL
+                             AND item.sku IS NOT NULL
+                      ) AS counted
+                WHERE counted.occurrence > 1
+                GROUP BY counted.range_number
+           ) AS found
+     WHERE r.operation_id = p_operation.operation_id
+       AND r.range_number = found.range_number;
+END;
+$function$;
+
 -- Writes one batch of a range; the only function that writes stock for this operation.
 -- Returns the range with its cursor moved and its counts added.
 CREATE OR REPLACE FUNCTION public.receive_stock_batch(
@@ -1128,6 +1218,7 @@ BEGIN
             PERFORM public.batch_record_error(
                 p_operation, v_batch, public.batch_record_number(p_range, v_rows), jsonb_build_object('warehouse', v_slice -> 0 -> 'warehouse', 'sku', v_slice -> 0 -> 'sku'), v_slice,
                 public.batch_repeated_failure('warehouse, sku')
+                    || public.batch_lines(p_range, v_rows, v_rows)
             );
         END LOOP;
     END IF;
@@ -1152,7 +1243,8 @@ BEGIN
                     OR (qty >= 0) IS FALSE;
             EXCEPTION
                 WHEN OTHERS THEN
-                    v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
+                    -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
+                    v_suspects := public.batch_unreadable_places(v_items, ARRAY['warehouse', 'sku', 'qty']::text[], ARRAY['text', 'varchar(40)', 'integer']::text[]);
             END;
             v_search := public.batch_search(
                 p_operation, v_count, v_refused, v_suspects
@@ -1233,7 +1325,7 @@ BEGIN
                 public.batch_record_number(p_range, v_search.first),
                 CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('warehouse', v_slice -> 0 -> 'warehouse', 'sku', v_slice -> 0 -> 'sku') END,
                 v_slice,
-                v_failure
+                v_failure || public.batch_lines(p_range, v_search.first, v_search.last)
             );
             EXIT WHEN v_range.stopped;
             v_search := public.batch_search_next(v_search);
@@ -1355,6 +1447,8 @@ COMMENT ON FUNCTION public.receive_stock_plan(jsonb, jsonb, boolean)
     IS 'Plans receive_stock (generated by specgen: 5a718eed)';
 COMMENT ON FUNCTION public.receive_stock_ranges(public.batch_operations, jsonb)
     IS 'Cuts receive_stock into ranges (generated by specgen: 93176107)';
+COMMENT ON FUNCTION public.receive_stock_repeated(public.batch_operations)
+    IS 'Marks repeated records loaded for receive_stock (generated by specgen: 041fdacc)';
 COMMENT ON FUNCTION public.receive_stock_batch(public.batch_operations, public.batch_ranges, jsonb)
     IS 'Writes one batch of receive_stock (generated by specgen: 0a980fae)';
 

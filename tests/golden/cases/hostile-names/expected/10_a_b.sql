@@ -1052,7 +1052,8 @@ BEGIN
                     OR ("Group" > 0) IS FALSE;
             EXCEPTION
                 WHEN OTHERS THEN
-                    v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
+                    -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
+                    v_suspects := public.batch_unreadable_places(v_items, ARRAY['order', 'Group']::text[], ARRAY['text', 'integer']::text[]);
             END;
             v_search := public.batch_search(
                 p_operation, v_count, '{}', v_suspects
@@ -1083,8 +1084,10 @@ BEGIN
             SELECT p_operation.operation_id,
                    p_operation.step_number,
                    v_batch,
-                   public.batch_record_number(p_range, v_search.first)
-                       + coalesce(computed.item_number, v_search.last - v_search.first + 1) - 1,
+                   public.batch_record_number(
+                       p_range,
+                       coalesce(v_search.first + computed.item_number::integer - 1, v_search.last)
+                   ),
                    jsonb_build_object('user', written."user", '$$', written."$$")
               FROM written
               LEFT JOIN computed -- a trigger or a conversion may have changed what they are told by
@@ -1149,7 +1152,7 @@ BEGIN
                 public.batch_record_number(p_range, v_search.first),
                 NULL,
                 v_slice,
-                v_failure
+                v_failure || public.batch_lines(p_range, v_search.first, v_search.last)
             );
             EXIT WHEN v_range.stopped;
             v_search := public.batch_search_next(v_search);
@@ -1280,6 +1283,7 @@ CALL public.batch_drop_changed('$$', 'naïve name', 'e6d04a8a');
 CALL public.batch_drop_changed('$$', 'naïve name_submit', 'c2703c39');
 CALL public.batch_drop_changed('$$', 'naïve name_plan', '97a15b02');
 CALL public.batch_drop_changed('$$', 'naïve name_ranges', '4be786af');
+CALL public.batch_drop_changed('$$', 'naïve name_repeated', '74bf9297');
 CALL public.batch_drop_changed('$$', 'naïve name_batch', '298efd9c');
 
 -- Checks what must hold before anything is written, counts the records and decides the strategy.
@@ -1300,6 +1304,7 @@ DECLARE
             "entity": "a\"b",
             "target_table": "\"\u0024\u0024\".\"-- drop\"",
             "batch_function": "\"\u0024\u0024\".\"naïve name_batch\"",
+            "repeated_function": "\"\u0024\u0024\".\"naïve name_repeated\"",
             "batch_size": 1000,
             "on_limit": "stop",
             "error_handling": "continue_on_error",
@@ -1416,6 +1421,47 @@ BEGIN
 END;
 $function$;
 
+-- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier
+-- one by x'y, Group: they would write its row again. A record whose key cannot be read fails by itself.
+CREATE OR REPLACE FUNCTION "$$"."naïve name_repeated"(p_operation public.batch_operations)
+    RETURNS void
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, public, pg_temp
+    SET work_mem = '128MB' -- one sort of the records' keys
+AS $function$
+BEGIN
+    UPDATE public.batch_ranges AS r
+       SET repeated = found.numbers
+      FROM (
+               SELECT counted.range_number, array_agg(counted.record_number) AS numbers
+                 FROM (
+                          SELECT loaded.range_number,
+                                 loaded.record_numbers[item.item_number] AS record_number,
+                                 row_number() OVER (
+                                     PARTITION BY item."x'y", item."Group"
+                                         ORDER BY loaded.range_number, item.item_number
+                                 ) AS occurrence
+                            FROM public.batch_ranges AS loaded
+                           CROSS JOIN LATERAL (
+                                     SELECT CASE WHEN public.batch_readable(element.record -> 'x''y', 'text') THEN (element.record ->> 'x''y')::text END AS "x'y",
+                                            CASE WHEN public.batch_readable(element.record -> 'Group', 'integer') THEN (element.record ->> 'Group')::integer END AS "Group",
+                                            element.item_number
+                                       FROM jsonb_array_elements(loaded.items) WITH ORDINALITY AS element (record, item_number)
+                                 ) AS item
+                           WHERE loaded.operation_id = p_operation.operation_id
+                             AND NOT loaded.done
+                             AND item."x'y" IS NOT NULL
+                             AND item."Group" IS NOT NULL
+                      ) AS counted
+                WHERE counted.occurrence > 1
+                GROUP BY counted.range_number
+           ) AS found
+     WHERE r.operation_id = p_operation.operation_id
+       AND r.range_number = found.range_number;
+END;
+$function$;
+
 -- Writes one batch of a range; the only function that writes -- drop for this operation.
 -- Returns the range with its cursor moved and its counts added.
 CREATE OR REPLACE FUNCTION "$$"."naïve name_batch"(
@@ -1462,6 +1508,7 @@ BEGIN
             PERFORM public.batch_record_error(
                 p_operation, v_batch, public.batch_record_number(p_range, v_rows), jsonb_build_object('x''y', v_slice -> 0 -> 'x''y', 'Group', v_slice -> 0 -> 'Group'), v_slice,
                 public.batch_repeated_failure('x''y, Group')
+                    || public.batch_lines(p_range, v_rows, v_rows)
             );
         END LOOP;
     END IF;
@@ -1542,7 +1589,7 @@ BEGIN
                 public.batch_record_number(p_range, v_search.first),
                 CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('x''y', v_slice -> 0 -> 'x''y', 'Group', v_slice -> 0 -> 'Group') END,
                 v_slice,
-                v_failure
+                v_failure || public.batch_lines(p_range, v_search.first, v_search.last)
             );
             EXIT WHEN v_range.stopped;
             v_search := public.batch_search_next(v_search);
@@ -1664,6 +1711,8 @@ COMMENT ON FUNCTION "$$"."naïve name_plan"(jsonb, jsonb, boolean)
     IS 'Plans naïve name (generated by specgen: 97a15b02)';
 COMMENT ON FUNCTION "$$"."naïve name_ranges"(public.batch_operations, jsonb)
     IS 'Cuts naïve name into ranges (generated by specgen: 4be786af)';
+COMMENT ON FUNCTION "$$"."naïve name_repeated"(public.batch_operations)
+    IS 'Marks repeated records loaded for naïve name (generated by specgen: 74bf9297)';
 COMMENT ON FUNCTION "$$"."naïve name_batch"(public.batch_operations, public.batch_ranges, jsonb)
     IS 'Writes one batch of naïve name (generated by specgen: 298efd9c)';
 

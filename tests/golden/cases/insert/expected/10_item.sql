@@ -433,8 +433,10 @@ BEGIN
             SELECT p_operation.operation_id,
                    p_operation.step_number,
                    v_batch,
-                   public.batch_record_number(p_range, v_search.first)
-                       + coalesce(computed.item_number, v_search.last - v_search.first + 1) - 1,
+                   public.batch_record_number(
+                       p_range,
+                       coalesce(v_search.first + computed.item_number::integer - 1, v_search.last)
+                   ),
                    jsonb_build_object('id', written.id)
               FROM written
               LEFT JOIN computed -- a trigger or a conversion may have changed what they are told by
@@ -778,7 +780,8 @@ BEGIN
                     OR (qty >= 0) IS FALSE;
             EXCEPTION
                 WHEN OTHERS THEN
-                    v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
+                    -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
+                    v_suspects := public.batch_unreadable_places(v_items, ARRAY['code', 'qty', 'tags']::text[], ARRAY['varchar(20)', 'integer', 'text[]']::text[]);
             END;
             v_search := public.batch_search(
                 p_operation, v_count, '{}', v_suspects
@@ -855,7 +858,7 @@ BEGIN
                 public.batch_record_number(p_range, v_search.first),
                 NULL,
                 v_slice,
-                v_failure
+                v_failure || public.batch_lines(p_range, v_search.first, v_search.last)
             );
             EXIT WHEN v_range.stopped;
             v_search := public.batch_search_next(v_search);
@@ -1143,7 +1146,8 @@ BEGIN
                  WHERE item.code IS NULL;
             EXCEPTION
                 WHEN OTHERS THEN
-                    v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
+                    -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
+                    v_suspects := public.batch_unreadable_places(v_items, ARRAY['code', 'price']::text[], ARRAY['varchar(20)', 'numeric(10,2)']::text[]);
             END;
             v_search := public.batch_search(
                 p_operation, v_count, '{}', v_suspects
@@ -1173,8 +1177,10 @@ BEGIN
             SELECT p_operation.operation_id,
                    p_operation.step_number,
                    v_batch,
-                   public.batch_record_number(p_range, v_search.first)
-                       + coalesce(computed.item_number, v_search.last - v_search.first + 1) - 1,
+                   public.batch_record_number(
+                       p_range,
+                       coalesce(v_search.first + computed.item_number::integer - 1, v_search.last)
+                   ),
                    jsonb_build_object('id', written.id, 'code', written.code, 'price', written.price)
               FROM written
               LEFT JOIN computed -- a trigger or a conversion may have changed what they are told by
@@ -1239,7 +1245,7 @@ BEGIN
                 public.batch_record_number(p_range, v_search.first),
                 NULL,
                 v_slice,
-                v_failure
+                v_failure || public.batch_lines(p_range, v_search.first, v_search.last)
             );
             EXIT WHEN v_range.stopped;
             v_search := public.batch_search_next(v_search);

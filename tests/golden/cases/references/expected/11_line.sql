@@ -181,7 +181,8 @@ BEGIN
                     OR (amount > 0) IS FALSE;
             EXCEPTION
                 WHEN OTHERS THEN
-                    v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
+                    -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
+                    v_suspects := public.batch_unreadable_places(v_items, ARRAY['purchase_id', 'article', 'amount']::text[], ARRAY['integer', 'text', 'numeric(8,2)']::text[]);
             END;
             v_search := public.batch_search(
                 p_operation, v_count, '{}', v_suspects
@@ -257,7 +258,7 @@ BEGIN
                 public.batch_record_number(p_range, v_search.first),
                 NULL,
                 v_slice,
-                v_failure
+                v_failure || public.batch_lines(p_range, v_search.first, v_search.last)
             );
             EXIT WHEN v_range.stopped;
             v_search := public.batch_search_next(v_search);

@@ -818,6 +818,7 @@ BEGIN
             PERFORM public.batch_record_error(
                 p_operation, v_batch, public.batch_record_number(p_range, v_rows), jsonb_build_object('customer_id', v_slice -> 0 -> 'customer_id'), v_slice,
                 public.batch_repeated_failure('customer_id')
+                    || public.batch_lines(p_range, v_rows, v_rows)
             );
         END LOOP;
     END IF;
@@ -841,7 +842,8 @@ BEGIN
                     OR (amount >= 0) IS FALSE;
             EXCEPTION
                 WHEN OTHERS THEN
-                    v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
+                    -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
+                    v_suspects := public.batch_unreadable_places(v_items, ARRAY['customer_id', 'total_amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]);
             END;
             v_search := public.batch_search(
                 p_operation, v_count, v_refused, v_suspects
@@ -2105,7 +2107,8 @@ BEGIN
                     OR (amount >= 0) IS FALSE;
             EXCEPTION
                 WHEN OTHERS THEN
-                    v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
+                    -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
+                    v_suspects := public.batch_unreadable_places(v_items, ARRAY['customer_id', 'amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]);
             END;
             v_search := public.batch_search(
                 p_operation, v_count, '{}', v_suspects
@@ -2135,8 +2138,10 @@ BEGIN
             SELECT p_operation.operation_id,
                    p_operation.step_number,
                    v_batch,
-                   public.batch_record_number(p_range, v_search.first)
-                       + coalesce(computed.item_number, v_search.last - v_search.first + 1) - 1,
+                   public.batch_record_number(
+                       p_range,
+                       coalesce(v_search.first + computed.item_number::integer - 1, v_search.last)
+                   ),
                    jsonb_build_object('customer_id', written.customer_id)
               FROM written
               LEFT JOIN computed -- a trigger or a conversion may have changed what they are told by
@@ -2581,6 +2586,7 @@ BEGIN
             PERFORM public.batch_record_error(
                 p_operation, v_batch, public.batch_record_number(p_range, v_rows), jsonb_build_object('customer_id', v_slice -> 0 -> 'customer_id'), v_slice,
                 public.batch_repeated_failure('customer_id')
+                    || public.batch_lines(p_range, v_rows, v_rows)
             );
         END LOOP;
     END IF;
@@ -2608,7 +2614,8 @@ BEGIN
                  WHERE (amount >= 0) IS FALSE;
             EXCEPTION
                 WHEN OTHERS THEN
-                    v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
+                    -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
+                    v_suspects := public.batch_unreadable_places(v_items, ARRAY['customer_id', 'amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]);
             END;
             v_search := public.batch_search(
                 p_operation, v_count, v_refused, v_suspects

@@ -1,0 +1,223 @@
+"""``specgen run --input``: a file of records, read as it is loaded, and the file of those rejected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from specgen.errors import Refused, UsageError
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from specgen.cli.run import Request
+    from specgen.database.connection import Connection
+    from specgen.plan.planned import PlannedOperation
+    from specgen.runtime.calls import Call
+    from specgen.runtime.inputs.csvfile import Dialect
+    from specgen.runtime.inputs.load import Load
+    from specgen.runtime.inputs.records import Reader
+    from specgen.runtime.inputs.rejects import Rejects
+    from specgen.runtime.store import Result
+
+JSON_LINES = (".jsonl", ".ndjson")
+TYPES_OF_JSON = ("json", "jsonb")
+
+
+def run_file(
+    request: Request,
+    planned: PlannedOperation,
+    file: str,
+    given: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]],
+    *,
+    once: bool,
+    dry_run: bool,
+) -> None:
+    """Run an operation over a file's records."""
+    from specgen.cli.run import read_call, work_on
+
+    if planned.handed_in is None or not planned.hands_in_records:
+        raise UsageError(
+            f"{planned.name} takes no records, so no file of them either",
+            help="an operation with data_source: csv_file or :records does",
+        )
+    source = planned.handed_in.name
+    call = read_call(planned, *given, loaded=source)
+    reader = open_reader(planned, Path(file))
+    if planned.atomic:
+        _run_atomic(request, call, reader, (source, file), dry_run=dry_run)
+        return
+    wanted = _load(request, planned, call, file)
+    if once or dry_run:
+        _run_in_one_transaction(request, wanted, reader, dry_run=dry_run)
+        return
+    operation_id = _loaded(request, wanted, reader)
+    click.echo(f"submitted as {operation_id}", err=True)
+    usual = planned.settings.get("max_workers", 1) if planned.settings.get("parallel") else 1
+    work_on(request, operation_id, request.workers or int(str(usual)))
+
+
+def open_reader(planned: PlannedOperation, path: Path) -> Reader:
+    """Return a reader for a file, by the end of its name."""
+    from specgen.runtime.inputs.csvfile import CsvFile
+    from specgen.runtime.inputs.jsonfile import JsonArray, JsonLines
+
+    suffix = path.suffix.lower()
+    fields = [item.name for item in planned.item_fields]
+    if suffix == ".json":
+        return JsonArray(path, fields)
+    if suffix in JSON_LINES:
+        return JsonLines(path, fields)
+    return CsvFile(path, _dialect(planned))
+
+
+def _dialect(planned: PlannedOperation) -> Dialect:
+    from specgen.runtime.inputs.csvfile import Column, Dialect
+
+    json = {item.name for item in planned.item_fields if item.type in TYPES_OF_JSON}
+    csv = planned.csv
+    if csv is None:
+        fields = (item.name for item in planned.item_fields)
+        return Dialect(tuple(Column(name, None, name, is_json=name in json) for name in fields))
+    return Dialect(
+        columns=tuple(
+            Column(item.field, item.position, item.header, item.required, item.field in json)
+            for item in csv.columns
+        ),
+        mapped=csv.mapped,
+        delimiter=csv.delimiter,
+        has_header=csv.has_header,
+        quote=csv.quote,
+        escape=csv.escape,
+        encoding=csv.encoding,
+        null=csv.null,
+    )
+
+
+def _load(request: Request, planned: PlannedOperation, call: Call, file: str) -> Load:
+    from specgen.runtime.inputs.load import Load
+
+    assert planned.handed_in is not None
+    rejects = request.reject_file or planned.reject_file
+    return Load(
+        call,
+        planned.runtime,
+        planned.handed_in.name,
+        request.yes if planned.requires_confirmation else None,
+        str(Path(file).absolute()),
+        str(Path(rejects).absolute()) if rejects else None,
+    )
+
+
+def _loaded(request: Request, wanted: Load, reader: Reader) -> UUID:
+    """Load the file; ask for a confirmation where one is wanted, and then load it again."""
+    from dataclasses import replace
+
+    from specgen.cli.progress import showing
+    from specgen.cli.run import confirm, is_confirmation
+    from specgen.database.connection import connect
+    from specgen.runtime.inputs.load import load
+
+    with connect(request.url, application=request.application) as connection:
+        try:
+            with showing(request.operation) as listener, connection.transaction():
+                return load(connection, wanted, reader, listener)
+        except Refused as refused:
+            if not is_confirmation(refused):
+                raise
+            confirm(str(refused).partition(";")[0], refused)
+        with showing(request.operation) as listener, connection.transaction():
+            return load(connection, replace(wanted, confirmed=True), reader, listener)
+
+
+def _run_in_one_transaction(request: Request, wanted: Load, reader: Reader, *, dry_run: bool) -> None:
+    from dataclasses import replace
+
+    from specgen.cli.progress import showing
+    from specgen.cli.run import confirm, exit_by, is_confirmation, print_outcome
+    from specgen.database.connection import connect
+    from specgen.runtime.inputs.once import run_once
+    from specgen.runtime.store import Store
+
+    if dry_run:
+        wanted = replace(wanted, confirmed=None)
+    with connect(request.url, application=request.application) as connection:
+        try:
+            with showing(request.operation) as listener:
+                result, errors = run_once(connection, wanted, reader, listener, dry_run=dry_run)
+        except Refused as refused:
+            if not is_confirmation(refused):
+                raise
+            confirm(str(refused).partition(";")[0], refused)
+            wanted = replace(wanted, confirmed=True)
+            with showing(request.operation) as listener:
+                result, errors = run_once(connection, wanted, reader, listener, dry_run=dry_run)
+        print_outcome(request, result, Store(connection, request.runtime), errors=errors if dry_run else None)
+    exit_by(result)
+
+
+def _run_atomic(
+    request: Request, call: Call, reader: Reader, source: tuple[str, str], *, dry_run: bool
+) -> None:
+    """Hand the records in with the call: all or nothing is one statement."""
+    from dataclasses import replace
+
+    from specgen.cli.run import run_call
+    from specgen.runtime.inputs.once import as_argument
+
+    name, file = source
+    argument = as_argument(reader, file)
+    run_call(request, replace(call, arguments={**call.arguments, name: argument}), dry_run=dry_run)
+
+
+# Rejected lines
+
+
+def write(connection: Connection, request: Request, result: Result) -> Rejects | None:
+    """Write the lines that an operation rejected, if it has ended and read a file."""
+    from specgen.database.connection import translated
+    from specgen.runtime.inputs.rejects import write_rejects
+
+    if not result.ended or result.status == "dry_run":
+        return None
+    chosen = Path(request.reject_file) if request.reject_file else None
+    with translated():
+        return write_rejects(connection, request.runtime, result.operation_id, chosen)
+
+
+def document(rejects: Rejects | None) -> dict[str, Any]:
+    """Return what JSON says of rejected lines."""
+    if rejects is None:
+        return {}
+    return {
+        "rejects": {
+            "lines": rejects.lines,
+            "file": str(rejects.file) if rejects.file else None,
+            "reasons": str(rejects.reasons) if rejects.reasons else None,
+        }
+    }
+
+
+def tell(request: Request, result: Result, rejects: Rejects | None) -> None:
+    """Say where the rejected lines are, or how to get them."""
+    if rejects is None or rejects.lines == 0:
+        return
+    lines = "1 line was" if rejects.lines == 1 else f"{rejects.lines:,} lines were"
+    if rejects.file is None:
+        again = f"specgen run --resume {result.operation_id} --reject-file FILE"
+        click.echo(f"{lines} rejected; to correct them and read them again: {again}", err=True)
+        return
+    click.echo(f"{lines} rejected: {_shown(rejects.file)}", err=True)
+    click.echo(f"why: {_shown(rejects.reasons)}", err=True)
+    click.echo(
+        f"correct them, then: specgen run {request.operation} --input {_shown(rejects.file)}", err=True
+    )
+
+
+def _shown(path: Path | None) -> str:
+    """Return a path as one would type it here."""
+    assert path is not None
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

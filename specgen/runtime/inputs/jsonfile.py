@@ -1,0 +1,210 @@
+"""JSON: an array of objects, read element by element, or an object a line.
+
+The text of an element goes to the database as it stands, so no number loses a digit.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from specgen.errors import UsageError
+from specgen.runtime.inputs.jsontext import DECODER, Wrong, value_defect
+from specgen.runtime.inputs.lines import Lines
+from specgen.runtime.inputs.records import (
+    KEEP,
+    LONGEST,
+    UNREADABLE,
+    UNTRANSLATABLE,
+    FileForm,
+    Item,
+    Reject,
+    byte_order_mark,
+    defect,
+    storable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+_ENCODING = "utf-8"
+_CHUNK = 1024 * 1024
+_SPACE = re.compile(r"[ \t\r\n]*")
+
+
+def _read(path: Path) -> None:
+    byte_order_mark(path, _ENCODING, "save it as UTF-8: JSON files are")
+
+
+def _wrong(raw: str, found: Any) -> Wrong | None:
+    """Say why a text that is JSON is no record, if it is none."""
+    if not isinstance(found, dict):
+        return Wrong("a record must be a JSON object", UNREADABLE)
+    return value_defect(raw, found)
+
+
+def _refuse_fields(found: dict[str, Any], fields: Sequence[str], where: str) -> None:
+    """Refuse a field that the operation does not read, as its function does: probably a misspelt name.
+
+    Raises:
+        UsageError: There is one.
+    """
+    if found.keys() <= set(fields):
+        return
+    unknown = ", ".join(f'"{name}"' for name in found if name not in fields)
+    raise UsageError(
+        f"{where}: the operation reads no field {unknown}",
+        help=f"it reads {', '.join(fields)}; nothing was imported",
+    )
+
+
+class JsonLines:
+    """Reads a file with an object a line."""
+
+    def __init__(self, path: Path, fields: Sequence[str]) -> None:
+        """Open a file.
+
+        Args:
+            path: The file.
+            fields: What the operation reads of a record.
+
+        Raises:
+            UsageError: It cannot be opened, or is no UTF-8.
+        """
+        _read(path)
+        self._path = path
+        self._fields = fields
+        self.form = FileForm("jsonl", _ENCODING)
+
+    def __iter__(self) -> Iterator[Item | Reject]:
+        """Read the file."""
+        lines = Lines(self._path, _ENCODING)
+        try:
+            while line := lines.next():
+                raw = line.strip()
+                if raw:
+                    yield self._record(lines.number, raw)
+        finally:
+            lines.close()
+
+    def _record(self, number: int, raw: str) -> Item | Reject:
+        wrong = defect(raw, _ENCODING)
+        if wrong:
+            return Reject(number, storable(raw), wrong, UNTRANSLATABLE)
+        if len(raw) > LONGEST:
+            return Reject(number, raw, f"the line is longer than {LONGEST:,} characters")
+        try:
+            found = DECODER.decode(raw)
+        except (ValueError, RecursionError) as error:
+            return Reject(number, raw, f"the line is no JSON: {error}", UNREADABLE)
+        reason = _wrong(raw, found)
+        if reason is None:
+            _refuse_fields(found, self._fields, f"{self._path}, line {number}")
+        return Reject(number, raw, *reason) if reason else Item(number, raw, raw)
+
+
+class JsonArray:
+    """Reads a file that is one array of objects; its elements are numbered from 1."""
+
+    def __init__(self, path: Path, fields: Sequence[str]) -> None:
+        """Open a file.
+
+        Args:
+            path: The file.
+            fields: What the operation reads of a record.
+
+        Raises:
+            UsageError: It cannot be opened, or is no UTF-8.
+        """
+        _read(path)
+        self._path = path
+        self._fields = fields
+        self.form = FileForm("json", _ENCODING)
+        self._text = ""
+        self._place = 0
+        self._line = 1
+        self._more: Callable[[], str] = str
+
+    def __iter__(self) -> Iterator[Item | Reject]:
+        """Read the file.
+
+        Raises:
+            UsageError: It is no array, or no JSON any more at some place.
+        """
+        with self._path.open(encoding=_ENCODING, errors=KEEP) as file:
+            self._text = file.read(_CHUNK).removeprefix("\ufeff")
+            self._more = lambda: file.read(_CHUNK)
+            if self._peek() != "[":
+                self._fail("the file must be a JSON array of objects")
+            self._place += 1
+            number = 0
+            if self._peek() == "]":
+                self._place += 1
+            else:
+                while True:
+                    number += 1
+                    yield self._element(number)
+                    sign = self._peek()
+                    self._place += 1
+                    if sign == "]":
+                        break
+                    if sign != ",":
+                        self._place -= 1
+                        self._fail("a comma or the end of the array is missing")
+            if self._peek():
+                self._fail("there is something behind the end of the array")
+
+    def _peek(self) -> str:
+        """Return the next character that is no white space, empty at the end of the file."""
+        while True:
+            match = _SPACE.match(self._text, self._place)
+            assert match is not None
+            self._place = match.end()
+            if self._place < len(self._text):
+                return self._text[self._place]
+            if not self._extend():
+                return ""
+
+    def _extend(self) -> bool:
+        """Read on, and forget what is done."""
+        more = self._more()
+        if not more:
+            return False
+        self._line += self._text.count("\n", 0, self._place)
+        self._text = self._text[self._place :] + more
+        self._place = 0
+        return True
+
+    def _element(self, number: int) -> Item | Reject:
+        self._peek()
+        while True:
+            try:
+                found, end = DECODER.raw_decode(self._text, self._place)
+            except (ValueError, RecursionError) as error:
+                # Not whole yet, or wrong: only the rest of the file tells.
+                if len(self._text) - self._place > LONGEST or not self._extend():
+                    if isinstance(error, json.JSONDecodeError):
+                        self._place = min(error.pos, len(self._text))
+                        self._fail(f"element {number} is no JSON: {error.msg}")
+                    self._fail(f"element {number}: {error}")
+                continue
+            if end < len(self._text) or not self._extend():
+                break  # a number that ends where the text does might go on
+        raw = self._text[self._place : end]
+        self._place = end
+        wrong = defect(raw, _ENCODING)
+        if wrong:
+            return Reject(number, storable(raw), wrong, UNTRANSLATABLE)
+        reason = _wrong(raw, found)
+        if reason is None:
+            _refuse_fields(found, self._fields, f"{self._path}, element {number}")
+        return Reject(number, raw, *reason) if reason else Item(number, raw, raw)
+
+    def _fail(self, message: str) -> NoReturn:
+        line = self._line + self._text.count("\n", 0, self._place)
+        column = self._place - (self._text.rfind("\n", 0, self._place) + 1) + 1
+        raise UsageError(
+            f"{self._path}, line {line}, column {column}: {message}", help="nothing was imported"
+        )

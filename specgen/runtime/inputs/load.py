@@ -1,0 +1,185 @@
+"""Loads a file's records into an operation that is submitted in the same transaction.
+
+The records go by COPY into the ranges that workers will claim, a batch each, and lines that are no
+records beside them. Until the transaction is committed nobody sees any of it, and a client that dies
+leaves nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from specgen.database.connection import translated
+from specgen.runtime.calls import submit
+from specgen.runtime.events import Loading
+from specgen.runtime.inputs.records import Item, Reject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    import psycopg
+
+    from specgen.database.connection import Connection
+    from specgen.runtime.calls import Call
+    from specgen.runtime.inputs.records import Reader
+
+_COPY = """
+COPY {runtime}.batch_ranges
+     (operation_id, range_number, first_batch, items, item_count, record_numbers, raw_lines, done)
+FROM STDIN
+"""
+_LIMITS = """
+SELECT o.batch_size, o.max_records, o.on_limit = 'fail', {runtime}.batch_is_mine(o.operation_id)
+  FROM {runtime}.batch_operations AS o
+ WHERE o.operation_id = %s
+"""
+_LOADED = "SELECT {runtime}.batch_loaded(%s, %s, %s, %s)"
+# Rejected lines are written in pieces of this size.
+_REJECTS = 1000
+_REJECT_NAMES = ("number", "raw_text", "message", "sqlstate", "column", "value")
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A file that is to be loaded.
+
+    Attributes:
+        source: The operation's parameter that takes records.
+        confirmed: What the caller says to an operation that wants confirmation; None if it wants none.
+        file: The file's name, kept with the operation.
+        reject_file: Where rejected lines are to go, kept with the operation.
+    """
+
+    call: Call
+    runtime: str
+    source: str
+    confirmed: bool | None
+    file: str
+    reject_file: str | None
+
+
+def load(connection: Connection, wanted: Load, reader: Reader, listen: Callable[[Loading], None]) -> UUID:
+    """Submit an operation over a file's records.
+
+    Args:
+        connection: Where; must be in a transaction, in which the operation and its records appear at once.
+        wanted: What is to be called.
+        reader: The file.
+        listen: Hears how far it is.
+
+    Returns:
+        The operation; an earlier one if the idempotency key is known, and then nothing is loaded.
+
+    Raises:
+        Refused: A confirmation, a precondition or a limit forbids it.
+        UsageError: The file cannot be read, or does not fit the operation.
+        SpecgenError: Anything else the database says.
+    """
+    call = replace(wanted.call, arguments={**wanted.call.arguments, wanted.source: None})
+    runtime = sql.Identifier(wanted.runtime.replace("%", "%%"))
+    with translated():
+        operation_id = submit(connection, call, confirm=True)
+        row = connection.execute(sql.SQL(_LIMITS).format(runtime=runtime), [operation_id]).fetchone()
+        assert row is not None
+        *limits, mine = row
+        if not mine:
+            return operation_id
+        batches = _Batches(operation_id, *limits)
+        copied = _copy(connection, wanted, reader, listen, batches)
+        form = reader.form._asdict() | {"file": wanted.file, "reject_file": wanted.reject_file}
+        values = [operation_id, copied, wanted.confirmed, json.dumps(form)]
+        connection.execute(sql.SQL(_LOADED).format(runtime=runtime), values)
+    return operation_id
+
+
+def _copy(
+    connection: Connection,
+    wanted: Load,
+    reader: Reader,
+    listen: Callable[[Loading], None],
+    batches: _Batches,
+) -> int:
+    """Copy a file's records as far as they are wanted; returns how many there are."""
+    statement = sql.SQL(_COPY).format(runtime=sql.Identifier(wanted.runtime))
+    found = 0
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for record in reader:
+            found += 1
+            if batches.most is not None and found > batches.most:
+                if not batches.counts_all:
+                    break  # one more than wanted: that is all there is to know
+                continue
+            if batches.take(record, copy):
+                listen(Loading(found, batches.rejected))
+        batches.finish(copy)
+    listen(Loading(found, batches.rejected))
+    return found
+
+
+@dataclass(slots=True)
+class _Batches:
+    """Gathers records to ranges of a batch each.
+
+    Attributes:
+        size: Records of a batch.
+        most: As many records are wanted.
+        counts_all: The others are to be counted.
+        rejected: How many lines were no records.
+    """
+
+    operation_id: UUID
+    size: int
+    most: int | None
+    counts_all: bool
+    rejected: int = 0
+    _ranges: int = 0
+    _batches: int = 0
+    _items: list[Item] = field(default_factory=list)
+    _rejects: list[Reject] = field(default_factory=list)
+
+    def take(self, record: Item | Reject, copy: psycopg.Copy) -> bool:
+        """Take one more; says whether a range became full and was written."""
+        if isinstance(record, Item):
+            self._items.append(record)
+            if len(self._items) < self.size:
+                return False
+            self._write_items(copy)
+        else:
+            self.rejected += 1
+            self._rejects.append(record)
+            if len(self._rejects) < _REJECTS:
+                return False
+            self._write_rejects(copy)
+        return True
+
+    def finish(self, copy: psycopg.Copy) -> None:
+        """Write what is left."""
+        if self._items:
+            self._write_items(copy)
+        if self._rejects:
+            self._write_rejects(copy)
+
+    def _write_items(self, copy: psycopg.Copy) -> None:
+        items = self._items
+        self._batches += 1
+        document = f"[{','.join([item.json for item in items])}]"
+        self._write(copy, document, len(items), [item.line for item in items], [item.raw for item in items])
+        self._items = []
+
+    def _write_rejects(self, copy: psycopg.Copy) -> None:
+        lines = [dict(zip(_REJECT_NAMES, reject, strict=True)) for reject in self._rejects]
+        self._write(copy, json.dumps(lines), len(lines), None, None)
+        self._rejects = []
+
+    def _write(
+        self, copy: psycopg.Copy, items: str, count: int, numbers: list[int] | None, raw: list[str] | None
+    ) -> None:
+        self._ranges += 1
+        batch = max(self._batches, 1)
+        done = numbers is None
+        copy.write_row((self.operation_id, self._ranges, batch, items, count, numbers, raw, done))

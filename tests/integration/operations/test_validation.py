@@ -1,0 +1,219 @@
+"""Validation rules, values that cannot be read, and what becomes of such records."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .lab import HOW, Lab, counts, entity, records
+
+HEAD = """
+    name: product
+    fields:
+      id: uuid
+      sku: {type: string, unique: true}
+      name: {type: string, nullable: false}
+      price: {type: "decimal(10,2)", nullable: false, check: "price < 1000"}
+      stock: integer
+      made_on: {type: date, default: "2024-01-01"}
+    """
+MAPPING = "field_mapping: {sku: csv_column_1, name: csv_column_2, price: csv_column_3, stock: csv_column_4}"
+RULES = 'validation_rules: ["price > 0", "name IS NOT NULL", "stock >= 0 OR sku LIKE \'back-%\'"]'
+SPEC = entity(
+    HEAD,
+    f"operation: add, data_source: csv_file, batch_size: 4, {MAPPING}, {RULES}",
+    f"operation: add_valid, data_source: csv_file, batch_size: 4, {MAPPING}, {RULES}, skip_invalid_rows: true",
+    f"operation: add_readable, data_source: csv_file, batch_size: 4, {MAPPING}, skip_invalid_rows: true",
+    f"operation: add_plain, data_source: csv_file, batch_size: 4, {MAPPING}",
+    f"operation: put, operation_type: upsert, conflict_target: sku, data_source: csv_file, batch_size: 4, {MAPPING}, {RULES}",
+    f"operation: add_all, data_source: csv_file, atomic: true, {MAPPING}, {RULES}, skip_invalid_rows: true",
+    "operation: add_recent, insert_data: {name: :item.name, price: :item.price, made_on: :day}, data_source: :records, "
+    'validation_rules: ["made_on > :since", "100 / price > 1"], skip_invalid_rows: true',
+    'operation: reprice, update_data: {price: {sql: "price + :item.more"}}, data_source: :records, match_on: [sku], '
+    'parameters: {}, validation_rules: ["price < 100", "stock > 0"], skip_invalid_rows: true'.replace(
+        "parameters: {}, ", ""
+    ),
+    'operation: drop, operation_type: delete, data_source: :records, match_on: [sku], validation_rules: ["stock = 0"]',
+)
+
+
+@pytest.fixture
+def lab(copy_of) -> Lab:
+    return copy_of(SPEC)
+
+
+def item(n: int, **changes: Any) -> dict[str, Any]:
+    return {"sku": f"s{n:02}", "name": f"n{n}", "price": "1.50", "stock": "3", **changes}
+
+
+def names(lab: Lab) -> list[str]:
+    return lab.rows("SELECT sku FROM product ORDER BY sku")
+
+
+WRONG = {
+    "price > 0": {"price": "-1"},
+    "price NULL": {"price": None},
+    "name IS NOT NULL": {"name": None},
+    "unreadable": {"price": "1,50"},
+    "overflow": {"price": "123456789.00"},
+    "not whole": {"stock": "2.5"},
+}
+TOLD = {
+    "price > 0": ("P0B08", "price", "-1.00", "validation rule not met: price > 0"),
+    "price NULL": ("P0B08", "price", None, "validation rule not met: price > 0"),
+    "name IS NOT NULL": ("P0B08", "name", None, "validation rule not met: name IS NOT NULL"),
+    "unreadable": ("22P02", "price", "1,50", 'invalid input syntax for type numeric: "1,50"'),
+    "overflow": ("22003", "price", "123456789.00", "numeric field overflow"),
+    "not whole": ("22P02", "stock", "2.5", 'invalid input syntax for type integer: "2.5"'),
+}
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("wrong", WRONG)
+def test_an_invalid_record_is_an_error_that_names_column_value_and_reason(
+    lab: Lab, wrong: str, how: str
+) -> None:
+    given = [item(n, **(WRONG[wrong] if n in (2, 6) else {})) for n in range(1, 8)]
+    result = lab.run("add", records(*given), how=how)
+    assert counts(result) == (7, 5, 0, 2)
+    assert result.status == "completed_with_errors"
+    assert names(lab) == ["s01", "s03", "s04", "s05", "s07"]
+    told = lab.errors(result, "record_number, sqlstate, column_name, value, error_message, skipped")
+    assert told == [(2, *TOLD[wrong], False), (6, *TOLD[wrong], False)]
+    assert lab.errors(result, "failed_records") == [[given[1]], [given[5]]]
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("wrong", WRONG)
+def test_an_invalid_record_is_skipped_and_recorded_where_the_spec_says_so(
+    lab: Lab, wrong: str, how: str
+) -> None:
+    given = [item(n, **(WRONG[wrong] if n in (1, 2, 3, 4, 6) else {})) for n in range(1, 8)]
+    result = lab.call("add_valid", records(*given), how=how)
+    assert counts(result) == (7, 2, 5, 0)
+    assert result.status == "completed"
+    assert names(lab) == ["s05", "s07"]
+    told = lab.errors(result, "record_number, sqlstate, column_name, value, error_message, skipped")
+    assert told == [(n, *TOLD[wrong], True) for n in (1, 2, 3, 4, 6)]
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_constraint_stays_an_error_beside_invalid_records_that_are_skipped(lab: Lab, how: str) -> None:
+    given = [item(1), item(2, price="0"), item(3, price="1000"), item(1), item(5, stock="x"), 7, item(6)]
+    result = lab.call("add_valid", records(*given), how=how)
+    assert counts(result) == (7, 2, 3, 2)
+    assert names(lab) == ["s01", "s06"]
+    told = lab.errors(result, "record_number, sqlstate, skipped")
+    assert told == [
+        (2, "P0B08", True),
+        (3, "23514", False),
+        (4, "23505", False),
+        (5, "22P02", True),
+        (6, "22023", True),
+    ]
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_without_rules_unreadable_values_are_skipped_and_the_rest_is_not_invalid(lab: Lab, how: str) -> None:
+    given = [item(1, price="x"), item(2, price="-5"), item(3, name=None)]
+    result = lab.call("add_readable", records(*given), how=how)
+    assert counts(result) == (3, 1, 1, 1)
+    assert lab.errors(result, "record_number, sqlstate, skipped") == [(1, "22P02", True), (3, "23502", False)]
+
+
+def test_unreadable_values_are_named_without_rules_too_and_many_of_them_found(lab: Lab) -> None:
+    given = [item(n, **({"stock": "many"} if n % 3 == 0 else {})) for n in range(1, 91)]
+    result = lab.run("add_plain", records(*given), batch_size=50, max_errors=100)
+    assert counts(result) == (90, 60, 0, 30)
+    told = lab.errors(result, "record_number, sqlstate, column_name, value")
+    assert told == [(n, "22P02", "stock", "many") for n in range(3, 91, 3)]
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize(
+    ("operation", "first", "expected"),
+    [
+        ("add", {}, (8, 4, 3, 1)),
+        ("add_valid", {"price": "2000"}, (8, 4, 3, 1)),
+        ("add", {"name": "n", "price": "1000"}, (8, 4, 3, 1)),
+    ],
+)
+def test_stop_on_error_ends_at_the_first_failing_record_invalid_or_not(
+    lab: Lab, how: str, operation: str, first: dict[str, Any], expected: tuple[int, ...]
+) -> None:
+    given = [item(n) for n in range(1, 9)]
+    given[5] |= {"stock": "-1"}
+    given[6] |= first
+    result = lab.call(operation, records(*given), how=how, error_handling="stop_on_error")
+    assert counts(result) == expected
+    assert result.status == "failed"
+    assert names(lab) == ["s01", "s02", "s03", "s04"]
+    number = 6 if operation == "add" else 7
+    assert lab.errors(result, "record_number") == [number]
+
+
+def test_a_record_that_fails_before_an_invalid_one_is_the_first(lab: Lab) -> None:
+    given = [item(1), item(2, price="1000"), item(3, price="0"), item(4)]
+    result = lab.call("add", records(*given), error_handling="stop_on_error")
+    assert counts(result) == (4, 0, 3, 1)
+    assert lab.errors(result, "record_number, sqlstate") == [(2, "23514")]
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_the_second_of_one_key_fails_beside_invalid_records(lab: Lab, how: str) -> None:
+    given = [item(1), item(2, price="0"), item(3), item(1, price="9"), item(3, stock="-9"), item(3), item(4)]
+    result = lab.run("put", records(*given), how=how)
+    assert counts(result) == (7, 3, 0, 4)
+    assert names(lab) == ["s01", "s03", "s04"]
+    told = lab.errors(result, "record_number, sqlstate")
+    assert told == [(2, "P0B08"), (4, "21000"), (5, "P0B08"), (6, "21000")]
+
+
+def test_an_atomic_operation_is_not_undone_by_what_it_skips(lab: Lab) -> None:
+    result = lab.call("add_all", records(item(1), item(2, price="0")))
+    assert (result.status, counts(result)) == ("completed", (2, 1, 1, 0))
+    result = lab.call("add_all", records(item(3), item(4, price="0"), item(5, price="5000")))
+    assert (result.status, counts(result)) == ("failed", (3, 0, 2, 1))
+    assert names(lab) == ["s01"]
+    assert lab.errors(result, "record_number, skipped") == [(2, True), (3, False)]
+
+
+def test_rules_take_parameters_and_a_rule_that_cannot_be_computed_is_not_met(lab: Lab) -> None:
+    given = [
+        {"name": "a", "price": 5},
+        {"name": "b", "price": 0},
+        {"name": "c", "price": "x"},
+        {"name": "d", "price": 99},
+    ]
+    result = lab.call("add_recent", "2024-05-05", "2024-05-04", records(*given, {"name": "e", "price": 101}))
+    told = lab.errors(result, "record_number, sqlstate, error_message")
+    assert counts(result) == (5, 2, 3, 0), told
+    assert told[0] == (2, "22012", "a validation rule cannot be computed: division by zero")
+    assert [row[:2] for row in told[1:]] == [(3, "22P02"), (5, "P0B08")]
+
+
+def test_rules_of_an_update_see_the_new_row_with_the_columns_it_keeps(lab: Lab) -> None:
+    lab.run("add_plain", records(item(1, stock="0"), item(2, price="99"), item(3), item(4)))
+    given = [{"sku": f"s{n:02}", "more": 1} for n in range(1, 6)]
+    result = lab.call("reprice", records(*given))
+    assert counts(result) == (5, 2, 3, 0)
+    assert lab.errors(result, "record_number, column_name, value") == [
+        (1, "stock", "0"),
+        (2, "price", "100.00"),
+    ]
+    assert lab.rows("SELECT price::text FROM product ORDER BY sku") == ["1.50", "99.00", "2.50", "2.50"]
+
+
+def test_rules_of_a_delete_see_the_row_that_is_there(lab: Lab) -> None:
+    lab.run("add_plain", records(item(1, stock="0"), item(2)))
+    result = lab.run("drop", records({"sku": "s01"}, {"sku": "s02"}, {"sku": "s03"}))
+    assert counts(result) == (3, 1, 1, 1)
+    assert names(lab) == ["s02"]
+
+
+def test_a_dry_run_tells_what_would_be_skipped(lab: Lab) -> None:
+    result = lab.call("add_valid", records(item(1), item(2, price="0")), dry_run=True)
+    assert counts(result) == (2, 1, 1, 0)
+    assert [(e["record_number"], e["skipped"]) for e in result.errors] == [(2, True)]
+    assert names(lab) == []
