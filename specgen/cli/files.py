@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from specgen.runtime.inputs.load import Load
     from specgen.runtime.inputs.records import Reader
     from specgen.runtime.inputs.rejects import Rejects
-    from specgen.runtime.store import Result
+    from specgen.runtime.rows import Result
 
 JSON_LINES = (".jsonl", ".ndjson")
 TYPES_OF_JSON = ("json", "jsonb")

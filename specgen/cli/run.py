@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from specgen.plan.planned import PlannedOperation
     from specgen.runtime.calls import Call
+    from specgen.runtime.rows import ErrorRow, Result
     from specgen.runtime.runner import RunReport
-    from specgen.runtime.store import ErrorRow, Result, Store
+    from specgen.runtime.store import Store
 
 JSON_ERRORS = 100
 SUCCESS = ("completed",)
@@ -277,7 +278,8 @@ def _submit_and_work(request: Request, call: Call) -> None:
 def _resume(request: Request, resume: str) -> None:
     from specgen.database.connection import connect, translated
     from specgen.errors import UsageError
-    from specgen.runtime.store import RESUMABLE, Store
+    from specgen.runtime.rows import RESUMABLE
+    from specgen.runtime.store import Store
 
     try:
         operation_id = UUID(resume)
@@ -410,8 +412,10 @@ def print_outcome(
     limit = JSON_ERRORS if request.as_json else show.SHOWN_ERRORS
     failed = _errors(result, store, limit) if errors is None else list(errors)
     rejects = files.write(store.connection, request, result) if errors is None else None
+    steps = store.steps(result.operation_id)
     if request.as_json:
         document: dict[str, Any] = {"operation": request.operation} | show.result_document(result)
+        document["steps"] = [asdict(step) for step in steps]
         document["errors"] = [show.error_document(error) for error in failed]
         document["failures"] = [
             {"worker": failure.worker, "message": str(failure.error)}
@@ -420,6 +424,7 @@ def print_outcome(
         show.print_json(document | files.document(rejects))
         return
     show.print_result(request.operation, result)
+    show.print_steps(steps)
     query = "" if result.status == "dry_run" else show.errors_query(request.runtime, result)
     show.print_errors([error for error in failed if not error.skipped], result.error_count, query)
     show.print_skipped([error for error in failed if error.skipped])
@@ -428,7 +433,7 @@ def print_outcome(
 
 def _errors(result: Result, store: Store, limit: int) -> list[ErrorRow]:
     """Return the first failed records: stored ones, or what a dry run, which stores nothing, returned."""
-    from specgen.runtime.store import ErrorRow
+    from specgen.runtime.rows import ErrorRow
 
     if result.status != "dry_run":
         rejected = result.error_count or result.skipped_records

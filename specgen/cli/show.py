@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from specgen.runtime.events import Counts
-    from specgen.runtime.store import ErrorGroup, ErrorRow, Result
+    from specgen.runtime.rows import ErrorGroup, ErrorRow, Result, StepRow
 
 SHOWN_ERRORS = 5
 
@@ -73,6 +73,7 @@ def error_document(error: ErrorRow) -> dict[str, Any]:
         "detail": error.detail,
         "batch_number": error.batch_number,
         "failed_records": error.failed_records,
+        "step": error.step,
         "value": error.value,
         "line_number": error.line_number,
         "skipped": error.skipped,
@@ -126,7 +127,7 @@ def print_errors(errors: Sequence[ErrorRow], count: int, query: str) -> None:
     if not errors:
         return
     click.echo(f"\nfailed records ({min(len(errors), count):,} of {count:,}):")
-    header = ("record", "SQLSTATE", "constraint", "column", "message")
+    header = ("step", "record", "SQLSTATE", "constraint", "column", "message")
     print_table(header, [_error_cells(error) for error in errors])
     if query:
         click.echo(f"all of them: {query}")
@@ -137,9 +138,32 @@ def print_skipped(errors: Sequence[ErrorRow]) -> None:
     if errors:
         click.echo(f"\nskipped as invalid, the first {len(errors):,}:")
         print_table(
-            ("record", "SQLSTATE", "constraint", "column", "message"),
+            ("step", "record", "SQLSTATE", "constraint", "column", "message"),
             [_error_cells(error) for error in errors],
         )
+
+
+def print_steps(steps: Sequence[StepRow]) -> None:
+    """Print the steps of an operation, if it has any, each with its account."""
+    if not steps:
+        return
+    click.echo("\nsteps:")
+    header = ("", "step", "status", "total", "processed", "skipped", "failed", "time", "message")
+    rows = [
+        (
+            str(step.step_number),
+            step.step,
+            step.status,
+            f"{step.total_records:,}",
+            f"{step.processed_records:,}",
+            f"{step.skipped_records:,}",
+            f"{step.error_count:,}",
+            "" if step.seconds is None else f"{step.seconds:,.2f} s",
+            step.message or "",
+        )
+        for step in steps
+    ]
+    print_table(header, rows)
 
 
 def print_groups(groups: Sequence[ErrorGroup]) -> None:
@@ -185,6 +209,7 @@ def _error_cells(error: ErrorRow) -> tuple[str, ...]:
     if error.record_number is not None:
         name = f"#{error.record_number} {name}".rstrip()
     return (
+        error.step or "",
         name,
         error.sqlstate,
         error.constraint_name or "",

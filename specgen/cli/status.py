@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from specgen.runtime.store import Operation, Store, WorkerRow
+    from specgen.runtime.rows import Operation, WorkerRow
+    from specgen.runtime.store import Store
 
 # A heartbeat may come late, as while a batch of a session without a runner beside it takes long.
 MISSED = 3
@@ -99,12 +100,17 @@ def _show(store: Store, operation_id: UUID, *, as_json: bool) -> None:
         raise UsageError(f"there is no operation {operation_id}", help='see "specgen status"')
     groups = store.error_groups(operation_id)
     workers = store.workers(operation_id)
+    steps = store.steps(operation_id)
     if as_json:
         errors = [show.group_document(group) for group in groups]
         listed = [_worker_document(worker, operation) for worker in workers]
-        show.print_json(_document(operation) | {"errors": errors, "workers": listed})
+        show.print_json(
+            _document(operation)
+            | {"steps": [asdict(step) for step in steps], "errors": errors, "workers": listed}
+        )
         return
     show.print_pairs(_facts(operation))
+    show.print_steps(steps)
     show.print_groups(groups)
     _print_workers(workers, operation)
     if _resumable(operation):
@@ -153,7 +159,7 @@ def _worker_document(worker: WorkerRow, operation: Operation) -> dict[str, Any]:
 
 
 def _resumable(operation: Operation) -> bool:
-    from specgen.runtime.store import RESUMABLE
+    from specgen.runtime.rows import RESUMABLE
 
     return operation.submitted and operation.status in RESUMABLE
 
@@ -177,7 +183,10 @@ def _facts(operation: Operation) -> list[tuple[str, str]]:
         rows.append(("ranges", f"{operation.ranges_done:,} done, {_open(operation):,} open"))
     if operation.retries:
         rows.append(("retries", f"{operation.retries:,}"))
-    rows.append(("strategy", f"{operation.strategy}: {operation.strategy_reason or ''}".rstrip(": ")))
+    if operation.step:
+        rows.append(("step", operation.step))
+    if operation.strategy:
+        rows.append(("strategy", f"{operation.strategy}: {operation.strategy_reason or ''}".rstrip(": ")))
     rows.append(("on errors", operation.error_handling))
     if operation.message:
         rows.append(("message", operation.message))

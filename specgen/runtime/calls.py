@@ -13,7 +13,7 @@ from psycopg import sql
 from specgen.database.connection import SqlError, explain
 from specgen.errors import SpecgenError, UsageError
 from specgen.runtime.events import Counts, Progress
-from specgen.runtime.store import Result
+from specgen.runtime.rows import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -13,7 +13,7 @@ import psycopg
 from specgen.database.connection import connect, translated
 from specgen.errors import DatabaseUnavailable, UsageError
 from specgen.runtime.events import Progress, Started, WorkerEnded, WorkerFailed
-from specgen.runtime.store import Result, Store
+from specgen.runtime.store import Store
 from specgen.runtime.workers import Job, Worker
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from specgen.runtime.events import Event
+    from specgen.runtime.rows import Result
 
 POLL = 0.25
 

@@ -5,7 +5,7 @@ Every statement stands on its own, so that it works behind a pooler in transacti
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
@@ -13,186 +13,15 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from specgen.runtime.events import Counts
+from specgen.runtime.rows import ErrorGroup, ErrorRow, Operation, Result, Step, StepRow, WorkerRow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Sequence
     from uuid import UUID
 
     from specgen.database.connection import Connection
 
     Row = TypeVar("Row")
-
-RESUMABLE = frozenset({"pending", "running", "timed_out", "cancelled", "paused"})
-"""States out of which an operation can go on; it has ended for good in every other."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a call returns: ``batch_operation_result``."""
-
-    operation_id: UUID
-    status: str
-    total_records: int
-    processed_records: int
-    skipped_records: int
-    error_count: int
-    batch_count: int
-    limit_reached: bool
-    started_at: datetime | None
-    completed_at: datetime | None
-    errors: list[dict[str, Any]] | None
-    message: str | None
-
-    @property
-    def counts(self) -> Counts:
-        """The account."""
-        return Counts(self.total_records, self.processed_records, self.skipped_records, self.error_count)
-
-    @property
-    def ended(self) -> bool:
-        """Whether it has ended, one way or another."""
-        return self.completed_at is not None
-
-    @property
-    def seconds(self) -> float | None:
-        """How long it took, if it has ended."""
-        if self.started_at is None or self.completed_at is None:
-            return None
-        return (self.completed_at - self.started_at).total_seconds()
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """A row of ``batch_operations``, its counts up to date.
-
-    Attributes:
-        seconds: How long it has been running, or ran, by the server's clock.
-        seconds_left: Until its deadline, negative behind it; None without a timeout.
-        statement_timeout: For one batch, in seconds: the operation's, else the server's.
-    """
-
-    operation_id: UUID
-    operation: str
-    entity: str
-    status: str
-    submitted: bool
-    created_at: datetime
-    started_at: datetime | None
-    completed_at: datetime | None
-    total_records: int
-    processed_records: int
-    skipped_records: int
-    error_count: int
-    batch_count: int
-    retries: int
-    limit_reached: bool
-    message: str | None
-    stop_status: str | None
-    batch_size: int
-    error_handling: str
-    strategy: str
-    strategy_reason: str | None
-    ranges: int
-    ranges_done: int
-    seconds: float | None
-    seconds_left: float | None
-    statement_timeout: float | None
-    max_attempts: int
-    backoff: float
-    parallel: bool
-    max_workers: int | None
-    heartbeat_interval: float | None
-
-    @property
-    def ended(self) -> bool:
-        """Whether it has ended, one way or another."""
-        return self.completed_at is not None
-
-    @property
-    def counts(self) -> Counts:
-        """The account so far."""
-        return Counts(self.total_records, self.processed_records, self.skipped_records, self.error_count)
-
-    @property
-    def usual_workers(self) -> int:
-        """How many connections work on it when nobody says how many."""
-        return (self.max_workers or 1) if self.parallel else 1
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerRow:
-    """A worker of an operation, from ``batch_workers``.
-
-    Attributes:
-        silent: Seconds since its last heartbeat, by the server's clock.
-        connected: Whether its session is there; None where this session may not see that.
-    """
-
-    worker_pid: int
-    client_address: str | None
-    application_name: str | None
-    started_at: datetime
-    heartbeat_at: datetime
-    left_at: datetime | None
-    batch_count: int
-    record_count: int
-    error_count: int
-    silent: float
-    connected: bool | None
-
-    def missed(self, interval: float | None) -> int:
-        """How many heartbeats it has missed."""
-        return 0 if self.left_at or not interval else max(int(self.silent / interval), 0)
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorRow:
-    """A failed record, from ``batch_operation_errors``."""
-
-    batch_number: int | None
-    record_number: int | None
-    record_key: Any
-    error_message: str
-    sqlstate: str
-    constraint_name: str | None
-    column_name: str | None
-    detail: str | None
-    failed_records: Any
-    value: str | None
-    line_number: int | None
-    skipped: bool
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> ErrorRow:
-        """Return an element of a result's ``errors``."""
-        return cls(**{field.name: document.get(field.name) for field in fields(cls)})  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorGroup:
-    """How many records failed for one reason; ``example`` is the key of one of them."""
-
-    sqlstate: str
-    constraint_name: str | None
-    column_name: str | None
-    records: int
-    error_message: str
-    example: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What one attempt to do one batch came to."""
-
-    state: str
-    status: str
-    batch_number: int | None
-    total_records: int
-    processed_records: int
-    skipped_records: int
-    error_count: int
-
 
 # While an operation runs its ranges hold the counts, its row does afterwards.
 _OPEN = """  LEFT JOIN LATERAL (
@@ -228,12 +57,12 @@ SELECT o.operation_id, o.operation, o.entity, o.status, o.submitted,
        coalesce(cut.ranges, 0)::integer AS ranges,
        coalesce(cut.ranges_done, 0)::integer AS ranges_done,
        extract(epoch FROM coalesce(o.completed_at, clock_timestamp()) - o.started_at)::float8 AS seconds,
-       extract(epoch FROM o.deadline - clock_timestamp())::float8 AS seconds_left,
+       extract(epoch FROM least(o.deadline, o.step_deadline) - clock_timestamp())::float8 AS seconds_left,
        coalesce(extract(epoch FROM o.statement_timeout)::float8, server.statement_timeout)
            AS statement_timeout,
        o.max_attempts,
        extract(epoch FROM o.backoff)::float8 AS backoff,
-       o.parallel, o.max_workers,
+       o.parallel, o.max_workers, o.step,
        extract(epoch FROM o.heartbeat_interval)::float8 AS heartbeat_interval
   FROM {runtime}.batch_operations AS o
   LEFT JOIN LATERAL (
@@ -264,9 +93,34 @@ SELECT w.worker_pid, host(w.client_address) AS client_address, w.application_nam
  WHERE w.operation_id = %s
  ORDER BY w.started_at, w.worker_pid
 """
+_STEPS = """
+SELECT s.step_number, s.step, s.status,
+       greatest(s.total_records, open.processed + open.skipped + open.failed)::bigint AS total_records,
+       coalesce(open.processed, s.processed_records)::bigint AS processed_records,
+       coalesce(open.skipped, s.skipped_records)::bigint AS skipped_records,
+       coalesce(open.failed, s.error_count)::bigint AS error_count,
+       coalesce(open.batches, s.batch_count)::integer AS batch_count,
+       s.strategy,
+       extract(epoch FROM coalesce(s.completed_at, clock_timestamp()) - s.started_at)::float8 AS seconds,
+       s.message
+  FROM {runtime}.batch_steps AS s
+  LEFT JOIN LATERAL (
+            SELECT sum(r.processed_records) AS processed,
+                   sum(r.skipped_records) AS skipped,
+                   sum(r.error_count) AS failed,
+                   sum(r.batch_count) AS batches
+              FROM {runtime}.batch_ranges AS r
+             WHERE r.operation_id = s.operation_id
+               AND r.step_number = s.step_number
+               AND s.completed_at IS NULL
+       ) AS open ON true
+ WHERE s.operation_id = %s
+ ORDER BY s.step_number
+"""
 _ERRORS = """
 SELECT e.batch_number, e.record_number, e.record_key, e.error_message, e.sqlstate,
-       e.constraint_name, e.column_name, e.detail, e.failed_records, e.value, e.line_number, e.skipped
+       e.constraint_name, e.column_name, e.detail, e.failed_records, e.value, e.line_number, e.skipped,
+       e.step
   FROM {runtime}.batch_operation_errors AS e
  WHERE e.operation_id = %s
  ORDER BY e.skipped, e.record_number, e.error_id
@@ -327,6 +181,10 @@ class Store:
             operation_id,
         )
 
+    def steps(self, operation_id: UUID) -> Sequence[StepRow]:
+        """Return the steps of an operation in their order; none where it has no steps."""
+        return self._rows(StepRow, _STEPS, operation_id)
+
     def workers(self, operation_id: UUID) -> Sequence[WorkerRow]:
         """Return the workers that an operation has or had, as far as it keeps rows of them."""
         return self._rows(WorkerRow, _WORKERS, operation_id)
@@ -377,7 +235,7 @@ class Store:
         else:
             # One message of two statements is one transaction and one round trip. A setting local to it
             # does not leak into another client's transaction behind a pooler.
-            bound = sql.Literal(str(max(round(timeout * 1000), 1)))
+            bound = sql.Literal(str(max(math.ceil(timeout * 1000), 1)))
             setting = sql.SQL("SELECT pg_catalog.set_config('statement_timeout', {}, true);").format(bound)
             cursor = self.connection.execute(setting + step)
             cursor.nextset()

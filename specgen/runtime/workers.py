@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from specgen.runtime.events import Event
-    from specgen.runtime.store import Operation, Step
+    from specgen.runtime.rows import Operation, Step
 
 IDLE = 0.05
 # Deadlock, serialization failure, lock not available: nobody's fault, over in a moment.

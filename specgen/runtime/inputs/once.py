@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from specgen.runtime.events import Loading
     from specgen.runtime.inputs.load import Load
     from specgen.runtime.inputs.records import Reader
-    from specgen.runtime.store import ErrorRow, Result
+    from specgen.runtime.rows import ErrorRow, Result
 
 SHOWN = 100
 MOST = 64 * 1024 * 1024
