@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from specgen.plan import naming
 from specgen.plan.sqltext import constant, ident
 from specgen.spec.model import Field, ForeignKey, Literal, OperationType, Reference
-from specgen.testing.subject import REFUSAL, ItemField, Operation, Parameter
+from specgen.testing.subject import REFUSAL, RULE, ItemField, Operation, Parameter
 
 if TYPE_CHECKING:
     from specgen.plan.planned import PlannedOperation
@@ -36,6 +36,7 @@ class OperationCase:
         subject: Its description.
         origin: Where the spec says it.
         failures: The ways a record of it can fail, by name.
+        invalid: The ways a record of it can be invalid, where invalid ones are skipped.
         notes: What a reader must know about its data.
         settings: What the spec says, as the operation's row must hold it.
     """
@@ -46,6 +47,7 @@ class OperationCase:
     origin: str
     description: str
     failures: tuple[str, ...]
+    invalid: tuple[str, ...]
     notes: tuple[str, ...]
     settings: dict[str, object]
     confirms: bool
@@ -119,13 +121,21 @@ def _operation(
     operation: BatchOperation, planned: PlannedOperation, project: Project, name: str
 ) -> OperationCase:
     target = project.entity(operation.entity)
+    invalid = _invalid(planned)
+    failures = _failures(operation, planned, target, project)
+    if operation.validation.skip_invalid:
+        failures = tuple(name for name in failures if name not in invalid)
+    failures = tuple(name for name in failures if not _shadowed(name, operation, target))
+    if planned.rules and not operation.validation.skip_invalid:
+        failures = (*failures, *(name for name in invalid if name.startswith(RULE)))
     return OperationCase(
         function=name,
         constant=name.upper() if name[0].isalpha() else f"OPERATION_{name.upper()}",
-        subject=_subject(operation, planned, target),
+        subject=_subject(operation, planned, target, failures),
         origin=planned.origin,
         description=" ".join((operation.description or f"{planned.type} of {target.name}").split()),
-        failures=_failures(operation, planned, target, project),
+        failures=failures,
+        invalid=invalid if operation.validation.skip_invalid else (),
         notes=tuple(_notes(planned, target)),
         settings=planned.settings,
         confirms=planned.requires_confirmation,
@@ -138,7 +148,41 @@ def _identifier(text: str) -> str:
     return re.sub(r"\W", "_", text).strip("_").lower() or "unnamed"
 
 
-def _subject(operation: BatchOperation, planned: PlannedOperation, target: Entity) -> Operation:
+def _invalid(planned: PlannedOperation) -> tuple[str, ...]:
+    """The ways a record can be invalid: a rule that it breaks, a value that cannot be read."""
+    if not planned.validates:
+        return ()
+    return (*(RULE + item.condition for item in planned.rules), *_unreadable(planned))
+
+
+def _shadowed(failure: str, operation: BatchOperation, target: Entity) -> bool:
+    """Whether a rule says the same as a constraint, so that no record comes as far as to break that."""
+    rules = operation.validation.rules
+    if failure.startswith("NOT NULL "):
+        # Of what a rule compares, NULL is hardly ever true.
+        return failure.removeprefix("NOT NULL ") in {item.name for rule in rules for item in rule.columns}
+    said = {_plain(rule.source) for rule in rules}
+    checks = {
+        naming.constraint(target.table, (field.name,), "check"): field.check.source
+        for field in target.fields
+        if field.check
+    }
+    return failure in checks and _plain(checks[failure]) in said
+
+
+def _plain(text: str) -> str:
+    return "".join(text.lower().split())
+
+
+def _unreadable(planned: PlannedOperation) -> list[str]:
+    readable = ("text", "json", "jsonb", "character", "varchar")
+    fields = [item.name for item in planned.item_fields if not item.type.startswith(readable)]
+    return [f"unreadable {name}" for name in fields[:1]]
+
+
+def _subject(
+    operation: BatchOperation, planned: PlannedOperation, target: Entity, failures: tuple[str, ...]
+) -> Operation:
     inserts = operation.type in (OperationType.INSERT, OperationType.UPSERT)
     runtime = ident(planned.runtime)
     item = ident(planned.item_alias)
@@ -184,6 +228,10 @@ def _subject(operation: BatchOperation, planned: PlannedOperation, target: Entit
         returning=planned.returning,
         preconditions=tuple(item.condition for item in planned.preconditions if not item.aggregate),
         aggregate_preconditions=tuple(item.condition for item in planned.preconditions if item.aggregate),
+        rules=tuple(item.condition for item in planned.rules),
+        rule_columns={item.condition: item.column for item in planned.rules if item.column},
+        skips_invalid=operation.validation.skip_invalid,
+        fallback=next(iter(failures), None) if operation.validation.skip_invalid else None,
         examples={
             field.name: tuple(constant(example.value, field.type) for example in field.examples)
             for field in target.fields
@@ -229,9 +277,7 @@ def _failures(
         value = values.get(name)
         if isinstance(value, Reference) and name not in operation.conflict_target:
             result.append(f"NOT NULL {name}")
-    readable = ("text", "json", "jsonb", "character", "varchar")
-    unreadable = [item.name for item in planned.item_fields if not item.type.startswith(readable)]
-    result += [f"unreadable {name}" for name in unreadable[:1]]
+    result += _unreadable(planned)
     unique = {field.name for field in target.fields if field.unique} | set(target.primary_key)
     if not inserts or any(_from_item(values.get(name)) for name in unique):
         result.append(REFUSAL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from specgen.testing.case import Failure
-from specgen.testing.subject import REFUSAL, Operation
+from specgen.testing.subject import REFUSAL, RULE, Operation
 
 if TYPE_CHECKING:
     from specgen.testing.catalog import Table
@@ -24,6 +24,8 @@ def failure_named(operation: Operation, table: Table, name: str | None) -> Failu
     name = name or default_failure(operation, table)
     if name == REFUSAL:
         return Failure(name, ("P0001",), "specgen_test_refusal", operation.key[0])
+    if name.startswith(RULE):
+        return Failure(name, ("P0B08",), None, operation.rule_columns.get(name.removeprefix(RULE)))
     if name.startswith("NOT NULL "):
         return Failure(name, ("23502",), None, name.removeprefix("NOT NULL "))
     if name.startswith("unreadable "):
@@ -40,6 +42,8 @@ def failure_named(operation: Operation, table: Table, name: str | None) -> Failu
 
 def default_failure(operation: Operation, table: Table) -> str:
     """A failure that always can be had for one record among others."""
+    if operation.fallback:
+        return operation.fallback
     if not operation.inserts:
         return REFUSAL
     if any(operation.field_of(name) for name in table.unique_columns):

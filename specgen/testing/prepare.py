@@ -21,7 +21,7 @@ from psycopg.types.json import Jsonb
 from specgen.testing.case import Case, Failure, Record
 from specgen.testing.failures import failure_named
 from specgen.testing.solve import REMEDY, Solution, Solver, Unbreakable, Unsolvable, quote
-from specgen.testing.subject import REFUSAL, Operation
+from specgen.testing.subject import REFUSAL, RULE, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -369,6 +369,8 @@ def _bad(solver: Solver, failure: Failure | None) -> list[str]:
         return []
     if failure.name.startswith("NOT NULL "):
         return solver.conditions(null=failure.name.removeprefix("NOT NULL "))
+    if failure.name.startswith(RULE):
+        return solver.conditions(rule=failure.name.removeprefix(RULE))
     if any(item.name == failure.constraint for item in solver.table.of_kind("c")):
         return solver.conditions(broken=failure.constraint)
     return []

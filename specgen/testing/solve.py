@@ -120,9 +120,13 @@ class Solver:
                 return found
         return self._search(parts)
 
-    def conditions(self, broken: str | None = None, null: str | None = None) -> list[str]:
-        """What a record must meet to be tried, breaking one check or one NOT NULL if named."""
-        result = self._before()
+    def conditions(
+        self, broken: str | None = None, null: str | None = None, rule: str | None = None
+    ) -> list[str]:
+        """What a record must meet to be tried, breaking one check, NOT NULL or rule if named."""
+        result = [*self._before(), *self._rules(rule)]
+        if rule is not None:
+            return result  # what is invalid never comes as far as a constraint
         for check in self.table.checks:
             test = f"(SELECT ({check.expression}) FROM ({self._after()}) AS {quote(self.operation.alias)})"
             result.append(f"{test} IS {'FALSE' if check.name == broken else 'NOT FALSE'}")
@@ -136,6 +140,16 @@ class Solver:
                 result.append(f"({value}) IS NULL")
             elif column.not_null:
                 result.append(f"({value}) IS NOT NULL")
+        return result
+
+    def _rules(self, broken: str | None = None) -> list[str]:
+        """The validation rules; those before a broken one hold, those behind it do not matter."""
+        result = []
+        for rule in self.operation.rules:
+            test = f"(SELECT ({rule}) FROM ({self._after()}) AS {quote(self.operation.alias)})"
+            result.append(f"{test} IS {'NOT TRUE' if rule == broken else 'TRUE'}")
+            if rule == broken:
+                break
         return result
 
     def valid_row(self, unlike: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -229,7 +243,12 @@ class Solver:
 
     def _expressions(self) -> list[str]:
         operation = self.operation
-        texts = [operation.condition or "", *operation.preconditions, *operation.sets.values()]
+        texts = [
+            operation.condition or "",
+            *operation.preconditions,
+            *operation.sets.values(),
+            *operation.rules,
+        ]
         return [*texts, *(item.expression or "" for item in self.table.checks)]
 
     def _mentioned(self, expressions: list[str]) -> candidates.Mentions:
@@ -253,7 +272,7 @@ class Solver:
         columns = []
         for item in self.operation.fields:
             short = item.variable.rsplit(".", 1)[-1].strip('"')
-            assigned = [key for key, value in self.operation.sets.items() if value == item.variable]
+            assigned = [key for key in self.operation.sets if self.operation.field_of(key) == item]
             if item.name in self.operation.match_on:
                 assigned.append(item.name)
             columns.append((short, item.type, self._values(item.name, short, item.type, assigned, mentioned)))

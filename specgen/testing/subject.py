@@ -16,6 +16,10 @@ REFUSAL = "a trigger of the test"
 """Names the failure that every entity can have: a trigger that refuses the record."""
 
 
+RULE = "rule: "
+"""Starts the name of a failure that is a broken validation rule."""
+
+
 @dataclass(frozen=True, slots=True)
 class ItemField:
     """A field of a handed-in record, and the expression that reads it."""
@@ -58,6 +62,10 @@ class Operation:
         updates: The columns that an upsert changes in a row it found.
         returning: The columns that batch_output() gives.
         preconditions: What must hold for the operation to begin.
+        rules: What a record must meet as it will be written, else it is invalid.
+        rule_columns: The column that each rule is about, where it is about one.
+        skips_invalid: Whether invalid records are skipped; else they fail.
+        fallback: How records fail where a test does not care; None for what is usual.
         examples: Column to SQL constants that the entity gives as examples.
         log_table: Where it logs.
         metrics_table: Where its metrics go.
@@ -86,6 +94,10 @@ class Operation:
     returning: tuple[str, ...] = ()
     preconditions: tuple[str, ...] = ()
     aggregate_preconditions: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    rule_columns: Mapping[str, str] = field(default_factory=dict)
+    skips_invalid: bool = False
+    fallback: str | None = None
     examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -102,7 +114,12 @@ class Operation:
         """The record's field that goes into a column as it is."""
         if column in self.match_on:
             return next((item for item in self.fields if item.name == column), None)
-        return next((item for item in self.fields if self.sets.get(column) == item.variable), None)
+        return next((item for item in self.fields if self._fills(item, column)), None)
+
+    def _fills(self, item: ItemField, column: str) -> bool:
+        """Whether a field goes into a column as it is, at least where it is not NULL."""
+        value = self.sets.get(column, "")
+        return value == item.variable or value.startswith(f"coalesce({item.variable}, ")
 
     def parameter_of(self, column: str) -> str | None:
         """The parameter that goes into a column as it is."""
