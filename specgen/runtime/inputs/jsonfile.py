@@ -124,7 +124,7 @@ class JsonArray:
         self.form = FileForm("json", _ENCODING)
         self._text = ""
         self._place = 0
-        self._line = 1
+        self._line, self._column = 1, 1
         self._more: Callable[[], str] = str
 
     def __iter__(self) -> Iterator[Item | Reject]:
@@ -172,7 +172,7 @@ class JsonArray:
         more = self._more()
         if not more:
             return False
-        self._line += self._text.count("\n", 0, self._place)
+        self._line, self._column = self._position()
         self._text = self._text[self._place :] + more
         self._place = 0
         return True
@@ -202,9 +202,15 @@ class JsonArray:
             _refuse_fields(found, self._fields, f"{self._path}, element {number}")
         return Reject(number, raw, *reason) if reason else Item(number, raw, raw)
 
+    def _position(self) -> tuple[int, int]:
+        """Return line and column of the present place."""
+        lines = self._text.count("\n", 0, self._place)
+        if lines:
+            return self._line + lines, self._place - self._text.rfind("\n", 0, self._place)
+        return self._line, self._column + self._place
+
     def _fail(self, message: str) -> NoReturn:
-        line = self._line + self._text.count("\n", 0, self._place)
-        column = self._place - (self._text.rfind("\n", 0, self._place) + 1) + 1
+        line, column = self._position()
         raise UsageError(
             f"{self._path}, line {line}, column {column}: {message}", help="nothing was imported"
         )

@@ -1,0 +1,83 @@
+"""Imports that are cut off: while the file is read, and while its records are written."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from .conftest import ROOT
+
+if TYPE_CHECKING:
+    from .conftest import Shop
+
+
+def start(shop: Shop, *arguments: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "specgen", "run", *arguments, "--database-url", shop.dsn]
+    return subprocess.Popen(
+        command, cwd=shop.folder, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def until(shop: Shop, query: str) -> None:
+    with psycopg.connect(shop.dsn, autocommit=True) as connection:
+        while not connection.execute(query.encode()).fetchone():
+            time.sleep(0.01)
+
+
+def test_a_client_that_is_killed_while_it_loads_leaves_nothing(shop: Shop) -> None:
+    # A pipe that nobody closes: the client is still loading when it is killed, whoever is faster.
+    pipe = shop.folder / "p.csv"
+    os.mkfifo(pipe)
+    process = start(shop, "import_products", "--input", "p.csv")
+    # It looks at the first bytes, then opens the file again to read it.
+    with pipe.open("wb") as first:
+        first.write(b"name,price,category\n")
+    with pipe.open("wb", buffering=0) as file:
+        file.write(b"name,price,category\n" + b"a,1,x\n" * 5000)
+        until(
+            shop,
+            "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%COPY%batch_ranges%' AND pid <> pg_backend_pid()",
+        )
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    until(
+        shop,
+        "SELECT 1 WHERE NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'specgen run%')",
+    )
+    for table in ("batch_operations", "batch_ranges", "batch_operation_errors", "product"):
+        assert shop.rows(f"SELECT FROM {table}") == []
+
+
+@pytest.mark.parametrize("workers", ["1", "3"])
+def test_what_is_loaded_is_resumed_without_the_file(shop: Shop, workers: str) -> None:
+    shop.write(
+        "p.csv", "Name,SKU,Unit price\n" + "".join(f"n{n},s{n},{n % 50}\n" for n in range(200)) + "bad\n"
+    )
+    with psycopg.connect(shop.dsn) as blocker:
+        # The batch that meets this key waits until the client is dead.
+        blocker.execute("INSERT INTO product (name, sku, price) VALUES ('blocker', 's150', 1)")
+        process = start(
+            shop, "import_strict", "--input", "p.csv", "--workers", workers, "--reject-file", "r.csv"
+        )
+        until(
+            shop,
+            "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name LIKE 'specgen run%'",
+        )
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        blocker.rollback()
+    (shop.folder / "p.csv").unlink()
+    (operation_id,) = shop.rows("SELECT operation_id::text FROM batch_operations")
+    code, _, err = shop.run("--resume", operation_id, "--workers", workers)
+    assert code == 1, err
+    assert shop.account == ("completed_with_errors", 201, 200, 0, 1)
+    assert (shop.folder / "r.csv").read_text() == "Name,SKU,Unit price\nbad\n"
+    assert shop.rows("SELECT count(*), count(DISTINCT sku) FROM product") == [(200, 200)]
