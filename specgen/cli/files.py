@@ -12,7 +12,7 @@ from specgen.errors import Refused, UsageError
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from specgen.cli.run import Request
+    from specgen.cli.outcome import Request
     from specgen.database.connection import Connection
     from specgen.plan.planned import PlannedOperation
     from specgen.runtime.calls import Call
@@ -115,8 +115,8 @@ def _loaded(request: Request, wanted: Load, reader: Reader) -> UUID:
     """Load the file; ask for a confirmation where one is wanted, and then load it again."""
     from dataclasses import replace
 
+    from specgen.cli.outcome import confirm, is_confirmation
     from specgen.cli.progress import showing
-    from specgen.cli.run import confirm, is_confirmation
     from specgen.database.connection import connect
     from specgen.runtime.inputs.load import load
 
@@ -135,8 +135,8 @@ def _loaded(request: Request, wanted: Load, reader: Reader) -> UUID:
 def _run_in_one_transaction(request: Request, wanted: Load, reader: Reader, *, dry_run: bool) -> None:
     from dataclasses import replace
 
+    from specgen.cli.outcome import confirm, exit_by, is_confirmation, print_outcome
     from specgen.cli.progress import showing
-    from specgen.cli.run import confirm, exit_by, is_confirmation, print_outcome
     from specgen.database.connection import connect
     from specgen.runtime.inputs.once import run_once
     from specgen.runtime.store import Store

@@ -136,7 +136,7 @@ def print_errors(errors: Sequence[ErrorRow], count: int, query: str) -> None:
 def print_skipped(errors: Sequence[ErrorRow]) -> None:
     """Print the first records that were skipped because they are invalid."""
     if errors:
-        click.echo(f"\nskipped as invalid, the first {len(errors):,}:")
+        click.echo("\nskipped as invalid, for example:")
         print_table(
             ("step", "record", "SQLSTATE", "constraint", "column", "message"),
             [_error_cells(error) for error in errors],

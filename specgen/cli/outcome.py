@@ -1,0 +1,119 @@
+"""What a run was asked for, and how its end is told: the account, the failed records, the exit code."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from uuid import UUID
+
+    from specgen.runtime.rows import ErrorRow, Result
+    from specgen.runtime.runner import RunReport
+    from specgen.runtime.store import Store
+
+JSON_ERRORS = 100
+SUCCESS = ("completed",)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line asks for, and the operation that it is about."""
+
+    operation: str
+    runtime: str
+    project: Path
+    url: str
+    workers: int | None
+    yes: bool
+    as_json: bool
+    reject_file: str | None = None
+
+    @property
+    def application(self) -> str:
+        """What ``pg_stat_activity`` shows."""
+        return f"specgen run {self.operation}"
+
+    def resume_command(self, operation_id: UUID) -> str:
+        """Return the command that goes on with an operation."""
+        workers = f" --workers {self.workers}" if self.workers is not None else ""
+        project = f" --project {self.project}" if str(self.project) != "." else ""
+        return f"specgen run --resume {operation_id}{workers}{project}"
+
+
+def exit_by(result: Result) -> None:
+    """Exit with 1 unless the operation succeeded."""
+    succeeded = result.status in SUCCESS or (result.status == "dry_run" and result.error_count == 0)
+    if not succeeded:
+        raise click.exceptions.Exit(1)
+
+
+# Confirmation
+
+
+def is_confirmation(refused: Exception) -> bool:
+    """Whether all that is missing is a confirmation."""
+    import psycopg
+
+    cause = refused.__cause__
+    return isinstance(cause, psycopg.Error) and cause.sqlstate == "P0B04"
+
+
+def confirm(what: str, refused: Exception | None) -> None:
+    """Ask on a terminal.
+
+    Raises:
+        Refused: There is nobody to ask, or the answer is no.
+    """
+    from specgen.errors import Refused
+
+    if sys.stdin.isatty() and sys.stderr.isatty() and click.confirm(f"{what}. Go on?", err=True):
+        return
+    raise Refused(f"{what}; nothing was changed", help="confirm with --yes") from refused
+
+
+def print_outcome(
+    request: Request,
+    result: Result,
+    store: Store,
+    report: RunReport | None = None,
+    errors: Sequence[ErrorRow] | None = None,
+) -> None:
+    """Print how an operation ended; ``errors`` are those of a run that is not stored."""
+    from specgen.cli import files, show
+
+    limit = JSON_ERRORS if request.as_json else show.SHOWN_ERRORS
+    failed = _errors(result, store, limit) if errors is None else list(errors)
+    rejects = files.write(store.connection, request, result) if errors is None else None
+    steps = store.steps(result.operation_id)
+    if request.as_json:
+        document: dict[str, Any] = {"operation": request.operation} | show.result_document(result)
+        document["steps"] = [asdict(step) for step in steps]
+        document["errors"] = [show.error_document(error) for error in failed]
+        document["failures"] = [
+            {"worker": failure.worker, "message": str(failure.error)}
+            for failure in (report.failures if report else ())
+        ]
+        show.print_json(document | files.document(rejects))
+        return
+    show.print_result(request.operation, result)
+    show.print_steps(steps)
+    query = "" if result.status == "dry_run" else show.errors_query(request.runtime, result)
+    show.print_errors([error for error in failed if not error.skipped], result.error_count, query)
+    show.print_skipped([error for error in failed if error.skipped])
+    files.tell(request, result, rejects)
+
+
+def _errors(result: Result, store: Store, limit: int) -> list[ErrorRow]:
+    """Return the first failed records: stored ones, or what a dry run, which stores nothing, returned."""
+    from specgen.runtime.rows import ErrorRow
+
+    if result.status != "dry_run":
+        rejected = result.error_count or result.skipped_records
+        return list(store.errors(result.operation_id, limit)) if rejected else []
+    return [ErrorRow.from_json(item) for item in (result.errors or [])[:limit]]
