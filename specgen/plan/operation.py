@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from specgen.plan.functions import functions_of, quote_of
 from specgen.plan.naming import QualifiedName
 from specgen.plan.parameters import TypedParameter, parameter_type
 from specgen.plan.planned import (
+    FLOATS,
     KeyColumn,
     Match,
     OwnTable,
@@ -199,9 +201,11 @@ class _Planner:
             else "",
             reads_step=self._reads_step(),
             reads_as=source.names[-1] if isinstance(source, RelationSource) else "",
+            reads_rows=isinstance(source, RelationSource) and not isinstance(source.relation, ListRows),
             source_parameters=tuple(item for item in self.parameters if item.name in source_names),
             call_function=self._call(),
             is_step=self.step_numbers is not None,
+            returns_floats=any(target.field(name).type.base in FLOATS for name in returning),
         )
         return _with_functions(planned, settings_of(operation, planned))
 
@@ -286,8 +290,18 @@ class _Planner:
                 return None if where and where.source.strip().lower() == "true" else where
 
     def _sql(self, fragment: SqlFragment) -> str:
-        text = one_line_strings(fragment.render(self._variable).strip())
+        text = self._hashed(one_line_strings(fragment.render(self._variable).strip()))
         return qualify(text, self.clashing, self.target.table)
+
+    def _hashed(self, text: str) -> str:
+        """Return a condition that looks outputs up in a hash: they may be as long as the table."""
+        for item in self.parameters:
+            if item.output:
+                listed = rf"= ANY\(\s*{re.escape(ident(item.variable))}\s*\)"
+                text = re.sub(
+                    listed, f"= ANY(SELECT unnest({ident(item.variable)}))", text, flags=re.IGNORECASE
+                )
+        return text
 
     def _variable(self, name: ParameterName) -> str:
         return self._reference(name.name, name.field)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from specgen.plan.naming import OperationNames, QualifiedName
     from specgen.spec.model import CsvFormat
 
+FLOATS = ("real", "double precision")
+"""Types whose text form the setting extra_float_digits shortens."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedOutput:
@@ -188,6 +191,8 @@ class PlannedOperation:
         reads_step: The step whose output that query reads, and what the spec calls its rows.
         source_parameters: What that query, or the list of keys of a step, needs.
         keeps_output: For a function's results, whether they are kept.
+        reads_rows: Whether its records are rows, all with the same columns.
+        returns_floats: Whether a column that is kept has a type whose text form a setting shortens.
         is_step: Whether it is a step, whose functions get everything from the operation's row.
         steps: The steps of an operation that does nothing by itself.
     """
@@ -253,9 +258,11 @@ class PlannedOperation:
     relation_origin: str = ""
     reads_step: str | None = None
     reads_as: str = ""
+    reads_rows: bool = False
     source_parameters: tuple[PlannedParameter, ...] = ()
     call_function: PlannedCall | None = None
     keeps_output: bool = False
+    returns_floats: bool = False
     is_step: bool = False
     steps: tuple[PlannedStep, ...] = ()
 
@@ -281,8 +288,10 @@ class PlannedOperation:
 
     @property
     def plan_parameters(self) -> tuple[PlannedParameter, ...]:
-        """What a step's planning reads: the names of its condition, or of what it goes through."""
-        return self.where_parameters if self.walks_rows else self.source_parameters
+        """What a step's planning reads: the names of its condition, its list, or its records' identity."""
+        if self.walks_rows:
+            return self.where_parameters
+        return self.identity_parameters if self.relation else self.source_parameters
 
     @property
     def input(self) -> str:
@@ -303,7 +312,12 @@ class PlannedOperation:
     def keeps_floats(self) -> bool:
         """Whether keys or parameters are kept whose text form a setting shortens."""
         kept = (*(key.type for key in self.keys), *(item.type for item in self.kept_parameters))
-        return any(type_.removesuffix("[]") in ("real", "double precision") for type_ in kept)
+        return any(type_.removesuffix("[]") in FLOATS for type_ in kept)
+
+    @property
+    def keeps_output_floats(self) -> bool:
+        """Whether rows may be kept with values whose text form a setting shortens."""
+        return self.returns_floats or (self.call_function is not None and self.keeps_output)
 
     @property
     def number(self) -> str:

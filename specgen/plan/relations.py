@@ -40,7 +40,7 @@ def relation_query(
                 f"  FROM {ident(runtime)}.batch_outputs AS o",
                 " WHERE o.operation_id = p_operation.operation_id",
                 f"   AND o.step_number = {step_numbers[step]} -- {step}",
-                " ORDER BY o.batch_number, o.record_number, o.record",
+                " ORDER BY o.batch_number, o.record_number, o.place, o.record",
             ]
         case TableRows(schema, table, order_by):
             lines = [

@@ -72,7 +72,8 @@ def _work_settings(operation: BatchOperation, planned: PlannedOperation) -> dict
         return settings
     loads = planned.loads and bool(planned.identity)
     return {
-        "target_table": _qualified(planned.table),
+        # A function may write any table.
+        "target_table": "*" if planned.call_function else _qualified(planned.table),
         "batch_function": _qualified(planned.batch),
         "validate_function": _qualified(planned.validate) if planned.validates else None,
         "repeated_function": _qualified(planned.repeated) if loads else None,

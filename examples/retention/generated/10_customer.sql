@@ -346,7 +346,7 @@ BEGIN
             v_written := v_written + v_rows;
             v_search := public.batch_search_passed(v_search);
         EXCEPTION
-            WHEN OTHERS THEN
+            WHEN OTHERS OR ASSERT_FAILURE THEN
                 IF SQLSTATE <> 'P0B91' THEN
                     GET STACKED DIAGNOSTICS
                         v_message = MESSAGE_TEXT,

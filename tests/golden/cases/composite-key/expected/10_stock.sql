@@ -342,7 +342,7 @@ BEGIN
             v_written := v_written + v_rows;
             v_search := public.batch_search_passed(v_search);
         EXCEPTION
-            WHEN OTHERS THEN
+            WHEN OTHERS OR ASSERT_FAILURE THEN
                 IF SQLSTATE <> 'P0B91' THEN
                     GET STACKED DIAGNOSTICS
                         v_message = MESSAGE_TEXT,
@@ -801,7 +801,7 @@ BEGIN
             v_written := v_written + v_rows;
             v_search := public.batch_search_passed(v_search);
         EXCEPTION
-            WHEN OTHERS THEN
+            WHEN OTHERS OR ASSERT_FAILURE THEN
                 IF SQLSTATE <> 'P0B91' THEN
                     GET STACKED DIAGNOSTICS
                         v_message = MESSAGE_TEXT,
@@ -1270,7 +1270,7 @@ BEGIN
             v_written := v_written + v_rows;
             v_search := public.batch_search_passed(v_search);
         EXCEPTION
-            WHEN OTHERS THEN
+            WHEN OTHERS OR ASSERT_FAILURE THEN
                 IF SQLSTATE <> 'P0B91' THEN
                     GET STACKED DIAGNOSTICS
                         v_message = MESSAGE_TEXT,
@@ -1741,7 +1741,7 @@ BEGIN
             v_written := v_written + v_rows;
             v_search := public.batch_search_passed(v_search);
         EXCEPTION
-            WHEN OTHERS THEN
+            WHEN OTHERS OR ASSERT_FAILURE THEN
                 IF SQLSTATE <> 'P0B91' THEN
                     GET STACKED DIAGNOSTICS
                         v_message = MESSAGE_TEXT,
@@ -2195,7 +2195,7 @@ BEGIN
             v_written := v_written + v_rows;
             v_search := public.batch_search_passed(v_search);
         EXCEPTION
-            WHEN OTHERS THEN
+            WHEN OTHERS OR ASSERT_FAILURE THEN
                 IF SQLSTATE <> 'P0B91' THEN
                     GET STACKED DIAGNOSTICS
                         v_message = MESSAGE_TEXT,

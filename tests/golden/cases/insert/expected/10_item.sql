@@ -146,7 +146,7 @@ BEGIN
             v_written := v_written + v_rows;
             v_search := public.batch_search_passed(v_search);
         EXCEPTION
-            WHEN OTHERS THEN
+            WHEN OTHERS OR ASSERT_FAILURE THEN
                 IF SQLSTATE <> 'P0B91' THEN
                     GET STACKED DIAGNOSTICS
                         v_message = MESSAGE_TEXT,
@@ -451,7 +451,7 @@ BEGIN
             v_written := v_written + v_rows;
             v_search := public.batch_search_passed(v_search);
         EXCEPTION
-            WHEN OTHERS THEN
+            WHEN OTHERS OR ASSERT_FAILURE THEN
                 IF SQLSTATE <> 'P0B91' THEN
                     GET STACKED DIAGNOSTICS
                         v_message = MESSAGE_TEXT,
@@ -806,7 +806,7 @@ BEGIN
             v_written := v_written + v_rows;
             v_search := public.batch_search_passed(v_search);
         EXCEPTION
-            WHEN OTHERS THEN
+            WHEN OTHERS OR ASSERT_FAILURE THEN
                 IF SQLSTATE <> 'P0B91' THEN
                     GET STACKED DIAGNOSTICS
                         v_message = MESSAGE_TEXT,
@@ -1195,7 +1195,7 @@ BEGIN
             v_written := v_written + v_rows;
             v_search := public.batch_search_passed(v_search);
         EXCEPTION
-            WHEN OTHERS THEN
+            WHEN OTHERS OR ASSERT_FAILURE THEN
                 IF SQLSTATE <> 'P0B91' THEN
                     GET STACKED DIAGNOSTICS
                         v_message = MESSAGE_TEXT,

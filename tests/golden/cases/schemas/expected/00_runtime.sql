@@ -279,11 +279,12 @@ CREATE TABLE IF NOT EXISTS batch.batch_outputs (
     step_number    integer NOT NULL DEFAULT 1,
     batch_number   integer NOT NULL,
     record_number  bigint NOT NULL,
+    place          integer NOT NULL DEFAULT 1,  -- among the rows that a function returned for one record
     record         jsonb NOT NULL
 );
 
 CREATE INDEX IF NOT EXISTS batch_outputs_operation
-    ON batch.batch_outputs (operation_id, step_number, record_number, batch_number);
+    ON batch.batch_outputs (operation_id, step_number, batch_number, record_number);
 
 -- What each session has done of a submitted operation that announces its progress. A batch adds to its
 -- own session's row, for which nobody waits, and their few rows are a cheaper sum than all the ranges.
@@ -463,6 +464,7 @@ BEGIN
         v_operation.batch_size := coalesce(v_operation.worker_batch_size, v_operation.batch_size);
     END IF;
     v_operation := batch.batch_apply_options(v_operation, v_operation.options);
+    v_operation.collect_errors := p_operation.collect_errors OR v_operation.error_handling = 'collect_errors';
     v_operation.step_deadline := clock_timestamp() + v_operation.step_timeout;
     v_operation.deferred_constraints := batch.batch_deferrable(v_operation.target_table);
     RETURN v_operation;
@@ -679,7 +681,8 @@ END;
 $function$;
 
 -- The constraints of a table, and those that refer to it, whose check may wait for the end of the
--- transaction, or does so unless told otherwise, as SET CONSTRAINTS wants them.
+-- transaction, or does so unless told otherwise, as SET CONSTRAINTS wants them. '*' is every table: a
+-- function that is called may write any.
 CREATE OR REPLACE FUNCTION batch.batch_deferrable(p_table text, p_deferred boolean DEFAULT false)
     RETURNS text
     LANGUAGE sql
@@ -691,7 +694,10 @@ AS $function$
       JOIN pg_namespace AS n ON n.oid = c.connamespace
      WHERE c.condeferrable
        AND (c.condeferred OR NOT p_deferred)
-       AND to_regclass(p_table) IN (c.conrelid, c.confrelid);
+       AND CASE p_table
+               WHEN '*' THEN has_schema_privilege(n.oid, 'USAGE')
+               ELSE to_regclass(p_table) IN (c.conrelid, c.confrelid)
+           END;
 $function$;
 
 -- Sets enable_bitmapscan, enable_seqscan and enable_sort for the transaction; returns what they were.
@@ -1105,6 +1111,7 @@ BEGIN
     IF v_operation.status = 'running' THEN
         v_operation.message := concat_ws('; ', v_operation.message, v_steps);
         v_operation.status := CASE
+            WHEN v_steps IS NOT NULL AND batch.batch_no_step_worked(v_operation.operation_id) THEN 'failed'
             WHEN v_operation.error_count > 0 OR v_steps IS NOT NULL THEN 'completed_with_errors'
             ELSE 'completed'
         END;
@@ -1115,7 +1122,7 @@ BEGIN
     END IF;
     v_operation.message := nullif(v_operation.message, '');
     IF v_operation.limit_reached AND v_operation.message IS NULL THEN
-        v_operation.message := format('max_records (%s) reached, the rest is left', v_operation.max_records);
+        v_operation.message := batch.batch_limit_message(v_operation);
     END IF;
     IF v_operation.parallel AND NOT v_operation.submitted THEN
         v_operation.message := concat_ws(
@@ -1255,7 +1262,7 @@ AS $function$
                 WHERE l.operation_id = batch_output.operation_id
            )
      -- What was handed in has numbers of its own, rows are numbered within their batch.
-     ORDER BY CASE WHEN p.strategy <> 'items' OR p.step IS NOT NULL THEN o.batch_number END, o.record_number;
+     ORDER BY CASE WHEN p.strategy <> 'items' OR p.step IS NOT NULL THEN o.batch_number END, o.record_number, o.place;
 $function$;
 
 -- The result of an operation that was undone on purpose; nothing of it is stored.
@@ -2768,6 +2775,7 @@ BEGIN
     IF v_step.step IS NULL THEN
         RETURN false;
     END IF;
+    p_operation.step_deadline := NULL; -- the step is through
     IF batch.batch_is_late(p_operation) THEN
         RETURN true;
     END IF;
@@ -2795,7 +2803,7 @@ BEGIN
         PERFORM set_config(s.name, s.setting, true) FROM jsonb_each_text(v_operation.session) AS s (name, setting);
         EXECUTE format('SELECT FROM %s($1)', v_step.plan_function) USING v_operation;
     EXCEPTION
-        WHEN OTHERS THEN
+        WHEN OTHERS OR ASSERT_FAILURE THEN
             IF batch.batch_is_systemic(SQLSTATE) OR SQLSTATE IN ('40P01', '55P03') THEN
                 RAISE;
             END IF;
@@ -2808,7 +2816,7 @@ BEGIN
                AND s.step_number = v_step.step_number;
             IF v_operation.error_handling = 'stop_on_error' THEN
                 PERFORM batch.batch_stop(
-                    v_step.operation_id, 'failed', format('the step %s could not begin: %s', v_step.step, v_message)
+                    v_step.operation_id, 'failed', format('the step %s could not begin', v_step.step)
                 );
             END IF;
             RETURN true;
@@ -2851,6 +2859,61 @@ AS $function$
     HAVING count(*) > 0;
 $function$;
 
+-- Refuses rows that lack a column which the step reads: it would be NULL in every record. All rows of a
+-- relation have the same columns, so the first one tells.
+CREATE OR REPLACE FUNCTION batch.batch_require_fields(
+    p_operation  batch.batch_operations,
+    p_fields     text[]
+)
+    RETURNS void
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_row      jsonb;
+    v_missing  text;
+BEGIN
+    SELECT r.items -> 0
+      INTO v_row
+      FROM batch.batch_ranges AS r
+     WHERE r.operation_id = p_operation.operation_id
+       AND r.step_number = p_operation.step_number
+     ORDER BY r.range_number
+     LIMIT 1;
+    SELECT string_agg(format('"%s"', field.name), ', ')
+      INTO v_missing
+      FROM unnest(p_fields) AS field (name)
+     WHERE NOT v_row ? field.name;
+    IF v_missing IS NOT NULL THEN
+        RAISE EXCEPTION 'the rows that it goes through have no column %', v_missing
+            USING ERRCODE = 'P0B09',
+                  HINT = 'They have ' || (SELECT string_agg(k, ', ') FROM jsonb_object_keys(v_row) AS k) || '.';
+    END IF;
+END;
+$function$;
+
+-- Takes the records beyond max_records out of the ranges of a step that is being planned.
+CREATE OR REPLACE FUNCTION batch.batch_shorten(
+    p_operation  batch.batch_operations
+)
+    RETURNS void
+    LANGUAGE sql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    DELETE FROM batch.batch_ranges AS r
+     WHERE r.operation_id = p_operation.operation_id
+       AND r.step_number = p_operation.step_number
+       AND r.first_item > p_operation.max_records;
+    UPDATE batch.batch_ranges AS r
+       SET item_count = (p_operation.max_records - r.first_item + 1)::integer,
+           items = batch.batch_slice(r.items, 1, (p_operation.max_records - r.first_item + 1)::integer)
+     WHERE r.operation_id = p_operation.operation_id
+       AND r.step_number = p_operation.step_number
+       AND r.first_item + r.item_count - 1 > p_operation.max_records;
+$function$;
+
 -- Stores what the plan function of a step decided.
 CREATE OR REPLACE FUNCTION batch.batch_enter_step(
     p_operation  batch.batch_operations
@@ -2882,6 +2945,7 @@ BEGIN
            max_errors = p_operation.max_errors,
            max_error_percent = p_operation.max_error_percent,
            error_handling = p_operation.error_handling,
+           collect_errors = p_operation.collect_errors,
            error_isolation = p_operation.error_isolation,
            lock_timeout = p_operation.lock_timeout,
            statement_timeout = p_operation.statement_timeout,
@@ -2921,6 +2985,14 @@ DECLARE
     v_visited    bigint;
     v_deferred   text;
 BEGIN
+    IF p_status = 'failed' THEN
+        UPDATE batch.batch_steps AS s
+           SET status = 'skipped',
+               completed_at = clock_timestamp(),
+               message = 'the operation ended before it'
+         WHERE s.operation_id = p_operation.operation_id
+           AND s.status = 'pending';
+    END IF;
     IF p_operation.step IS NULL THEN
         RETURN v_operation;
     END IF;
@@ -2941,14 +3013,6 @@ BEGIN
      WHERE s.operation_id = p_operation.operation_id
        AND s.step_number = p_operation.step_number
        AND s.status = 'running';
-    IF p_status IS NOT NULL AND p_status NOT IN ('timed_out', 'cancelled') THEN
-        UPDATE batch.batch_steps AS s
-           SET status = 'skipped',
-               completed_at = clock_timestamp(),
-               message = 'the operation ended before it'
-         WHERE s.operation_id = p_operation.operation_id
-           AND s.status = 'pending';
-    END IF;
     SELECT coalesce(sum(s.total_records), 0)::bigint
       INTO v_operation.total_records
       FROM batch.batch_steps AS s
@@ -2986,6 +3050,38 @@ AS $function$
        AND (s.status IN ('skipped', 'pending') OR (s.status = 'failed' AND s.message IS NOT NULL));
 $function$;
 
+-- Whether an operation has steps and none of them did its work.
+CREATE OR REPLACE FUNCTION batch.batch_no_step_worked(p_operation_id uuid)
+    RETURNS boolean
+    LANGUAGE sql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT count(*) > 0 AND count(*) FILTER (WHERE s.status IN ('completed', 'completed_with_errors')) = 0
+      FROM batch.batch_steps AS s
+     WHERE s.operation_id = p_operation_id;
+$function$;
+
+-- Which limit was reached, and in which steps where there are several.
+CREATE OR REPLACE FUNCTION batch.batch_limit_message(
+    p_operation  batch.batch_operations
+)
+    RETURNS text
+    LANGUAGE sql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT CASE
+        WHEN count(*) > 1 THEN string_agg(
+            format('max_records (%s) reached in the step %s, the rest is left', s.total_records, s.step),
+            '; ' ORDER BY s.step_number
+        ) FILTER (WHERE s.limit_reached)
+        ELSE format('max_records (%s) reached, the rest is left', p_operation.max_records)
+    END
+      FROM batch.batch_steps AS s
+     WHERE s.operation_id = p_operation.operation_id;
+$function$;
+
 -- The records that a step of an operation kept, in their order.
 CREATE OR REPLACE FUNCTION batch.batch_step_output(operation_id uuid, step text)
     RETURNS SETOF jsonb
@@ -2998,7 +3094,7 @@ AS $function$
       JOIN batch.batch_steps AS s USING (operation_id, step_number)
      WHERE s.operation_id = batch_step_output.operation_id
        AND s.step = batch_step_output.step
-     ORDER BY o.batch_number, o.record_number, o.record;
+     ORDER BY o.batch_number, o.record_number, o.place, o.record;
 $function$;
 
 -- Drops what an earlier version of a spec generated under a name, when the new version's arguments

@@ -317,7 +317,7 @@ BEGIN
             v_written := v_written + v_rows;
             v_search := public.batch_search_passed(v_search);
         EXCEPTION
-            WHEN OTHERS THEN
+            WHEN OTHERS OR ASSERT_FAILURE THEN
                 IF SQLSTATE <> 'P0B91' THEN
                     GET STACKED DIAGNOSTICS
                         v_message = MESSAGE_TEXT,
@@ -393,7 +393,7 @@ DECLARE
     v_operation public.batch_operations := public.batch_enter(
         p_operation => p_operation,
         p_settings  => $json${
-            "target_table": "public.usage_cache",
+            "target_table": "*",
             "batch_function": "public.refresh_usage_fetch_usage_batch",
             "batch_size": 50,
             "on_limit": "stop",
@@ -414,20 +414,11 @@ BEGIN
       FROM public.batch_ranges AS r
      WHERE r.operation_id = v_operation.operation_id
        AND r.step_number = v_operation.step_number;
-    IF v_found = v_operation.max_records AND EXISTS (
-        SELECT
-          FROM (
-                   SELECT o.record
-                     FROM public.batch_outputs AS o
-                    WHERE o.operation_id = p_operation.operation_id
-                      AND o.step_number = 1 -- identify_stale
-                    ORDER BY o.batch_number, o.record_number, o.record
-               ) AS relation
-        OFFSET v_found
-    ) THEN
-        v_found := v_found + 1; -- there are more than max_records
-    END IF;
+    PERFORM public.batch_require_fields(v_operation, ARRAY['customer_id']);
     v_operation := public.batch_limit(v_operation, v_found);
+    IF v_operation.limit_reached THEN
+        PERFORM public.batch_shorten(v_operation);
+    END IF;
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are rows of a relation';
     PERFORM public.batch_enter_step(v_operation);
@@ -461,9 +452,9 @@ BEGIN
                                        FROM public.batch_outputs AS o
                                       WHERE o.operation_id = p_operation.operation_id
                                         AND o.step_number = 1 -- identify_stale
-                                      ORDER BY o.batch_number, o.record_number, o.record
+                                      ORDER BY o.batch_number, o.record_number, o.place, o.record
                                  ) AS relation
-                           LIMIT p_operation.max_records
+                           LIMIT p_operation.max_records + 1 -- one more, to tell whether there are more
                       ) AS numbered
                 GROUP BY (numbered.place - 1) / v_size
            ) AS batch
@@ -485,6 +476,7 @@ CREATE OR REPLACE FUNCTION public.refresh_usage_fetch_usage_batch(
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET extra_float_digits = 1 -- every digit, for rows that are kept
 AS $function$
 DECLARE
     v_range public.batch_ranges := p_range;
@@ -493,6 +485,7 @@ DECLARE
     v_count integer;
     v_rows integer;
     v_written integer := 0;
+    item record;
     v_failed integer := 0;
     v_failure jsonb;
     v_message text;
@@ -519,23 +512,22 @@ BEGIN
         v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
         BEGIN
             -- function, entity.yaml:23
-            INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
+            SELECT array_agg(element.customer_id ORDER BY element.item_number) AS customer_id, 1 AS item_number
+              INTO item
+              FROM ROWS FROM (
+                  jsonb_to_recordset(v_slice) AS (customer_id integer)
+              ) WITH ORDINALITY AS element (customer_id, item_number);
+            INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, place, record)
             SELECT p_operation.operation_id,
                    p_operation.step_number,
                    v_batch,
-                   public.batch_record_number(p_range, v_search.first) + item.item_number - 1,
+                   public.batch_record_number(p_range, v_search.first + item.item_number::integer - 1),
+                   row_number() OVER (),
                    to_jsonb(returned)
               FROM (
-                       SELECT array_agg(item.customer_id ORDER BY item.item_number) AS customer_id, 1 AS item_number
-
-                         FROM ROWS FROM (
-                             jsonb_to_recordset(v_slice) AS (customer_id integer)
-                         ) WITH ORDINALITY AS item (customer_id, item_number)
-                   ) AS item
-             CROSS JOIN LATERAL (
                        SELECT value.*
                          FROM calculate_customer_usage(
-                         customers => item.customer_id,
+                             customers => item.customer_id,
                              month => p_billing_month
                          ) AS value
                    ) AS returned;
@@ -549,7 +541,7 @@ BEGIN
             v_written := v_written + v_rows;
             v_search := public.batch_search_passed(v_search);
         EXCEPTION
-            WHEN OTHERS THEN
+            WHEN OTHERS OR ASSERT_FAILURE THEN
                 IF SQLSTATE <> 'P0B91' THEN
                     GET STACKED DIAGNOSTICS
                         v_message = MESSAGE_TEXT,
@@ -653,20 +645,11 @@ BEGIN
       FROM public.batch_ranges AS r
      WHERE r.operation_id = v_operation.operation_id
        AND r.step_number = v_operation.step_number;
-    IF v_found = v_operation.max_records AND EXISTS (
-        SELECT
-          FROM (
-                   SELECT o.record
-                     FROM public.batch_outputs AS o
-                    WHERE o.operation_id = p_operation.operation_id
-                      AND o.step_number = 2 -- fetch_usage
-                    ORDER BY o.batch_number, o.record_number, o.record
-               ) AS relation
-        OFFSET v_found
-    ) THEN
-        v_found := v_found + 1; -- there are more than max_records
-    END IF;
+    PERFORM public.batch_require_fields(v_operation, ARRAY['customer_id', 'total_amount']);
     v_operation := public.batch_limit(v_operation, v_found);
+    IF v_operation.limit_reached THEN
+        PERFORM public.batch_shorten(v_operation);
+    END IF;
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are rows of a relation';
 
@@ -756,9 +739,9 @@ BEGIN
                                        FROM public.batch_outputs AS o
                                       WHERE o.operation_id = p_operation.operation_id
                                         AND o.step_number = 2 -- fetch_usage
-                                      ORDER BY o.batch_number, o.record_number, o.record
+                                      ORDER BY o.batch_number, o.record_number, o.place, o.record
                                  ) AS relation
-                           LIMIT p_operation.max_records
+                           LIMIT p_operation.max_records + 1 -- one more, to tell whether there are more
                       ) AS numbered
                 GROUP BY (numbered.place - 1) / v_size
            ) AS batch
@@ -870,7 +853,7 @@ BEGIN
             v_written := v_written + v_rows;
             v_search := public.batch_search_passed(v_search);
         EXCEPTION
-            WHEN OTHERS THEN
+            WHEN OTHERS OR ASSERT_FAILURE THEN
                 IF SQLSTATE <> 'P0B91' THEN
                     GET STACKED DIAGNOSTICS
                         v_message = MESSAGE_TEXT,
@@ -977,7 +960,7 @@ BEGIN
           FROM public.batch_outputs AS o
          WHERE o.operation_id = p_operation.operation_id
            AND o.step_number = 1 -- identify_stale
-         ORDER BY o.batch_number, o.record_number, o.record
+         ORDER BY o.batch_number, o.record_number, o.place, o.record
     );
     v_operation := public.batch_limit(v_operation, coalesce(cardinality(p_stale_customer_ids), 0));
     v_operation.strategy := 'items';
@@ -1008,7 +991,7 @@ BEGIN
           FROM public.batch_outputs AS o
          WHERE o.operation_id = p_operation.operation_id
            AND o.step_number = 1 -- identify_stale
-         ORDER BY o.batch_number, o.record_number, o.record
+         ORDER BY o.batch_number, o.record_number, o.place, o.record
     );
     -- In key order, so that two operations lock rows in the same order; each key once, NULLs left out.
     RETURN QUERY
@@ -1114,7 +1097,7 @@ BEGIN
             v_written := v_written + v_rows;
             v_search := public.batch_search_passed(v_search);
         EXCEPTION
-            WHEN OTHERS THEN
+            WHEN OTHERS OR ASSERT_FAILURE THEN
                 IF SQLSTATE <> 'P0B91' THEN
                     GET STACKED DIAGNOSTICS
                         v_message = MESSAGE_TEXT,
@@ -1186,7 +1169,7 @@ DECLARE
     v_operation public.batch_operations := public.batch_enter(
         p_operation => p_operation,
         p_settings  => $json${
-            "target_table": "public.usage_cache",
+            "target_table": "*",
             "batch_function": "public.refresh_usage_notify_customers_batch",
             "batch_size": 10,
             "on_limit": "stop",
@@ -1207,20 +1190,11 @@ BEGIN
       FROM public.batch_ranges AS r
      WHERE r.operation_id = v_operation.operation_id
        AND r.step_number = v_operation.step_number;
-    IF v_found = v_operation.max_records AND EXISTS (
-        SELECT
-          FROM (
-                   SELECT o.record
-                     FROM public.batch_outputs AS o
-                    WHERE o.operation_id = p_operation.operation_id
-                      AND o.step_number = 4 -- mark_premium
-                    ORDER BY o.batch_number, o.record_number, o.record
-               ) AS relation
-        OFFSET v_found
-    ) THEN
-        v_found := v_found + 1; -- there are more than max_records
-    END IF;
+    PERFORM public.batch_require_fields(v_operation, ARRAY['customer_id']);
     v_operation := public.batch_limit(v_operation, v_found);
+    IF v_operation.limit_reached THEN
+        PERFORM public.batch_shorten(v_operation);
+    END IF;
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are rows of a relation';
     PERFORM public.batch_enter_step(v_operation);
@@ -1254,9 +1228,9 @@ BEGIN
                                        FROM public.batch_outputs AS o
                                       WHERE o.operation_id = p_operation.operation_id
                                         AND o.step_number = 4 -- mark_premium
-                                      ORDER BY o.batch_number, o.record_number, o.record
+                                      ORDER BY o.batch_number, o.record_number, o.place, o.record
                                  ) AS relation
-                           LIMIT p_operation.max_records
+                           LIMIT p_operation.max_records + 1 -- one more, to tell whether there are more
                       ) AS numbered
                 GROUP BY (numbered.place - 1) / v_size
            ) AS batch
@@ -1286,6 +1260,7 @@ DECLARE
     v_count integer;
     v_rows integer;
     v_written integer := 0;
+    item record;
     v_failed integer := 0;
     v_failure jsonb;
     v_message text;
@@ -1312,15 +1287,18 @@ BEGIN
         v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
         BEGIN
             -- function, entity.yaml:40
-            PERFORM
-               FROM ROWS FROM (
-                 jsonb_to_recordset(v_slice) AS (customer_id integer)
-             ) WITH ORDINALITY AS item (customer_id, item_number)
-              CROSS JOIN LATERAL send_usage_notice(
-              item.customer_id,
-                  'high usage',
-                  p_billing_month
-              ) AS value;
+            FOR item IN
+                SELECT *
+                  FROM ROWS FROM (
+                      jsonb_to_recordset(v_slice) AS (customer_id integer)
+                  ) WITH ORDINALITY AS element (customer_id, item_number)
+            LOOP
+                PERFORM FROM send_usage_notice(
+                    item.customer_id,
+                    'high usage',
+                    p_billing_month
+                ) AS value;
+            END LOOP;
             v_rows := v_search.last - v_search.first + 1; -- whatever it returned, it was called for each
             IF p_operation.deferred_constraints IS NOT NULL THEN
                 EXECUTE 'SET CONSTRAINTS ' || p_operation.deferred_constraints || ' IMMEDIATE';
@@ -1331,7 +1309,7 @@ BEGIN
             v_written := v_written + v_rows;
             v_search := public.batch_search_passed(v_search);
         EXCEPTION
-            WHEN OTHERS THEN
+            WHEN OTHERS OR ASSERT_FAILURE THEN
                 IF SQLSTATE <> 'P0B91' THEN
                     GET STACKED DIAGNOSTICS
                         v_message = MESSAGE_TEXT,
@@ -1435,7 +1413,7 @@ BEGIN
           FROM public.batch_outputs AS o
          WHERE o.operation_id = p_operation.operation_id
            AND o.step_number = 1 -- identify_stale
-         ORDER BY o.batch_number, o.record_number, o.record
+         ORDER BY o.batch_number, o.record_number, o.place, o.record
     );
     -- In key order: the key that each batch would begin with, and the last row's place.
     SELECT coalesce(max(matching.place), 0),
@@ -1451,7 +1429,7 @@ BEGIN
                  FROM public.usage_cache
                 -- where_condition, entity.yaml:47
                  WHERE (
-                           plan = ANY(p_stale_plans) AND amount IS NULL
+                           plan = ANY(SELECT unnest(p_stale_plans)) AND amount IS NULL
                        )
            ) AS matching;
     v_operation := public.batch_limit(v_operation, v_found);
@@ -1523,7 +1501,7 @@ BEGIN
           FROM public.batch_outputs AS o
          WHERE o.operation_id = p_operation.operation_id
            AND o.step_number = 1 -- identify_stale
-         ORDER BY o.batch_number, o.record_number, o.record
+         ORDER BY o.batch_number, o.record_number, o.place, o.record
     );
     IF p_operation.strategy = 'ranges' THEN
         RETURN QUERY
@@ -1543,7 +1521,7 @@ BEGIN
                             FROM public.usage_cache
                            -- where_condition, entity.yaml:47
                             WHERE (
-                                      plan = ANY(p_stale_plans) AND amount IS NULL
+                                      plan = ANY(SELECT unnest(p_stale_plans)) AND amount IS NULL
                                   )
                            ORDER BY usage_cache.customer_id
                            LIMIT p_operation.max_records
@@ -1600,7 +1578,7 @@ BEGIN
           FROM public.batch_outputs AS o
          WHERE o.operation_id = p_operation.operation_id
            AND o.step_number = 1 -- identify_stale
-         ORDER BY o.batch_number, o.record_number, o.record
+         ORDER BY o.batch_number, o.record_number, o.place, o.record
     );
     IF p_operation.strategy = 'ranges' THEN
         -- As many as matched when the operation was planned.
@@ -1635,7 +1613,7 @@ BEGIN
                    AND (v_last OR usage_cache.customer_id < v_upto)
                    -- where_condition, entity.yaml:47
                    AND (
-                       plan = ANY(p_stale_plans) AND amount IS NULL
+                       plan = ANY(SELECT unnest(p_stale_plans)) AND amount IS NULL
                    ) IS TRUE;
                 v_count := greatest(v_count, cardinality(v_keys));
             END IF;
@@ -1653,14 +1631,14 @@ BEGIN
                    AND (v_last OR usage_cache.customer_id < v_upto)
                    -- where_condition, entity.yaml:47
                    AND (
-                       plan = ANY(p_stale_plans) AND amount IS NULL
+                       plan = ANY(SELECT unnest(p_stale_plans)) AND amount IS NULL
                    ) IS TRUE;
             ELSE
                 DELETE FROM public.usage_cache
                  WHERE usage_cache.customer_id = ANY (v_slice)
                    -- where_condition, entity.yaml:47
                    AND (
-                       plan = ANY(p_stale_plans) AND amount IS NULL
+                       plan = ANY(SELECT unnest(p_stale_plans)) AND amount IS NULL
                    ) IS TRUE;
             END IF;
             GET DIAGNOSTICS v_rows = ROW_COUNT;
@@ -1673,7 +1651,7 @@ BEGIN
             v_written := v_written + v_rows;
             v_search := public.batch_search_passed(v_search);
         EXCEPTION
-            WHEN OTHERS THEN
+            WHEN OTHERS OR ASSERT_FAILURE THEN
                 IF SQLSTATE <> 'P0B91' THEN
                     GET STACKED DIAGNOSTICS
                         v_message = MESSAGE_TEXT,
@@ -1845,6 +1823,18 @@ BEGIN
             IF confirm IS NOT TRUE AND dry_run IS FALSE THEN
                 -- The first step is planned, which is as far as one can count.
                 v_operation := public.batch_find(v_operation.operation_id);
+                v_operation.message := coalesce(
+                    (
+                        SELECT format('the step %s could not begin: %s; nothing was changed', s.step, s.message)
+                          FROM public.batch_steps AS s
+                         WHERE s.operation_id = v_operation.operation_id
+                           AND s.status = 'failed'
+                    ),
+                    format(
+                        '%s records in the first step, %s; nothing was changed; call it with confirm => true',
+                        v_operation.step_records, v_operation.step
+                    )
+                );
                 RAISE EXCEPTION SQLSTATE 'P0B90';
             END IF;
             EXIT WHEN v_progress.state = 'finished';
@@ -1865,10 +1855,6 @@ BEGIN
             -- Everything above is undone; the variables still tell what happened.
             IF confirm IS NOT TRUE AND dry_run IS FALSE THEN
                 v_operation.status := 'confirmation_required';
-                v_operation.message := format(
-                    '%s records in the first step, %s; nothing was changed; call it with confirm => true',
-                    v_operation.step_records, v_operation.step
-                );
                 RETURN public.batch_result(v_operation);
             END IF;
             RETURN public.batch_dry_run_result(v_operation, v_errors);
@@ -1993,17 +1979,11 @@ BEGIN
       FROM public.batch_ranges AS r
      WHERE r.operation_id = v_operation.operation_id
        AND r.step_number = v_operation.step_number;
-    IF v_found = v_operation.max_records AND EXISTS (
-        SELECT
-          FROM (
-                   SELECT to_jsonb(source) AS record
-                     FROM public.staged_usage AS source
-               ) AS relation
-        OFFSET v_found
-    ) THEN
-        v_found := v_found + 1; -- there are more than max_records
-    END IF;
+    PERFORM public.batch_require_fields(v_operation, ARRAY['customer_id', 'amount']);
     v_operation := public.batch_limit(v_operation, v_found);
+    IF v_operation.limit_reached THEN
+        PERFORM public.batch_shorten(v_operation);
+    END IF;
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are rows of a relation';
     PERFORM public.batch_enter_step(v_operation);
@@ -2036,7 +2016,7 @@ BEGIN
                                      SELECT to_jsonb(source) AS record
                                        FROM public.staged_usage AS source
                                  ) AS relation
-                           LIMIT p_operation.max_records
+                           LIMIT p_operation.max_records + 1 -- one more, to tell whether there are more
                       ) AS numbered
                 GROUP BY (numbered.place - 1) / v_size
            ) AS batch
@@ -2156,7 +2136,7 @@ BEGIN
             v_written := v_written + v_rows;
             v_search := public.batch_search_passed(v_search);
         EXCEPTION
-            WHEN OTHERS THEN
+            WHEN OTHERS OR ASSERT_FAILURE THEN
                 IF SQLSTATE <> 'P0B91' THEN
                     GET STACKED DIAGNOSTICS
                         v_message = MESSAGE_TEXT,
@@ -2397,15 +2377,10 @@ DECLARE
             "logging_level": "basic"
         }$json$
     );
-    p_least numeric;
     v_found bigint;
     v_readable jsonb[] := ARRAY[]::jsonb[];
     v_record jsonb;
 BEGIN
-    SELECT parameter."least"
-      INTO p_least
-      FROM jsonb_to_record(p_operation.parameters) AS parameter ("least" numeric);
-
     -- The records are taken once, here; whatever becomes of the relation, they are what is worked through.
     INSERT INTO public.batch_ranges
     SELECT r.* FROM public.correct_usage_update_ranges(v_operation) AS r;
@@ -2414,21 +2389,11 @@ BEGIN
       FROM public.batch_ranges AS r
      WHERE r.operation_id = v_operation.operation_id
        AND r.step_number = v_operation.step_number;
-    IF v_found = v_operation.max_records AND EXISTS (
-        SELECT
-          FROM (
-                   SELECT to_jsonb(source) AS record
-                     FROM (SELECT s.customer_id, max(s.amount) AS amount
-                            FROM staged_usage AS s
-                           WHERE s.amount > p_least::numeric
-                           GROUP BY s.customer_id
-                          ) AS source
-               ) AS relation
-        OFFSET v_found
-    ) THEN
-        v_found := v_found + 1; -- there are more than max_records
-    END IF;
+    PERFORM public.batch_require_fields(v_operation, ARRAY['customer_id', 'amount']);
     v_operation := public.batch_limit(v_operation, v_found);
+    IF v_operation.limit_reached THEN
+        PERFORM public.batch_shorten(v_operation);
+    END IF;
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are rows of a relation';
 
@@ -2526,7 +2491,7 @@ BEGIN
                                              GROUP BY s.customer_id
                                             ) AS source
                                  ) AS relation
-                           LIMIT p_operation.max_records
+                           LIMIT p_operation.max_records + 1 -- one more, to tell whether there are more
                       ) AS numbered
                 GROUP BY (numbered.place - 1) / v_size
            ) AS batch
@@ -2643,7 +2608,7 @@ BEGIN
             v_written := v_written + v_rows;
             v_search := public.batch_search_passed(v_search);
         EXCEPTION
-            WHEN OTHERS THEN
+            WHEN OTHERS OR ASSERT_FAILURE THEN
                 IF SQLSTATE <> 'P0B91' THEN
                     GET STACKED DIAGNOSTICS
                         v_message = MESSAGE_TEXT,
@@ -2880,7 +2845,7 @@ DECLARE
     v_operation public.batch_operations := public.batch_enter(
         p_operation => p_operation,
         p_settings  => $json${
-            "target_table": "public.usage_cache",
+            "target_table": "*",
             "batch_function": "public.recalculate_custom_function_batch",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -2891,13 +2856,8 @@ DECLARE
             "logging_level": "basic"
         }$json$
     );
-    p_customers integer[];
     v_found bigint;
 BEGIN
-    SELECT parameter.customers
-      INTO p_customers
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (customers integer[]);
-
     -- The records are taken once, here; whatever becomes of the relation, they are what is worked through.
     INSERT INTO public.batch_ranges
     SELECT r.* FROM public.recalculate_custom_function_ranges(v_operation) AS r;
@@ -2906,19 +2866,10 @@ BEGIN
       FROM public.batch_ranges AS r
      WHERE r.operation_id = v_operation.operation_id
        AND r.step_number = v_operation.step_number;
-    IF v_found = v_operation.max_records AND EXISTS (
-        SELECT
-          FROM (
-                   SELECT jsonb_build_object('value', source.value) AS record
-                     FROM unnest(p_customers)
-                          WITH ORDINALITY AS source (value, place)
-                    ORDER BY source.place
-               ) AS relation
-        OFFSET v_found
-    ) THEN
-        v_found := v_found + 1; -- there are more than max_records
-    END IF;
     v_operation := public.batch_limit(v_operation, v_found);
+    IF v_operation.limit_reached THEN
+        PERFORM public.batch_shorten(v_operation);
+    END IF;
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are rows of a relation';
     PERFORM public.batch_enter_step(v_operation);
@@ -2958,7 +2909,7 @@ BEGIN
                                             WITH ORDINALITY AS source (value, place)
                                       ORDER BY source.place
                                  ) AS relation
-                           LIMIT p_operation.max_records
+                           LIMIT p_operation.max_records + 1 -- one more, to tell whether there are more
                       ) AS numbered
                 GROUP BY (numbered.place - 1) / v_size
            ) AS batch
@@ -2980,6 +2931,7 @@ CREATE OR REPLACE FUNCTION public.recalculate_custom_function_batch(
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET extra_float_digits = 1 -- every digit, for rows that are kept
 AS $function$
 DECLARE
     v_range public.batch_ranges := p_range;
@@ -2988,6 +2940,7 @@ DECLARE
     v_count integer;
     v_rows integer;
     v_written integer := 0;
+    item record;
     v_failed integer := 0;
     v_failure jsonb;
     v_message text;
@@ -3009,20 +2962,19 @@ BEGIN
         v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
         BEGIN
             -- function, entity.yaml:66
-            INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
+            SELECT array_agg(element.value ORDER BY element.item_number) AS value, 1 AS item_number
+              INTO item
+              FROM ROWS FROM (
+                  jsonb_to_recordset(v_slice) AS (value integer)
+              ) WITH ORDINALITY AS element (value, item_number);
+            INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, place, record)
             SELECT p_operation.operation_id,
                    p_operation.step_number,
                    v_batch,
-                   public.batch_record_number(p_range, v_search.first) + item.item_number - 1,
+                   public.batch_record_number(p_range, v_search.first + item.item_number::integer - 1),
+                   row_number() OVER (),
                    to_jsonb(returned)
               FROM (
-                       SELECT array_agg(item.value ORDER BY item.item_number) AS value, 1 AS item_number
-
-                         FROM ROWS FROM (
-                             jsonb_to_recordset(v_slice) AS (value integer)
-                         ) WITH ORDINALITY AS item (value, item_number)
-                   ) AS item
-             CROSS JOIN LATERAL (
                        SELECT value.*
                          FROM recalculate_usage(item.value) AS value
                    ) AS returned;
@@ -3036,7 +2988,7 @@ BEGIN
             v_written := v_written + v_rows;
             v_search := public.batch_search_passed(v_search);
         EXCEPTION
-            WHEN OTHERS THEN
+            WHEN OTHERS OR ASSERT_FAILURE THEN
                 IF SQLSTATE <> 'P0B91' THEN
                     GET STACKED DIAGNOSTICS
                         v_message = MESSAGE_TEXT,

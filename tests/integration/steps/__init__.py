@@ -1,0 +1,1 @@
+"""Operations of several steps, relations and functions, on a real server."""
