@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from specgen.plan.explain import ExplainedStep, Explanation
+    from specgen.plan.explain import Explanation
 
 
 @click.command(
@@ -71,7 +71,7 @@ def _text(about: Explanation, statements: dict[str, str]) -> Iterator[str]:
         ),
     )
     yield from _section("Works through", [about.source])
-    yield from _section("Steps", _steps(about.steps))
+    yield from _section("Steps", _steps(about))
     if about.condition:
         yield from _section("Condition", about.condition.splitlines())
     yield from _section("Batches", about.strategies)
@@ -83,9 +83,9 @@ def _text(about: Explanation, statements: dict[str, str]) -> Iterator[str]:
         yield from _section(name, statement.splitlines())
 
 
-def _steps(steps: tuple[ExplainedStep, ...]) -> Iterator[str]:
+def _steps(about: Explanation) -> Iterator[str]:
     """Draw the steps in their order: an arrow from what each waits for, and below it what it reads."""
-    for number, step in enumerate(steps, 1):
+    for number, step in enumerate(about.steps, 1):
         if step.waits_for:
             yield f"  ↓ after {', '.join(step.waits_for)}"
         yield f"{number} {step.name}: {step.calls or f'{step.type} {step.table}'}"
@@ -96,6 +96,9 @@ def _steps(steps: tuple[ExplainedStep, ...]) -> Iterator[str]:
         width = max(map(len, names), default=0)
         for name, item in zip(names, step.bindings, strict=True):
             yield f"    reads         {name.ljust(width)}  {item.type}, of {item.step}: {item.reason}"
+        own = [item for item in step.settings.items() if item not in about.settings.items()]
+        if own:
+            yield f"    with          {', '.join(f'{name} {value}' for name, value in own)}"
         if step.kept:
             yield "    keeps         its rows, for the steps that read them and batch_step_output()"
 

@@ -193,3 +193,17 @@ def test_explain(project: Path) -> None:
     unknown = run("explain", "set_c")
     assert unknown.exit_code == 2
     assert "set_a" in unknown.stderr or "set_b" in unknown.stderr
+
+
+def test_explain_tells_what_a_step_has_of_its_own(project: Path) -> None:
+    (project / "entities/a.yaml").write_text(
+        "name: a\nfields: {id: bigint, label: text}\npatterns:\n"
+        "  - name: batch_operations\n    operation: tidy_a\n    batch_size: 100\n    steps:\n"
+        '      - {name: find_empty, select_fields: [id], where_condition: "label IS NULL", batch_size: 500}\n'
+        '      - {name: drop_empty, operation_type: delete, where_condition: "id IN (:empty_ids)"}\n'
+    )
+    lines = run("explain", "tidy_a").stdout.splitlines()
+    steps = lines[lines.index("Steps") + 1 : lines.index("Settings")]
+    assert [line.split() for line in steps if line.lstrip().startswith("with ")] == [
+        ["with", "batch_size", "500"]
+    ]
