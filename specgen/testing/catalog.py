@@ -104,8 +104,22 @@ _CONSTRAINTS = """
            c.confdeltype::text
       FROM pg_constraint AS c
      WHERE c.contype IN ('c', 'u', 'p', 'f')
-       AND %s::regclass IN (c.conrelid, c.confrelid)
-     ORDER BY c.contype, c.conname
+       AND %(table)s::regclass IN (c.conrelid, c.confrelid)
+     UNION ALL
+    -- a unique index that is no constraint refuses rows all the same
+    SELECT n.relname,
+           'u',
+           ARRAY(SELECT a.attname
+                   FROM unnest(i.indkey[:i.indnkeyatts - 1]) WITH ORDINALITY AS k (number, n)
+                   JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
+                  ORDER BY k.n),
+           NULL, NULL, '{}', i.indrelid::regclass::text, NULL
+      FROM pg_index AS i
+      JOIN pg_class AS n ON n.oid = i.indexrelid
+     WHERE i.indrelid = %(table)s::regclass
+       AND i.indisunique
+       AND NOT EXISTS (SELECT FROM pg_constraint AS c WHERE c.conindid = i.indexrelid)
+     ORDER BY 2, 1
 """
 
 
@@ -123,7 +137,7 @@ def read_table(connection: psycopg.Connection[Any], name: str) -> Table:
             Column(row[0], row[1], row[2], row[3], row[4] and not row[7], tuple(row[5]), row[6])
             for row in connection.execute(_COLUMNS, (name,)).fetchall()
         )
-        rows = connection.execute(_CONSTRAINTS, (name,)).fetchall()
+        rows = connection.execute(_CONSTRAINTS, {"table": name}).fetchall()
         oid = connection.execute("SELECT %s::regclass::text", (name,)).fetchone()
         connection.execute("SET LOCAL search_path = DEFAULT")
     own = oid[0] if oid else name

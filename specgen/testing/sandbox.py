@@ -32,7 +32,7 @@ MESSAGE = (
     "{operation}: {status}, {total_records} records = {processed_records} processed"
     " + {skipped_records} skipped + {error_count} failed"
 )
-"""What an operation without a remark tells when its spec gives no notification_message."""
+"""What an operation tells when its spec gives no notification_message; its remark follows."""
 
 
 class Counts(NamedTuple):
@@ -282,7 +282,8 @@ class Sandbox:
             name: "" if value is None else value if isinstance(value, str) else json.dumps(value)
             for name, value in fields.items()
         }
-        return (template or MESSAGE).format_map(shown)
+        remark = f"; {told['message']}" if template is None and told["message"] else ""
+        return (template or MESSAGE).format_map(shown) + remark
 
     def bookkeeping(self, case: Case) -> dict[str, int]:
         """How many rows the batch_* tables hold."""
