@@ -1,4 +1,4 @@
-"""docs/language-concepts.md, run from its first block to its last in one database."""
+"""Pages that tell a story, each run from its first block to its last in a database of its own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
+import pytest
 
 from specgen.plan.project import plan_project
 from specgen.render.engine import render_plan
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from specgen.database.server import Server
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs/language-concepts.md"
+PAGES = [ROOT / "docs/language-concepts.md", ROOT / "docs/steps.md"]
 BLOCK = re.compile(r"^```(\w+)(?: (\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -58,6 +59,8 @@ class Reader:
                 (self.folder / f"{name}.csv").write_text(text, encoding="utf-8")
             case "sh", None:
                 self.printed = self.run(text)
+            case "sh", "shown":
+                self.printed = self.run(text, shown=True)
             case _:
                 raise AssertionError(block.group())
         return block.group()
@@ -82,9 +85,10 @@ class Reader:
             found += plan_project(loaded.project).findings
         return render_text(found, lambda _file, line: text.splitlines()[line - 1])
 
-    def run(self, script: str) -> str:
-        """Return what a shell prints; only the outcome of ``specgen run`` has times in it, so it is left out."""
-        specgen = f'specgen() {{ "{sys.executable}" -m specgen "$@" >&2 || test $? = 1; }}\n'
+    def run(self, script: str, *, shown: bool = False) -> str:
+        """Return what a shell prints; the outcome of ``specgen run`` has times in it, so it is left out."""
+        where = "" if shown else ">&2"
+        specgen = f'specgen() {{ "{sys.executable}" -m specgen "$@" {where} || test $? = 1; }}\n'
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = os.environ | {"SPECGEN_DATABASE_URL": self.dsn, "PYTHONPATH": path}
         done = subprocess.run(
@@ -108,14 +112,15 @@ class Reader:
         raise AssertionError(f"no error: {text}")
 
 
-def test_what_the_page_on_concepts_shows_is_what_happens(
-    tmp_path: Path, postgres_server: Server, new_database: Callable[..., str], update_golden: bool
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_what_a_page_shows_is_what_happens(
+    path: Path, tmp_path: Path, postgres_server: Server, new_database: Callable[..., str], update_golden: bool
 ) -> None:
-    page = PAGE.read_text(encoding="utf-8")
+    page = path.read_text(encoding="utf-8")
     dsn = new_database(postgres_server)
     with psycopg.connect(dsn, autocommit=True) as connection:
         reader = Reader(connection, dsn, tmp_path)
         run = BLOCK.sub(reader.read, page)
     if update_golden:
-        PAGE.write_text(run, encoding="utf-8")
+        path.write_text(run, encoding="utf-8")
     assert run == page or update_golden

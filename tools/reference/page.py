@@ -19,8 +19,9 @@ INTRODUCTION = """\
 # The language: every key
 
 How the pieces work together (values, conditions, parameters, results) is told in
-[concepts](language-concepts.md); this page lists the keys. For each: what it means, its default, an example,
-and below the example what `specgen validate` says about a wrong value.
+[concepts](language-concepts.md), how an operation does several things in turn in [steps](steps.md); this page
+lists the keys. For each: what it means, its default, an example, and below the example what
+`specgen validate` says about a wrong value.
 
 `make reference` makes this page from the JSON Schemas in `specgen/spec/`. Each example is run by the tests,
 and each message is what was printed. A file holds one entity, or several as YAML documents."""
