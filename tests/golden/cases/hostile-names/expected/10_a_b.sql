@@ -1071,7 +1071,6 @@ BEGIN
                   FROM ROWS FROM (
                       jsonb_to_recordset(v_slice) AS ("order" text, "Group" integer)
                   ) WITH ORDINALITY AS item ("order", "Group", item_number)
-
             ),
             written AS (
                 INSERT INTO "$$"."-- drop" ("user", "x'y", "naïve name", "Group") OVERRIDING SYSTEM VALUE

@@ -420,7 +420,6 @@ BEGIN
                        'kept' AS status,
                        item_.item_number
                   FROM jsonb_array_elements(v_slice) WITH ORDINALITY AS item_ (record, item_number)
-
             ),
             written AS (
                 INSERT INTO public.item (id, code, status) OVERRIDING SYSTEM VALUE
@@ -1164,7 +1163,6 @@ BEGIN
                   FROM ROWS FROM (
                       jsonb_to_recordset(v_slice) AS (code varchar(20), price numeric(10,2))
                   ) WITH ORDINALITY AS item_ (code, price, item_number)
-
             ),
             written AS (
                 INSERT INTO public.item (id, code, price) OVERRIDING SYSTEM VALUE

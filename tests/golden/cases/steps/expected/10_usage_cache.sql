@@ -2105,7 +2105,6 @@ BEGIN
                   FROM ROWS FROM (
                       jsonb_to_recordset(v_slice) AS (customer_id integer, amount numeric(10,2))
                   ) WITH ORDINALITY AS item (customer_id, amount, item_number)
-
             ),
             written AS (
                 INSERT INTO public.usage_cache (customer_id, amount, plan)

@@ -772,7 +772,6 @@ BEGIN
                   FROM ROWS FROM (
                       jsonb_to_recordset(v_slice) AS (code varchar(20), qty integer, price numeric(10,2))
                   ) WITH ORDINALITY AS item_ (code, qty, price, item_number)
-
             ),
             written AS (
                 INSERT INTO public.item (code, qty, price)
