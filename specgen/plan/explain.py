@@ -218,7 +218,7 @@ def _settings(op: PlannedOperation) -> dict[str, object]:
         "entity",
         "target_table",
         "batch_function",
-        "validate_function",
+        "validate_call",
         "repeated_function",
     }
     return {name: value for name, value in op.settings.items() if name not in told and value is not False}

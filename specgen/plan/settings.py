@@ -75,11 +75,16 @@ def _work_settings(operation: BatchOperation, planned: PlannedOperation) -> dict
         # A function may write any table.
         "target_table": "*" if planned.call_function else _qualified(planned.table),
         "batch_function": _qualified(planned.batch),
-        "validate_function": _qualified(planned.validate) if planned.validates else None,
+        "validate_call": _validate_call(planned) if planned.validates else None,
         "repeated_function": _qualified(planned.repeated) if loads else None,
         "skip_invalid_rows": operation.validation.skip_invalid if planned.validates else None,
         **settings,
     }
+
+
+def _validate_call(planned: PlannedOperation) -> str:
+    """Return the call that judges records: $1 is the operation's row, $2 the records."""
+    return f"{_qualified(planned.validate)}({'$1, ' if planned.rule_parameters else ''}$2)"
 
 
 def _qualified(name: QualifiedName) -> str:

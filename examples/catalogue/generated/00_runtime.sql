@@ -84,7 +84,7 @@ CREATE TABLE IF NOT EXISTS batch.batch_operations (
     step_deadline         timestamptz,
     -- how it is carried out, decided once when it starts
     batch_function        text,
-    validate_function     text,
+    validate_call         text,  -- $1 is this row, $2 records
     repeated_function     text,
     target_table          text,
     strategy              text,
@@ -1841,7 +1841,7 @@ CREATE OR REPLACE FUNCTION batch.batch_invalid(
     STABLE
 AS $function$
 DECLARE
-    v_judge    text := format('SELECT %s($1, $2)', p_operation.validate_function);
+    v_judge    text := 'SELECT ' || p_operation.validate_call;
     v_invalid  jsonb;
     v_broken   jsonb;
     v_places   integer[];
@@ -2953,7 +2953,7 @@ BEGIN
            backoff = p_operation.backoff,
            logging_level = p_operation.logging_level,
            batch_function = p_operation.batch_function,
-           validate_function = p_operation.validate_function,
+           validate_call = p_operation.validate_call,
            skip_invalid_rows = p_operation.skip_invalid_rows,
            target_table = p_operation.target_table,
            strategy = p_operation.strategy,
