@@ -50,6 +50,7 @@ RULES = {
     "key-update": "An operation cannot change the key that it walks by.",
     "missing-column": "The columns that find a row are among those that are given.",
     "no-unique-index": "An upsert's conflict_target is unique.",
+    "required-column": "An insert gives every column that cannot be NULL and has no default.",
     "bad-interval": "A span of time can be read, and lies between 1 ms and 24 days.",
     "bad-address": "The address of a notification channel is a URL, or names the variable that holds it.",
     "bad-message": "A notification's message can be read: each {name} is closed, and {{ stands for a brace.",
@@ -89,6 +90,13 @@ RULES = {
     "unknown-item-field": "The type of an item's field can be told.",
     "unknown-parameter-type": "A parameter's type can be inferred, or is declared.",
     "unused-parameter": "A declared parameter is used.",
+    # what a database tells
+    "function-arguments": "A function takes what it is called with.",
+    "not-deployable": "What is generated can be applied to the database.",
+    "refused-sql": "PostgreSQL takes every piece of SQL, with the types that it finds.",
+    "table-differs": "A table that is there is what the spec says.",
+    "unknown-function": "A function that is called exists in the database.",
+    "unknown-table": "A table that is worked on or read exists in the database.",
     # what comes out
     "broken-sql": "The generated SQL can be parsed; where it cannot, a template is wrong.",
 }

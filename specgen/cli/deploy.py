@@ -12,8 +12,10 @@ from specgen.cli.options import json_option, paths_argument, project_option, url
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from specgen.database.connection import Connection
     from specgen.database.deploy import Script
     from specgen.plan.project import Plan
+    from specgen.spec.model import Project
 
 
 @click.command(
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--setup/--no-setup", default=False, help="Apply setup_sql of specgen.yaml first.")
 @click.option("--dry-run", is_flag=True, help="Print the SQL; connect to nothing.")
 @click.option("--each", is_flag=True, help="A transaction for each file; else all of them or none.")
+@click.option("--force", is_flag=True, help="Apply in spite of what the database is found to lack.")
 @url_option
 @project_option
 @json_option
@@ -38,6 +41,7 @@ def deploy(
     setup: bool,
     dry_run: bool,
     each: bool,
+    force: bool,
     database_url: str | None,
     project: Path,
     as_json: bool,
@@ -46,22 +50,28 @@ def deploy(
 
     The SQL is generated in memory, checked, and applied in load order: what all operations share, then
     the entities. Applying it again changes nothing; deployments at the same time wait for each other.
+
+    First the database is checked, as "specgen validate --database-url" does it: where a function or a table
+    that operations need is missing, or a table is not what its spec says, nothing is applied. Tables that
+    are there are never altered.
     """
     from specgen.cli import show
     from specgen.cli.findings import count_of
-    from specgen.cli.pipeline import plan_or_exit
+    from specgen.cli.pipeline import planned_or_exit
     from specgen.database.connection import connect
     from specgen.database.connection import database_url as resolve
     from specgen.database.deploy import deploy as apply
 
     url = "" if dry_run else resolve(database_url)
-    plan = plan_or_exit(paths, project=project)
+    planned = planned_or_exit(paths, project=project)
+    plan = planned[1]
     scripts = gather(plan, project, setup=setup)
     if dry_run:
         click.echo("\n".join(script.text for script in scripts), nl=False)
         return
     applied = []
     with connect(url, application="specgen deploy") as connection:
+        _check(connection, planned, project, setup=setup, force=force)
         place = f"{connection.info.host or 'local socket'}:{connection.info.port}/{connection.info.dbname}"
         for item in apply(connection, scripts, single_transaction=not each):
             applied.append({"file": item.name, "seconds": round(item.seconds, 3)})
@@ -74,6 +84,24 @@ def deploy(
         show.print_json({"database": place, "files": applied})
     operations = sum(len(entity.operations) for entity in plan.entities)
     click.echo(f"{count_of(len(applied), 'file')}, {count_of(operations, 'operation')} to {place}", err=True)
+
+
+def _check(
+    connection: Connection, planned: tuple[Project, Plan], folder: Path, *, setup: bool, force: bool
+) -> None:
+    """Print what the database has against the project, and exit when it is an error."""
+    from specgen.cli.checking import check
+    from specgen.cli.findings import failed, report
+
+    scripts = setup_scripts(planned[1], folder) if setup else []
+    # What cannot be applied, applying says best: with the line of the file.
+    found = [
+        item for item in check(connection, planned, folder, setup=scripts) if item.code != "not-deployable"
+    ]
+    report(found, root=folder)
+    if failed(found) and not force:
+        click.echo("nothing was applied; --force applies it all the same", err=True)
+        raise click.exceptions.Exit(1)
 
 
 def gather(plan: Plan, project: Path, *, setup: bool) -> list[Script]:

@@ -98,11 +98,16 @@ def _read(selection: Selection, project: Path) -> Result:
 
 def plan_or_exit(paths: Sequence[Path], *, project: Path) -> Plan:
     """Return the plan of the chosen files; print what was found, and exit when there is an error."""
+    return planned_or_exit(paths, project=project)[1]
+
+
+def planned_or_exit(paths: Sequence[Path], *, project: Path) -> tuple[Project, Plan]:
+    """Return the project and the plan of the chosen files; as :func:`plan_or_exit`."""
     result = read(paths, project=project)
     out.report(result.findings, root=project)
-    if result.plan is None:
+    if result.plan is None or result.project is None:
         raise click.exceptions.Exit(1)
-    return result.plan
+    return result.project, result.plan
 
 
 def render(plan: Plan, *, project: Path) -> tuple[RenderedFile, ...]:

@@ -6,7 +6,7 @@ that meets a place in a file and a table whose columns are known.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from specgen.spec.grammar import Analysis, ColumnUse, HoleUse, analyse
@@ -64,6 +64,7 @@ class SqlFragment:
         columns: Columns it names at its own level (not inside a subquery).
         evidence: What its uses of parameters tell about their types.
         aggregate: Whether an aggregate function is called at its own level.
+        locate: Where a stretch of ``source`` stands, for what only a database finds.
     """
 
     source: str
@@ -72,6 +73,7 @@ class SqlFragment:
     columns: tuple[ColumnName, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     aggregate: bool = False
+    locate: Callable[[int, int], Span] | None = field(default=None, repr=False, compare=False)
 
     @property
     def parameters(self) -> tuple[ParameterName, ...]:
@@ -256,6 +258,7 @@ def _fragment(text: str, analysis: Analysis, locate: Callable[[int, int], Span],
         ),
         evidence=tuple(item for item in evidence if item),
         aggregate=any(call.aggregate for call in analysis.calls),
+        locate=locate,
     )
 
 

@@ -26,6 +26,7 @@ ALLOWED = {
     "testing": {"plan", "spec", "render", "database", "runtime", "diagnostics", "errors"},
     "database": {"errors"},
     "runtime": {"database", "errors"},
+    "checks": {"plan", "spec", "database", "diagnostics", "errors"},
 }
 """What a part of the package may import of the others; the command line joins them all."""
 
@@ -36,6 +37,7 @@ FOREIGN = {
     "output": {"jinja2", "psycopg", "click", "rich", "yaml", "pglast"},
     "database": {"jinja2", "click", "rich", "yaml"},
     "runtime": {"jinja2", "click", "yaml", "pglast"},
+    "checks": {"jinja2", "click", "rich", "yaml"},
 }
 """Libraries that a part has no business with."""
 

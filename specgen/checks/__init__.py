@@ -1,0 +1,1 @@
+"""What only a database can tell about a project, found before anything runs."""

@@ -1,0 +1,11 @@
+CREATE SCHEMA billing;
+CREATE FUNCTION charge_customers(customers integer[]) RETURNS SETOF integer LANGUAGE sql AS 'SELECT unnest(customers)';
+CREATE FUNCTION charge_month(customers integer[], month date DEFAULT current_date) RETURNS bigint LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION billing.settle(customers integer[]) RETURNS void LANGUAGE sql AS '';
+CREATE PROCEDURE close_books(customers integer[]) LANGUAGE sql AS '';
+CREATE AGGREGATE total_of(text[]) (SFUNC = array_cat, STYPE = text[]);
+CREATE FUNCTION notice(message date) RETURNS void LANGUAGE sql AS '';
+CREATE FUNCTION notice(message integer) RETURNS void LANGUAGE sql AS '';
+CREATE FUNCTION first_of(moment timestamptz) RETURNS date LANGUAGE sql AS 'SELECT date_trunc(''month'', moment)::date';
+CREATE FUNCTION tidy(name text) RETURNS text LANGUAGE sql AS 'SELECT btrim(name)';
+CREATE FUNCTION limit_of(name text) RETURNS numeric LANGUAGE sql AS 'SELECT 1.0';

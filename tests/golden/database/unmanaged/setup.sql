@@ -1,0 +1,8 @@
+CREATE SCHEMA old;
+CREATE TYPE old.mood AS ENUM ('good', 'bad');
+CREATE TABLE old.legacy_table (
+    id bigint PRIMARY KEY, state varchar(20) NOT NULL, note varchar(9), mood old.mood, count integer,
+    amount numeric(10,2)
+);
+CREATE INDEX ON old.legacy_table (state);
+CREATE UNIQUE INDEX ON old.legacy_table (state) WHERE id > 0;
