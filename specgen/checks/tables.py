@@ -89,8 +89,8 @@ def check_inserted(part: Part, catalog: Catalog, findings: Findings) -> None:
         findings.error(
             "required-column",
             span,
-            f"{table} cannot be NULL in {', '.join(missing)}, which this {operation.type} does not give",
-            f"add {', '.join(missing)} to {operation.type}_data, or give the column a default",
+            f"{table} cannot have NULL in {', '.join(missing)}, which this {operation.type} does not give",
+            f"give {', '.join(missing)} a value, or the column a default",
         )
     wanted = frozenset(operation.conflict_target)
     if wanted and wanted not in catalog.unique(target.schema, target.table):

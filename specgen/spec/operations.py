@@ -38,6 +38,7 @@ from specgen.spec.names import check_name
 from specgen.spec.notifications import read_notifications
 from specgen.spec.records import item_fields, references, refuse_item_fields
 from specgen.spec.relations import check_assignable, check_fields, read_relation
+from specgen.spec.required import report_left_out
 from specgen.spec.suggest import did_you_mean
 from specgen.spec.types import TypeProblem, parse_type
 from specgen.spec.validation import read_validation
@@ -218,6 +219,11 @@ class OperationReader:
         given = node.items() if node else []
         assignments = [self._assignment(column, value) for column, value in given]
         derived = self._mapped_data({column for column, _ in given})
+        conflict = self.keys.get("conflict_target")
+        names = [item.value for item in conflict.each()] if conflict else []
+        columns = {*names, *(column for column, _ in given), *(item.column for item in derived)}
+        span = node.key_span if node else self.keys.own.key_span
+        report_left_out(columns, self.type, self.target, span, self.findings)
         return derived + tuple(item for item in assignments if item)
 
     def _mapped_data(self, given: set[str]) -> tuple[Assignment, ...]:

@@ -118,6 +118,7 @@ def sh(command: str, folder: Path, environment: dict[str, str]) -> subprocess.Co
 
 
 WITH_DATABASE = (
+    "specgen validate --database-url",
     "specgen deploy",
     "specgen run",
     "specgen status",
@@ -150,7 +151,7 @@ def test_examples_work(
     if example in PREPARE:
         done = sh(PREPARE[example], project, environment)
         assert done.returncode == 0, done.stderr
-    if name.startswith(WITH_DATABASE):
+    if example.startswith(WITH_DATABASE):
         environment["SPECGEN_DATABASE_URL"] = new_database(server_of(18))
         prepare_database(project, environment)
         example = with_a_real_id(example, environment)

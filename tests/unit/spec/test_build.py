@@ -248,8 +248,10 @@ def test_an_upsert_updates_what_is_given_but_the_conflict(tmp_path: Path) -> Non
     assert found.conflict_target == ("email",)
     assert found.update_columns == ("amount", "status")
     assert found.returning == ("id", "amount")
-    by_index = operation(tmp_path, "upsert_data: {amount: 1, status: new}\nconflict_target: [amount, status]")
-    assert by_index.update_columns == ()
+    by_index = operation(
+        tmp_path, "upsert_data: {amount: 1, status: new, email: e}\nconflict_target: [amount, status]"
+    )
+    assert by_index.update_columns == ("email",)
 
 
 def test_everything_else_an_operation_says(tmp_path: Path) -> None:
