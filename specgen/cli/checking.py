@@ -1,4 +1,4 @@
-"""Checks against a database, as ``validate`` and ``deploy`` have them done."""
+"""Checks against a database, as ``validate``, ``deploy`` and ``run`` have them done."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from specgen.database.connection import Connection
     from specgen.database.deploy import Script
     from specgen.diagnostics import Finding
+    from specgen.plan.planned import PlannedOperation
     from specgen.plan.project import Plan
     from specgen.spec.model import Project
 
@@ -39,3 +40,26 @@ def check(
 
     project, plan = planned
     return check_database(connection, project, plan, scripts, setup=setup)
+
+
+def warn_if_stale(url: str, plan: Plan, operation: PlannedOperation, folder: Path) -> None:
+    """Tell when the database has an operation in another form than the spec, which is what was read here."""
+    from dataclasses import replace
+
+    import click
+
+    from specgen.checks.deployed import is_stale
+    from specgen.cli.pipeline import render
+    from specgen.database.connection import connect, translated
+
+    home = next(item for item in plan.entities if operation in item.operations)
+    alone = replace(plan, entities=(replace(home, table=None, operations=(operation,)),))
+    script = next(file.text for file in render(alone, project=folder) if file.name == home.file)
+    with connect(url, application="specgen run") as connection, translated():
+        stale = is_stale(connection, script)
+    if stale:
+        click.echo(
+            f"warning: {operation.name} was deployed from another spec, or by another version of specgen\n"
+            '   help: "specgen deploy" brings it up to date',
+            err=True,
+        )

@@ -105,6 +105,7 @@ def run(
     With --json, stdout holds one document, the outcome, once the run is over. Progress stays on stderr, as
     text; a program that wants it asks "specgen status ID --json".
     """
+    from specgen.cli.checking import warn_if_stale
     from specgen.cli.pipeline import plan_or_exit
     from specgen.database.connection import database_url as resolve
 
@@ -125,11 +126,13 @@ def run(
     if file is not None:
         from specgen.cli.files import run_file
 
+        warn_if_stale(url, plan, planned, project)
         run_file(request, planned, file, (pairs, option_pairs, nulls), once=once, dry_run=dry_run)
         return
     if reject_file is not None:
         raise click.UsageError("--reject-file goes with --input, or with --resume of such a run")
     call = read_call(planned, pairs, option_pairs, nulls)
+    warn_if_stale(url, plan, planned, project)
     if planned.atomic and not once and not dry_run:
         click.echo(f"{operation} is atomic: it runs in one call (--once)", err=True)
     if once or dry_run or planned.atomic:
