@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 
 def check_part(part: Part, catalog: Catalog, findings: Findings) -> None:
-    """Check the condition and the values of an operation or a step whose table is there."""
+    """Check the conditions and the values of an operation or a step whose table is there."""
     operation = part.operation
     table = f"{ident(part.target.schema)}.{ident(part.target.table)}"
     if operation.where is not None:
         statement = part.statement(f"SELECT FROM {table} WHERE (").fragment(operation.where).add(") IS TRUE")
         _ask(statement, operation.where.span, catalog, findings)
+    for rule in operation.validation.rules:
+        statement = part.statement("SELECT (").fragment(rule).add(f") IS TRUE{_row(part.target)}")
+        _ask(statement, rule.span, catalog, findings)
     columns = catalog.columns(part.target.schema, part.target.table) or {}
     for item in operation.data:
         if item.column in columns:
@@ -65,8 +68,7 @@ def check_entity(entity: Entity, catalog: Catalog, findings: Findings) -> None:
         findings.error("unknown-type", item.span, message, "create it, or the extension that brings it")
     if wrong:
         return
-    columns = ", ".join(f"NULL::{item.type.sql} AS {ident(item.name)}" for item in entity.fields)
-    row = f" FROM (SELECT {columns}) AS {ident(entity.table)}"
+    row = _row(entity)
     for item in entity.fields:
         if item.check is not None:
             statement = Statement(_nothing, "SELECT (").fragment(item.check).add(f") IS TRUE{row}")
@@ -80,6 +82,12 @@ def check_entity(entity: Entity, catalog: Catalog, findings: Findings) -> None:
         if index.where is not None:
             statement = Statement(_nothing, "SELECT (").fragment(index.where).add(f") IS TRUE{row}")
             _ask(statement, index.where.span, catalog, findings)
+
+
+def _row(entity: Entity) -> str:
+    """Return a FROM clause with one row that has an entity's columns and types."""
+    columns = ", ".join(f"NULL::{item.type.sql} AS {ident(item.name)}" for item in entity.fields)
+    return f" FROM (SELECT {columns}) AS {ident(entity.table)}"
 
 
 def _check_cast(fragment: SqlFragment, kind: str, catalog: Catalog, findings: Findings) -> None:
