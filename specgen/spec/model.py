@@ -312,7 +312,8 @@ class RelationSource:
     """The rows of a relation, taken once when the step is planned; each is a record.
 
     Attributes:
-        names: What the current record is called: ``:item.price``, ``:usage.amount``.
+        names: What the current record is called: ``:item.price``, ``:usage.amount``; the last is one that the
+            spec uses, if it uses any.
         fields: The fields that the step reads; a list's element is ``value``.
         match_on: The columns by which an update or delete finds its row.
     """

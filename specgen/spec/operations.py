@@ -389,7 +389,9 @@ class OperationReader:
         match_on = self._match_on()
         names = output.names if output else ()
         if output:
-            named = references(data, where, call)
+            named = tuple(references(data, where, call))
+            said = {name for name, _, _ in named}
+            names = tuple(sorted(names, key=said.__contains__))
             matched = ((output.names[0], column, span) for column in match_on)
             check_fields(output, (*named, *matched), self.findings)
             check_assignable(output, data, self.target, self.findings)

@@ -207,3 +207,13 @@ def test_explain_tells_what_a_step_has_of_its_own(project: Path) -> None:
     assert [line.split() for line in steps if line.lstrip().startswith("with ")] == [
         ["with", "batch_size", "500"]
     ]
+
+
+def test_explain_calls_an_output_as_the_spec_does(project: Path) -> None:
+    (project / "entities/a.yaml").write_text(
+        "name: a\nfields: {id: bigint, label: text}\npatterns:\n"
+        "  - name: batch_operations\n    operation: copy_a\n    steps:\n"
+        '      - {name: find_old, output: old_rows, select_fields: [label], where_condition: "id < 5"}\n'
+        "      - {name: add_new, operation_type: insert, insert_data: {label: :old_rows.label}}\n"
+    )
+    assert "reads         :old_rows.label  text, of find_old" in run("explain", "copy_a").stdout
