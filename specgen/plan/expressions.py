@@ -1,0 +1,169 @@
+"""The user's names and fragments as SQL: what holds a parameter, a record's field, a value."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from specgen.plan import naming
+from specgen.plan.parameters import TypedParameter, parameter_type
+from specgen.plan.planned import PlannedOutput, PlannedParameter
+from specgen.plan.sqltext import constant, ident, literal, one_line_strings, qualify
+from specgen.spec.model import (
+    BatchOperation,
+    Defaulted,
+    Entity,
+    Expression,
+    Literal,
+    OperationType,
+    Reference,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from specgen.spec.fragments import ParameterName, SqlFragment
+    from specgen.spec.model import OutputList
+
+INSERTING = (OperationType.INSERT, OperationType.UPSERT)
+_MAKING = (*INSERTING, OperationType.CUSTOM_FUNCTION)
+"""What has no rows of the target in sight, so that a record's fields keep their names."""
+_VARIABLES = ("p_operation", "p_range", "p_keys", "p_items", "p_options", "p_submitted", "p_confirm")
+
+
+class Expressions:
+    """The names of one operation, or one step.
+
+    Args:
+        operation: A valid operation.
+        target: The entity it works on.
+        parameters: Its parameters with their types.
+        step_numbers: For a step, the number of each step by its name.
+    """
+
+    def __init__(
+        self,
+        operation: BatchOperation,
+        target: Entity,
+        parameters: tuple[TypedParameter, ...],
+        step_numbers: Mapping[str, int],
+    ) -> None:
+        self.operation = operation
+        self.target = target
+        self.step_numbers = step_numbers
+        self.columns = tuple(item.name for item in target.fields)
+        self.clashing = frozenset(name for name in self.columns if _is_variable(name))
+        self.item_alias = naming.free("item", (target.table,))
+        self.parameters = (
+            *(self._parameter(item) for item in parameters),
+            *(self._list(item) for item in operation.lists),
+        )
+
+    def _parameter(self, item: TypedParameter) -> PlannedParameter:
+        variable = naming.free(f"p_{item.name}", (*self.columns, *_VARIABLES))
+        return PlannedParameter(item.name, variable, item.type, item.reason, item.default, item.description)
+
+    def _list(self, item: OutputList) -> PlannedParameter:
+        element = parameter_type(item.type)
+        number = self.step_numbers[item.step]
+        output = PlannedOutput(item.step, number, item.column, element)
+        variable = naming.free(f"p_{item.name}", (*self.columns, *_VARIABLES))
+        reason = f"the column {item.column} of what the step {item.step} yields"
+        return PlannedParameter(item.name, variable, f"{element}[]", reason, None, None, output)
+
+    def named(self, name: str) -> PlannedParameter | None:
+        """Return the parameter, or the list of an earlier step, of that name."""
+        return next((item for item in self.parameters if item.name == name), None)
+
+    def sql(self, fragment: SqlFragment) -> str:
+        """Return a fragment as SQL, its parameters replaced by what holds them."""
+        text = self._hashed(one_line_strings(fragment.render(self._variable).strip()))
+        return qualify(text, self.clashing, self.target.table)
+
+    def _hashed(self, text: str) -> str:
+        """Return a condition that looks outputs up in a hash: they may be as long as the table."""
+        for item in self.parameters:
+            if item.output:
+                listed = rf"= ANY\(\s*{re.escape(ident(item.variable))}\s*\)"
+                text = re.sub(
+                    listed, f"= ANY(SELECT unnest({ident(item.variable)}))", text, flags=re.IGNORECASE
+                )
+        return text
+
+    def _variable(self, name: ParameterName) -> str:
+        return self.reference(name.name, name.field)
+
+    def reference(self, name: str, field: str | None) -> str:
+        """Return what holds ``:name``, or ``:name.field`` of the current record."""
+        if field is not None:
+            alias = field if self.operation.type in _MAKING else self.item_column(field)
+            return f"{ident(self.item_alias)}.{ident(alias)}"
+        parameter = self.named(name)
+        return ident(parameter.variable) if parameter else "NULL"
+
+    def value(self, value: Value, column: str) -> str:
+        """Return a value for a column as SQL."""
+        match value:
+            case Literal(data):
+                return constant(data, self.target.field(column).type)
+            case Reference(name, field):
+                return self.reference(name, field)
+            case Defaulted(Reference(name, field)):
+                return f"coalesce({self.reference(name, field)}, {self.drawn(column)})"
+            case Expression(fragment):
+                return self.sql(fragment)
+
+    def origin(self, fragment: SqlFragment, key: str) -> str:
+        """Return where a fragment stands, for a comment."""
+        return f"{key}, {fragment.span.file}:{fragment.span.start.line}"
+
+    def item_column(self, field: str) -> str:
+        """Return the name of a record's field where the target's columns are in sight too."""
+        return naming.free(f"item_{field}", self.columns)
+
+    def drawn(self, name: str) -> str:
+        """Return what a column is when nothing is given for it: its default, or the next key."""
+        field = self.target.field(name)
+        match field.default:
+            case Expression() | Literal():
+                return self.value(field.default, name)
+            case _ if field.type.base == "uuid":
+                return "gen_random_uuid()"
+            case _:
+                table = f"{ident(self.target.schema)}.{ident(self.target.table)}"
+                return f"nextval(pg_get_serial_sequence({literal(table)}, {literal(name)}))"
+
+
+def _is_variable(column: str) -> bool:
+    """Whether a column is called as a variable of the generated functions may be, or as PL/pgSQL's own."""
+    return column.startswith("v_") or column == "found" or column in _VARIABLES
+
+
+def names_of(fragment: SqlFragment | None) -> frozenset[str]:
+    """Return the parameters that a fragment names."""
+    if fragment is None:
+        return frozenset()
+    return frozenset(item.name for item in fragment.parameters if item.field is None)
+
+
+def value_names(value: Value) -> frozenset[str]:
+    """Return the parameters that a value names."""
+    match value:
+        case Reference(name, None):
+            return frozenset({name})
+        case Expression(fragment):
+            return names_of(fragment)
+        case _:
+            return frozenset()
+
+
+def field_names(value: Value) -> frozenset[str]:
+    """Return the fields of the current record that a value reads."""
+    match value:
+        case Reference(_, str(field)) | Defaulted(Reference(_, str(field))):
+            return frozenset({field})
+        case Expression(fragment):
+            return frozenset(item.field for item in fragment.parameters if item.field is not None)
+        case _:
+            return frozenset()
