@@ -80,6 +80,7 @@ RULES = {
     "close-to-output": "A parameter is not called nearly as an output is.",
     "duplicate-step": "Each step of an operation has a name of its own.",
     "not-a-list": "What a function is handed as a list is an array.",
+    "unknown-output-type": "The type of a column that a function yields can be told.",
     "output-type": "An output is used as what it is.",
     "step-cycle": "No step waits for itself, through others or directly.",
     "two-outputs": "A step goes through the rows of one output.",

@@ -16,7 +16,6 @@ from specgen.spec.model import (
     Assignment,
     BatchOperation,
     DeclaredParameter,
-    FieldType,
     FunctionCall,
     ItemField,
     KeySource,
@@ -36,7 +35,7 @@ from specgen.spec.model import (
 )
 from specgen.spec.names import check_name
 from specgen.spec.notifications import read_notifications
-from specgen.spec.records import item_fields, references, refuse_item_fields
+from specgen.spec.records import item_fields, list_type, references, refuse_item_fields
 from specgen.spec.relations import check_assignable, check_fields, read_relation
 from specgen.spec.required import report_left_out
 from specgen.spec.suggest import did_you_mean
@@ -48,7 +47,7 @@ from specgen.spec.workers import read_workers
 if TYPE_CHECKING:
     from specgen.diagnostics import Findings, Span
     from specgen.spec.documents import Node
-    from specgen.spec.outputs import Outputs, StepOutput
+    from specgen.spec.outputs import ListMeaning, Outputs, StepOutput
 
 _DATA_KEYS = {
     "update_data": OperationType.UPDATE,
@@ -445,7 +444,10 @@ class OperationReader:
                 case Argument(value=Reference(name, None, span)):
                     meaning = self.outputs.column(name, span) if self.outputs else None
                     if meaning is not None:
-                        kind = meaning.output.type_of(meaning.column) or FieldType("text", "text")
+                        kind = meaning.output.type_of(meaning.column) or self.target.types.get(meaning.column)
+                        if kind is None:
+                            self._untyped(meaning, span)
+                            return None
                         fields = (ItemField(meaning.column, kind),)
                         return RelationSource(StepRows(meaning.output.step), ("item",), fields, (), span)
                     if argument.collected:
@@ -471,6 +473,16 @@ class OperationReader:
         )
         return replace(call, arguments=arguments)
 
+    def _untyped(self, meaning: ListMeaning, span: Span) -> None:
+        self.findings.error(
+            "unknown-output-type",
+            span,
+            f'the type of the column {meaning.column} that "{meaning.output.step}" yields cannot be told: '
+            "only its function knows",
+            f'compare it with a column, or read it row by row: {{sql: ":{meaning.output.names[0]}.'
+            f'{meaning.column}::integer"}}',
+        )
+
     def _lists(
         self, where: SqlFragment | None, data: tuple[Assignment, ...], call: FunctionCall | None
     ) -> tuple[OutputList, ...]:
@@ -483,9 +495,11 @@ class OperationReader:
                 continue
             meaning = self.outputs.column(name, span)
             if meaning is not None:
-                kind = meaning.output.type_of(meaning.column)
+                kind = meaning.output.type_of(meaning.column) or list_type(name, self.target, data, where)
                 if kind is not None:
                     found[name] = OutputList(name, meaning.output.step, meaning.column, kind, span)
+                else:
+                    self._untyped(meaning, span)
                 continue
             near = self.outputs.near(name, None)
             if near:

@@ -138,6 +138,23 @@ def _hints(target: Draft, data: tuple[Assignment, ...], where: SqlFragment | Non
     return hints
 
 
+def list_type(
+    name: str, target: Draft, data: tuple[Assignment, ...], where: SqlFragment | None
+) -> FieldType | None:
+    """Return the type of the elements of a list, as its uses tell it."""
+    fragments = [item.value.fragment for item in data if isinstance(item.value, Expression)]
+    for fragment in (*fragments, *((where,) if where else ())):
+        for item in fragment.evidence:
+            if item.parameter.name != name or item.parameter.field is not None:
+                continue
+            if item.array_of:
+                return target.types[item.array_of]
+            if item.sql_type and item.sql_type.endswith("[]"):
+                element = item.sql_type.removesuffix("[]")
+                return FieldType(element, element)
+    return None
+
+
 def _collect(evidence: tuple[Evidence, ...], target: Draft, hints: dict[str, FieldType]) -> None:
     for item in evidence:
         field = item.parameter.field
