@@ -217,12 +217,13 @@ class Store:
             operation_id,
         )
 
-    def step(self, operation_id: UUID, *, timeout: float | None) -> Step:
+    def step(self, operation_id: UUID, *, timeout: float | None, may_plan: bool = False) -> Step:
         """Do one batch in a transaction of its own.
 
         Args:
             operation_id: Whose.
             timeout: Seconds that the batch may take; None for what the server sets.
+            may_plan: Whether the time is enough to plan the next step; if not, its state may be ``due``.
 
         Raises:
             psycopg.Error: The batch, or the connection, failed; the transaction is undone.
@@ -236,7 +237,10 @@ class Store:
             # One message of two statements is one transaction and one round trip. A setting local to it
             # does not leak into another client's transaction behind a pooler.
             bound = sql.Literal(str(max(math.ceil(timeout * 1000), 1)))
-            setting = sql.SQL("SELECT pg_catalog.set_config('statement_timeout', {}, true);").format(bound)
+            setting = sql.SQL(
+                "SELECT pg_catalog.set_config('statement_timeout', {}, true),"
+                " pg_catalog.set_config('specgen.bounded', {}, true);"
+            ).format(bound, sql.Literal("plan" if may_plan else "batch"))
             cursor = self.connection.execute(setting + step)
             cursor.nextset()
         row = cursor.fetchone()

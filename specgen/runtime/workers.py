@@ -71,9 +71,13 @@ class _Clock:
     def expired(self) -> bool:
         return self.deadline is not None and time.monotonic() >= self.deadline
 
-    def allowance(self) -> float | None:
-        """Seconds for the next batch. None behind the deadline: the database then starts no batch."""
-        bounds = [self.statement_timeout] if self.statement_timeout else []
+    def allowance(self, *, planning: bool = False) -> float | None:
+        """Seconds for the next batch. None behind the deadline: the database then starts no batch.
+
+        Args:
+            planning: Whether it is for planning a step, of which a batch's timeout says nothing.
+        """
+        bounds = [self.statement_timeout] if self.statement_timeout and not planning else []
         if self.deadline is not None and not self.expired:
             bounds.append(self.deadline - time.monotonic())
         return min(bounds, default=None)
@@ -156,6 +160,9 @@ class Worker:
             # The deadline starts to run with the first step, whoever takes it.
             self._read_clock()
         step = store.step(self._job.operation_id, timeout=self._clock.allowance())
+        if step.state == "due":
+            allowed = self._clock.allowance(planning=True)
+            step = store.step(self._job.operation_id, timeout=allowed, may_plan=True)
         if step.batch_number is not None:
             self._job.emit(
                 BatchDone(

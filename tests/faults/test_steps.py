@@ -16,6 +16,7 @@ from specgen.database.embedded import EmbeddedProvider
 from specgen.plan.project import plan_project
 from specgen.render.engine import render_plan
 from specgen.runtime import workers
+from specgen.runtime.events import WorkerFailed
 from specgen.spec.build import load_project
 
 from .driving import working
@@ -41,6 +42,7 @@ patterns:
     operation: in_steps
     batch_size: 5
     lock_timeout: "50ms"
+    statement_timeout: "1 second"
     steps:
       - {name: count_rows, operation_type: update, update_data: {n: {sql: "n + 1"}}, where_condition: "n = 0", output: counted}
       - {name: tell_each, function: tell, input: [":counted.id"], output: told_rows}
@@ -149,6 +151,19 @@ def test_a_step_that_takes_long_to_plan_makes_nobody_fail_who_waits(dsn: str) ->
     assert run.report.failures == ()
     check(dsn, operation_id)
     assert ask(dsn, "SELECT last_value FROM planned") == 1
+
+
+def test_a_plan_may_take_longer_than_a_batch(dsn: str) -> None:
+    operation_id = submit(dsn)
+    patient = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND query_start < clock_timestamp() - interval '1.2 seconds'"
+    )
+    with closed(dsn, 1) as gate, working(dsn, operation_id) as (run, events):
+        wait_until(lambda: ask(dsn, patient) or run.report)
+        gate.rollback()
+    assert [event for event in events if isinstance(event, WorkerFailed)] == []
+    check(dsn, operation_id)
 
 
 def test_whoever_is_killed_while_planning_leaves_it_to_the_next(dsn: str) -> None:
