@@ -2618,6 +2618,12 @@ BEGIN
         RETURN ('idle', 'running', NULL, 0, 0, 0, 0)::public.batch_progress;
     END IF;
 
+    IF v_operation.stop_status IS NULL
+       AND current_setting('specgen.bounded', true) = 'batch'
+       AND (public.batch_next_step(p_operation_id)).step IS NOT NULL THEN
+        -- The statement_timeout that this session has set is meant for a batch; planning may take longer.
+        RETURN ('due', 'running', NULL, 0, 0, 0, 0)::public.batch_progress;
+    END IF;
     IF v_operation.stop_status IS NULL AND public.batch_advance(v_operation) THEN
         RETURN ('worked', 'running', NULL, 0, 0, 0, 0)::public.batch_progress;
     END IF;
