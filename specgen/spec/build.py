@@ -16,8 +16,8 @@ from specgen.spec.config import FILE, LoadedSettings, display_name, load_setting
 from specgen.spec.entities import Catalog, Draft, draft_entity, report_cycles, resolve_entity
 from specgen.spec.files import walk
 from specgen.spec.model import BatchOperation, Entity, Project
-from specgen.spec.operations import Settled
 from specgen.spec.schema import ENTITY, check_structure
+from specgen.spec.settled import Settled
 from specgen.spec.source import read_documents
 from specgen.spec.steps import build_operation
 

@@ -20,8 +20,9 @@ from specgen.spec.model import (
     Steps,
 )
 from specgen.spec.names import check_name
-from specgen.spec.operations import OperationReader, Settled, find_target, type_of
+from specgen.spec.operations import OperationReader
 from specgen.spec.outputs import Outputs, StepOutput
+from specgen.spec.settled import Settled, find_target, type_of
 from specgen.spec.suggest import did_you_mean
 
 if TYPE_CHECKING:
