@@ -120,6 +120,28 @@ def _mentions(text: str) -> Mentions:
     return found
 
 
+def tables_of(query: str) -> frozenset[str]:
+    """The tables that a query names, as SQL writes them; none where it cannot be read."""
+    from pglast import parse_sql
+    from pglast.parser import ParseError
+    from pglast.visitors import Visitor
+
+    found: set[str] = set()
+    local: set[str] = set()
+
+    class Tables(Visitor):
+        def visit_RangeVar(self, _: Any, node: Any) -> None:  # noqa: N802 - as pglast calls it
+            schema = f'"{node.schemaname}".' if node.schemaname else ""
+            found.add(f'{schema}"{node.relname}"')
+
+        def visit_CommonTableExpr(self, _: Any, node: Any) -> None:  # noqa: N802 - as pglast calls it
+            local.add(f'"{node.ctename}"')
+
+    with suppress(ParseError):
+        Tables()(parse_sql(query))
+    return frozenset(found - local)
+
+
 def _walk(node: Any, found: Mentions) -> None:
     from pglast import ast
 

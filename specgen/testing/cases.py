@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from specgen.plan import naming
-from specgen.plan.sqltext import constant, ident
-from specgen.spec.model import Field, ForeignKey, Literal, OperationType, Reference
-from specgen.testing.subject import REFUSAL, RULE, ItemField, Operation, Parameter
+from specgen.plan.sqltext import ident
+from specgen.testing.describe import identifier, subject_of, ways_of
+from specgen.testing.step_cases import stepped_tests
 
 if TYPE_CHECKING:
     from specgen.plan.planned import PlannedOperation
     from specgen.plan.project import Plan, PlannedEntity
     from specgen.spec.model import BatchOperation, Entity, Project
+    from specgen.testing.step_cases import SteppedTests
+    from specgen.testing.subject import Operation
 
 _CALLS = re.compile(r"([A-Za-z_][\w.]*)\s*\(")
 _UNDERSTOOD = frozenset(
@@ -75,15 +77,25 @@ class EntityCases:
     digest: str
     runtime: str
     operations: tuple[OperationCase, ...]
+    stepped: tuple[SteppedTests, ...] = ()
 
     @property
     def imports(self) -> str:
         """The names that the descriptions in the file need."""
         subjects = [item.subject for item in self.operations]
+        subjects += [item.step.does for operation in self.stepped for item in operation.steps]
         names = ["ItemField"] if any(item.fields for item in subjects) else []
         names.append("Operation")
-        names += ["Parameter"] if any(item.parameters for item in subjects) else []
+        passed = any(item.parameters for item in subjects) or any(
+            item.subject.parameters for item in self.stepped
+        )
+        names += ["Parameter"] if passed else []
         return ", ".join(names)
+
+    @property
+    def step_imports(self) -> str:
+        """The names that the descriptions of steps need."""
+        return ", ".join(sorted({name for item in self.stepped for name in item.names}))
 
 
 def test_cases(plan: Plan, project: Project) -> tuple[EntityCases, ...]:
@@ -93,27 +105,28 @@ def test_cases(plan: Plan, project: Project) -> tuple[EntityCases, ...]:
         plan: The entities that get a file.
         project: All entities, since a row may be referred to from any of them.
     """
-    return tuple(
-        _entity(item, project) for item in plan.entities if any(not one.steps for one in item.operations)
-    )
+    return tuple(_entity(item, project) for item in plan.entities if item.operations)
 
 
 def _entity(planned: PlannedEntity, project: Project) -> EntityCases:
     entity = project.entity(planned.name)
     names: list[str] = []
-    operations = []
+    operations: list[OperationCase] = []
+    stepped: list[SteppedTests] = []
     for item, plan in zip(entity.operations, planned.operations, strict=True):
+        names.append(naming.free(identifier(item.name), names))
         if item.steps:
-            continue
-        names.append(naming.free(_identifier(item.name), names))
-        operations.append(_operation(item, plan, project, names[-1]))
+            stepped.append(stepped_tests(item, plan, project, names[-1]))
+        else:
+            operations.append(_operation(item, plan, project, names[-1]))
     return EntityCases(
         name=entity.name,
-        file=f"test_{_identifier(naming.file_stem(entity.name))}.py",
+        file=f"test_{identifier(naming.file_stem(entity.name))}.py",
         source=planned.source,
         digest=planned.digest,
         runtime=ident(planned.runtime),
         operations=tuple(operations),
+        stepped=tuple(stepped),
     )
 
 
@@ -121,233 +134,21 @@ def _operation(
     operation: BatchOperation, planned: PlannedOperation, project: Project, name: str
 ) -> OperationCase:
     target = project.entity(operation.entity)
-    invalid = _invalid(planned)
-    failures = _failures(operation, planned, target, project)
-    if operation.validation.skip_invalid:
-        failures = tuple(name for name in failures if name not in invalid)
-    failures = tuple(name for name in failures if not _shadowed(name, operation, target))
-    if planned.rules and not operation.validation.skip_invalid:
-        failures = (*failures, *(name for name in invalid if name.startswith(RULE)))
+    failures, invalid = ways_of(operation, planned, target, project)
     return OperationCase(
         function=name,
         constant=name.upper() if name[0].isalpha() else f"OPERATION_{name.upper()}",
-        subject=_subject(operation, planned, target, failures),
+        subject=subject_of(operation, planned, target, failures),
         origin=planned.origin,
         description=" ".join((operation.description or f"{planned.type} of {target.name}").split()),
         failures=failures,
-        invalid=invalid if operation.validation.skip_invalid else (),
+        invalid=invalid,
         notes=tuple(_notes(planned, target)),
         settings=planned.settings,
         confirms=planned.requires_confirmation,
         atomic=planned.atomic,
         progress=planned.progress_tracking,
     )
-
-
-def _identifier(text: str) -> str:
-    return re.sub(r"\W", "_", text).strip("_").lower() or "unnamed"
-
-
-def _invalid(planned: PlannedOperation) -> tuple[str, ...]:
-    """The ways a record can be invalid: a rule that it breaks, a value that cannot be read."""
-    if not planned.validates:
-        return ()
-    return (*(RULE + item.condition for item in planned.rules), *_unreadable(planned))
-
-
-def _shadowed(failure: str, operation: BatchOperation, target: Entity) -> bool:
-    """Whether a rule says the same as a constraint, so that no record comes as far as to break that."""
-    rules = operation.validation.rules
-    if failure.startswith("NOT NULL "):
-        # Of what a rule compares, NULL is hardly ever true.
-        return failure.removeprefix("NOT NULL ") in {item.name for rule in rules for item in rule.columns}
-    said = {_plain(rule.source) for rule in rules}
-    checks = {
-        naming.constraint(target.table, (field.name,), "check"): field.check.source
-        for field in target.fields
-        if field.check
-    }
-    return failure in checks and _plain(checks[failure]) in said
-
-
-def _plain(text: str) -> str:
-    return "".join(text.lower().split())
-
-
-def _unreadable(planned: PlannedOperation) -> list[str]:
-    readable = ("text", "json", "jsonb", "character", "varchar")
-    fields = [item.name for item in planned.item_fields if not item.type.startswith(readable)]
-    return [f"unreadable {name}" for name in fields[:1]]
-
-
-def _subject(
-    operation: BatchOperation, planned: PlannedOperation, target: Entity, failures: tuple[str, ...]
-) -> Operation:
-    inserts = operation.type in (OperationType.INSERT, OperationType.UPSERT)
-    runtime = ident(planned.runtime)
-    item = ident(planned.item_alias)
-    fields = tuple(
-        ItemField(field.name, field.type, f"{item}.{ident(field.name if inserts else field.alias)}")
-        for field in planned.item_fields
-    )
-    source = next(
-        name
-        for name, holds in (
-            ("rows", planned.walks_rows),
-            ("keys", planned.hands_in_keys),
-            ("records", planned.hands_in_records),
-            ("single", True),
-        )
-        if holds
-    )
-    return Operation(
-        name=operation.name,
-        type=str(operation.type),
-        source=source,
-        table=f"{ident(planned.table.schema)}.{ident(planned.table.name)}",
-        alias=planned.table.name,
-        key=target.primary_key,
-        call=_call("* FROM", planned, planned.call, dry_run=True),
-        submit=None if planned.atomic else _call("", planned, planned.submit, dry_run=False),
-        runtime=runtime,
-        log_table=str(planned.settings.get("log_table", f"{runtime}.batch_operation_logs")),
-        metrics_table=str(planned.settings.get("metrics_table", f"{runtime}.batch_performance_metrics")),
-        handed_in=planned.handed_in.name if planned.handed_in else None,
-        parameters={
-            item.name: Parameter(item.type, item.variable)
-            for item in planned.parameters
-            if item != planned.handed_in
-        },
-        item=planned.item_alias,
-        fields=fields,
-        condition=planned.condition,
-        sets={item.column: item.value for item in planned.assignments},
-        match_on=tuple(item.column for item in planned.matches),
-        conflict=planned.conflict_target,
-        updates=planned.update_columns,
-        returning=planned.returning,
-        preconditions=tuple(item.condition for item in planned.preconditions if not item.aggregate),
-        aggregate_preconditions=tuple(item.condition for item in planned.preconditions if item.aggregate),
-        rules=tuple(item.condition for item in planned.rules),
-        rule_columns={item.condition: item.column for item in planned.rules if item.column},
-        skips_invalid=operation.validation.skip_invalid,
-        fallback=next(iter(failures), None) if operation.validation.skip_invalid else None,
-        examples={
-            field.name: tuple(constant(example.value, field.type) for example in field.examples)
-            for field in target.fields
-            if field.examples
-        },
-    )
-
-
-def _call(start: str, planned: PlannedOperation, function: naming.QualifiedName, *, dry_run: bool) -> str:
-    # psycopg reads a percent sign as the beginning of a placeholder.
-    arguments = [f"{ident(item.name)} => %({item.name})s::{item.type}" for item in planned.parameters]
-    if dry_run:
-        arguments.append("dry_run => %(dry_run)s")
-    if planned.requires_confirmation:
-        arguments.append("confirm => %(confirm)s")
-    arguments.append("options => %(options)s")
-    listed = ",\n        ".join(arguments)
-    name = f"{ident(function.schema)}.{ident(function.name)}".replace("%", "%%")
-    return f"\n    SELECT {start + ' ' if start else ''}{name}(\n        {listed}\n    )\n"
-
-
-# How a record can fail
-
-
-def _failures(
-    operation: BatchOperation, planned: PlannedOperation, target: Entity, project: Project
-) -> tuple[str, ...]:
-    if operation.type is OperationType.SELECT:
-        return ()
-    if operation.type is OperationType.DELETE:
-        return (*_children(target, project), REFUSAL)
-    values = {item.column: item.value for item in operation.data}
-    varying = {name for name, value in values.items() if not isinstance(value, Literal)}
-    inserts = operation.type is not OperationType.UPDATE
-    result: list[str] = []
-    if target.managed:
-        for field in target.fields:
-            result += _of_field(field, target, operation, values.keys(), varying)
-        result += _of_key(target, operation, varying)
-    for name in [
-        field.name for field in target.fields if not field.nullable or field.name in target.primary_key
-    ]:
-        value = values.get(name)
-        if isinstance(value, Reference) and name not in operation.conflict_target:
-            result.append(f"NOT NULL {name}")
-    result += _unreadable(planned)
-    unique = {field.name for field in target.fields if field.unique} | set(target.primary_key)
-    if not inserts or any(_from_item(values.get(name)) for name in unique):
-        result.append(REFUSAL)
-    return tuple(result)
-
-
-def _of_field(
-    field: Field, target: Entity, operation: BatchOperation, written: object, varying: set[str]
-) -> list[str]:
-    result = []
-    if field.type.enum and field.name in varying:
-        result.append(naming.constraint(target.table, (field.name,), "enum"))
-    if field.check is not None:
-        named = {item.name for item in field.check.columns}
-        # A check over constants alone holds or does not, for every record alike.
-        mixed = operation.type is OperationType.UPDATE and bool(
-            named & set(_names(written)) and named - set(_names(written))
-        )
-        if named & varying or mixed:
-            result.append(naming.constraint(target.table, (field.name,), "check"))
-    if field.references and field.name in varying and isinstance(_value(operation, field.name), Reference):
-        result.append(naming.constraint(target.table, (field.name,), "fkey"))
-    alone = operation.conflict_target != (field.name,) and target.primary_key != (field.name,)
-    if field.unique and alone and _breaks_unique(operation, field.name):
-        result.append(naming.constraint(target.table, (field.name,), "key"))
-    return result
-
-
-def _of_key(target: Entity, operation: BatchOperation, varying: set[str]) -> list[str]:
-    inserts = operation.type in (OperationType.INSERT, OperationType.UPSERT)
-    if not inserts or set(operation.conflict_target) == set(target.primary_key):
-        return []
-    if not all(isinstance(_value(operation, name), Reference) for name in target.primary_key):
-        return []
-    return [naming.constraint(target.table, (), "pkey")] if set(target.primary_key) <= varying else []
-
-
-def _children(target: Entity, project: Project) -> list[str]:
-    """Foreign keys that forbid a row of the target to be deleted."""
-    result = []
-    for entity in project.entities:
-        for field in entity.fields:
-            match field.references:
-                case ForeignKey(entity=name, on_delete=action) if name == target.name and entity.managed:
-                    if action is None or action.lower().replace("_", " ") in ("restrict", "no action"):
-                        result.append(
-                            "referenced by " + naming.constraint(entity.table, (field.name,), "fkey")
-                        )
-                case _:
-                    pass
-    return result
-
-
-def _breaks_unique(operation: BatchOperation, name: str) -> bool:
-    value = _value(operation, name)
-    if operation.type is OperationType.UPDATE:
-        return _from_item(value)
-    return isinstance(value, Reference)
-
-
-def _value(operation: BatchOperation, name: str) -> object:
-    return next((item.value for item in operation.data if item.column == name), None)
-
-
-def _from_item(value: object) -> bool:
-    return isinstance(value, Reference) and value.field is not None
-
-
-def _names(written: object) -> list[str]:
-    return list(written)  # type: ignore[call-overload, no-any-return]
 
 
 def _notes(planned: PlannedOperation, target: Entity) -> list[str]:

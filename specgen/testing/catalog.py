@@ -132,14 +132,16 @@ def read_table(connection: psycopg.Connection[Any], name: str) -> Table:
     """
     with connection.transaction():
         # With this path every name comes back qualified.
-        connection.execute("SET LOCAL search_path = pg_catalog")
+        path = connection.execute(
+            "SELECT current_setting('search_path'), set_config('search_path', 'pg_catalog', true)"
+        ).fetchone()
         columns = tuple(
             Column(row[0], row[1], row[2], row[3], row[4] and not row[7], tuple(row[5]), row[6])
             for row in connection.execute(_COLUMNS, (name,)).fetchall()
         )
         rows = connection.execute(_CONSTRAINTS, {"table": name}).fetchall()
         oid = connection.execute("SELECT %s::regclass::text", (name,)).fetchone()
-        connection.execute("SET LOCAL search_path = DEFAULT")
+        connection.execute("SELECT set_config('search_path', %s, true)", (path[0] if path else "",))
     own = oid[0] if oid else name
     found = [
         (owner, action, Constraint(name_, kind, tuple(here), text, parent, tuple(there)))

@@ -50,3 +50,20 @@ BEGIN
     RETURN NULL;
 END;
 $$;
+
+-- The calls of a function that a test stands in for, and the arguments that it refuses: whole, or as part of an array.
+CREATE TABLE specgen_test.called (place bigserial, arguments jsonb NOT NULL);
+CREATE TABLE specgen_test.refused_calls (arguments jsonb NOT NULL, part boolean NOT NULL);
+
+CREATE FUNCTION specgen_test.note_call(arguments jsonb) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (
+        SELECT
+          FROM specgen_test.refused_calls AS r
+         WHERE CASE WHEN r.part THEN note_call.arguments @> r.arguments ELSE note_call.arguments = r.arguments END
+    ) THEN
+        RAISE EXCEPTION 'refused by the test' USING ERRCODE = 'P0001', CONSTRAINT = 'specgen_test_refusal';
+    END IF;
+    INSERT INTO specgen_test.called (arguments) VALUES (note_call.arguments);
+END;
+$$;

@@ -108,8 +108,7 @@ class Maker:
         if table.name not in self._valid:
             operation = Operation(
                 name=f"a row of {table.name}", type="insert", source="single", table=table.name,
-                alias=table.name.rsplit(".", 1)[-1].strip('"'), key=(), call="", submit=None, runtime="",
-                log_table="", metrics_table="",
+                alias=table.name.rsplit(".", 1)[-1].strip('"'), key=(),
             )  # fmt: skip
             self._valid[table.name] = Solver(self.connection, operation, table, self.extra).valid_row()
         return dict(self._valid[table.name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import MISSING, fields, is_dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 -- Python, not HTML; values go through python() or comment()
     )
-    environment.filters.update(comment=comment, python=python, text=text, name=str)
+    environment.filters.update(comment=comment, python=python, text=text, name=str, built=built)
     return environment
 
 
@@ -80,6 +81,27 @@ def _flat(value: object) -> str:
             return repr(value)
         case _:
             return repr(value).split(".")[-1].replace("'", '"')
+
+
+def built(value: object, indent: int = 4) -> str:
+    """A plain dataclass as the call that makes it, without what is as it would be anyway."""
+    assert is_dataclass(value) and not isinstance(value, type)
+    given = [
+        (item.name, getattr(value, item.name))
+        for item in fields(value)
+        if item.default is MISSING or getattr(value, item.name) != item.default
+    ]
+    name = type(value).__name__
+    flat = f"{name}({', '.join(f'{key}={_flat(item)}' for key, item in given)})"
+    if len(flat) + indent + 16 <= _WIDTH:
+        return flat
+    pad = " " * (indent + 4)
+    lines = [f"{pad}{key}={_written(item, indent + 4)},\n" for key, item in given]
+    return f"{name}(\n{''.join(lines)}{' ' * indent})"
+
+
+def _written(value: object, indent: int) -> str:
+    return text(value) if isinstance(value, str) and "\n" in value else python(value, indent)
 
 
 def _quoted(value: str) -> str:

@@ -12,10 +12,11 @@ from psycopg import Rollback
 from psycopg.rows import namedtuple_row
 from psycopg.types.json import Jsonb
 
-from specgen.testing.case import ANY, Case, Changes, ordered
+from specgen.testing.case import Case, Changes, blurred, ordered
 from specgen.testing.make import Maker
 from specgen.testing.prepare import Preparation, snapshot
-from specgen.testing.solve import Unbreakable, Unsolvable, quote
+from specgen.testing.solve import NO_VIOLATION, Unbreakable, Unsolvable, quote
+from specgen.testing.stepping import Stepping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 TABLES = (
     "batch_operations", "batch_ranges", "batch_operation_logs", "batch_operation_errors",
-    "batch_performance_metrics", "batch_durations", "batch_outputs", "batch_outbox",
+    "batch_performance_metrics", "batch_durations", "batch_outputs", "batch_outbox", "batch_steps",
 )  # fmt: skip
 
 
@@ -54,7 +55,7 @@ def counts(result: Any) -> Counts:
 
 
 @dataclass(slots=True)
-class Sandbox:
+class Sandbox(Stepping):
     """A connection to a database of the test's own.
 
     Attributes:
@@ -107,14 +108,14 @@ class Sandbox:
             try:
                 return self.prepare(replace(operation, preconditions=tuple(changed)), layout)
             except Unsolvable:
-                raise Unbreakable(_NO_VIOLATION.format(precondition)) from None
+                raise Unbreakable(NO_VIOLATION.format(precondition)) from None
         for wanted in ("", "-" * len(layout), layout):
             with suppress(Unsolvable), self.connection.transaction():
                 case = self.prepare(operation, wanted)
                 if not self._holds(case, precondition):
                     return case
                 raise Rollback
-        raise Unbreakable(_NO_VIOLATION.format(precondition))
+        raise Unbreakable(NO_VIOLATION.format(precondition))
 
     def _holds(self, case: Case, precondition: str) -> bool:
         text = precondition.replace("%", "%%")
@@ -245,16 +246,7 @@ class Sandbox:
         """What batch_output() gives; values that nobody can foresee as in ``expected``."""
         query = f"SELECT record FROM {case.operation.runtime}.batch_output(%s) AS kept (record)"
         rows = [row.record for row in self.all(query, (result.operation_id,))]
-        blurred = []
-        for number, row in enumerate(rows):
-            like = expected[number] if number < len(expected) else {}
-            blurred.append(
-                {
-                    key: ANY if like.get(key) == ANY and value is not None else value
-                    for key, value in row.items()
-                }
-            )
-        return blurred
+        return blurred(rows, expected)
 
     def statements(self) -> list[list[dict[str, Any]]]:
         """The rows that each watched statement wrote, in order."""
@@ -317,12 +309,6 @@ class Sandbox:
         """All rows of a query."""
         with self.connection.cursor(row_factory=namedtuple_row) as cursor:
             return cursor.execute(query, arguments).fetchall()
-
-
-_NO_VIOLATION = (
-    "nobody knows how to make the precondition {0!r} false; say it in a fixture specgen_violations "
-    "of your conftest.py: {{{0!r}: 'SQL that makes it false'}}"
-)
 
 
 def connect(dsn: str, *, autocommit: bool = True) -> psycopg.Connection[Any]:

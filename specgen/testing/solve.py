@@ -365,6 +365,11 @@ REMEDY = (
     "such as {'email': [\"'a@example.org'\"]}"
 )
 
+NO_VIOLATION = (
+    "nobody knows how to make the precondition {0!r} false; say it in a fixture specgen_violations "
+    "of your conftest.py: {{{0!r}: 'SQL that makes it false'}}"
+)
+
 
 def broken(solver: Solver, constraint: Constraint) -> list[str]:
     """The conditions of a record that breaks one check."""

@@ -77,11 +77,11 @@ class Operation:
     table: str
     alias: str
     key: tuple[str, ...]
-    call: str
-    submit: str | None
-    runtime: str
-    log_table: str
-    metrics_table: str
+    call: str = ""
+    submit: str | None = None
+    runtime: str = ""
+    log_table: str = ""
+    metrics_table: str = ""
     handed_in: str | None = None
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     item: str = "item"
