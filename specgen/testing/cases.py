@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from specgen.plan import naming
 from specgen.plan.sqltext import ident
-from specgen.testing.describe import identifier, subject_of, ways_of
+from specgen.testing.describe import constant_name, identifier, subject_of, ways_of
 from specgen.testing.step_cases import stepped_tests
 
 if TYPE_CHECKING:
@@ -111,14 +111,18 @@ def test_cases(plan: Plan, project: Project) -> tuple[EntityCases, ...]:
 def _entity(planned: PlannedEntity, project: Project) -> EntityCases:
     entity = project.entity(planned.name)
     names: list[str] = []
+    for item in entity.operations:
+        names.append(naming.free(identifier(item.name), names))
+    taken = list(names)
     operations: list[OperationCase] = []
     stepped: list[SteppedTests] = []
-    for item, plan in zip(entity.operations, planned.operations, strict=True):
-        names.append(naming.free(identifier(item.name), names))
+    for name, item, plan in zip(names, entity.operations, planned.operations, strict=True):
         if item.steps:
-            stepped.append(stepped_tests(item, plan, project, names[-1]))
+            found = stepped_tests(item, plan, project, name, taken)
+            taken += [step.function for step in found.steps]
+            stepped.append(found)
         else:
-            operations.append(_operation(item, plan, project, names[-1]))
+            operations.append(_operation(item, plan, project, name))
     return EntityCases(
         name=entity.name,
         file=f"test_{identifier(naming.file_stem(entity.name))}.py",
@@ -137,7 +141,7 @@ def _operation(
     failures, invalid = ways_of(operation, planned, target, project)
     return OperationCase(
         function=name,
-        constant=name.upper() if name[0].isalpha() else f"OPERATION_{name.upper()}",
+        constant=constant_name(name),
         subject=subject_of(operation, planned, target, failures),
         origin=planned.origin,
         description=" ".join((operation.description or f"{planned.type} of {target.name}").split()),

@@ -52,6 +52,11 @@ def _unreadable(planned: PlannedOperation) -> list[str]:
     return [f"unreadable {name}" for name in fields[:1]]
 
 
+def constant_name(name: str) -> str:
+    """The constant that goes with a name."""
+    return name.upper() if name[0].isalpha() else f"OPERATION_{name.upper()}"
+
+
 def subject_of(
     operation: BatchOperation, planned: PlannedOperation, target: Entity, failures: tuple[str, ...]
 ) -> Operation:

@@ -142,8 +142,11 @@ class StepPreparation:
         """The step with its lists replaced: by whatever holds the row's own value, else by two values."""
         table = self.maker.table(subject.table)
         known = {item.name for item in table.columns}
-        met = candidates.mentions([subject.condition] if subject.condition else []).partners
         condition, sets = subject.condition, dict(subject.sets)
+        for variable in self.step.lists:
+            # Written so that PostgreSQL hashes the values; a search needs to see whom they meet.
+            condition = condition and condition.replace(f"(SELECT unnest({variable}))", f"({variable})")
+        met = candidates.mentions([condition] if condition else []).partners
         partners: dict[str, str] = {}
         for variable, column in self.step.lists.items():
             name = next((item for item in sorted(met.get(variable.strip('"'), ())) if item in known), None)

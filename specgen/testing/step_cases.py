@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from specgen.plan import naming
 from specgen.plan.sqltext import ident
 from specgen.spec.model import (
     ListRows,
@@ -14,11 +15,13 @@ from specgen.spec.model import (
     StepRows,
     TableRows,
 )
-from specgen.testing.describe import call_text, identifier, subject_of, ways_of
+from specgen.testing.describe import call_text, constant_name, identifier, subject_of, ways_of
 from specgen.testing.stepped import Called, Column, ElementsOf, OutputOf, ResultOf, RowsOf, Step, Stepped
 from specgen.testing.subject import Operation, Parameter
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from specgen.plan.planned import PlannedOperation, PlannedParameter, PlannedStep
     from specgen.spec.model import BatchOperation, Project
     from specgen.spec.model import Step as SpecStep
@@ -29,7 +32,8 @@ class StepTests:
     """One step's tests.
 
     Attributes:
-        function: The middle of the names of its test functions.
+        function: Starts the names of its test functions.
+        constant: Names what goes with it in the file.
         step: Its description.
         failures: The ways a record of it can fail, by name.
         invalid: The ways a record of it can be invalid, where invalid ones are skipped.
@@ -39,6 +43,7 @@ class StepTests:
     """
 
     function: str
+    constant: str
     step: Step
     origin: str
     failures: tuple[str, ...]
@@ -93,7 +98,11 @@ class SteppedTests:
 
 
 def stepped_tests(
-    operation: BatchOperation, planned: PlannedOperation, project: Project, name: str
+    operation: BatchOperation,
+    planned: PlannedOperation,
+    project: Project,
+    name: str,
+    taken: Sequence[str],
 ) -> SteppedTests:
     """Decide the tests of one operation of steps.
 
@@ -102,11 +111,15 @@ def stepped_tests(
         planned: What was decided about it.
         project: All entities.
         name: A name of its own in the file.
+        taken: Names that its steps cannot have.
     """
     runtime = ident(planned.runtime)
+    names: list[str] = []
+    for step in operation.steps:
+        names.append(naming.free(identifier(f"{name}_{step.name}"), (*taken, *names)))
     steps = tuple(
-        _step(step, found, planned, project)
-        for step, found in zip(operation.steps, planned.steps, strict=True)
+        _step(step, found, planned, project, function)
+        for step, found, function in zip(operation.steps, planned.steps, names, strict=True)
     )
     subject = Stepped(
         name=operation.name,
@@ -122,7 +135,7 @@ def stepped_tests(
     )
     return SteppedTests(
         function=name,
-        constant=name.upper() if name[0].isalpha() else f"OPERATION_{name.upper()}",
+        constant=constant_name(name),
         subject=subject,
         origin=planned.origin,
         description=" ".join((operation.description or f"steps of {planned.entity}").split()),
@@ -148,7 +161,9 @@ def _begin(planned: PlannedOperation) -> str:
     return f"\n    SELECT operation_id FROM {start}({plan}(\n        {listed}\n    ))\n"
 
 
-def _step(step: SpecStep, found: PlannedStep, whole: PlannedOperation, project: Project) -> StepTests:
+def _step(
+    step: SpecStep, found: PlannedStep, whole: PlannedOperation, project: Project, function: str
+) -> StepTests:
     operation, planned = step.operation, found.operation
     target = project.entity(operation.entity)
     read = (*planned.where_parameters, *planned.write_parameters, planned.handed_in)
@@ -185,7 +200,8 @@ def _step(step: SpecStep, found: PlannedStep, whole: PlannedOperation, project: 
         failures = tuple(item for item in failures if not item.startswith("unreadable ") and item not in full)
         invalid = tuple(item for item in invalid if not item.startswith("unreadable "))
     return StepTests(
-        function=identifier(step.name),
+        function=function,
+        constant=constant_name(function),
         step=Step(
             name=step.name,
             number=found.number,

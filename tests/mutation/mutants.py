@@ -6,33 +6,12 @@ one that is not there is an error, so that the list cannot quietly go stale.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """One way to break the SQL.
-
-    Attributes:
-        name: What a user would see go wrong.
-        old: What stands in the SQL.
-        new: What it becomes.
-        tests: The test files that are about it, in the order in which they are asked.
-        file: The part of the SQL file's name in which it stands, nothing for all.
-        survives: Why no test can notice, where that is so.
-    """
-
-    name: str
-    old: str
-    new: str
-    tests: tuple[str, ...] = ("ticket",)
-    file: str = ""
-    survives: str = ""
-
+from tests.mutation import steps
+from tests.mutation.mutant import Mutant
 
 _ALL = ("ticket", "account", "stock", "credit")
 
-MUTANTS = (
+_OF_ONE_STEP = (
     Mutant(
         "the condition is dropped",
         "plan = 'free'\n                   ) IS TRUE",
@@ -359,11 +338,14 @@ MUTANTS = (
     ),
 )
 
+MUTANTS = (*_OF_ONE_STEP, *steps.MUTANTS)
+
 SMOKE = (
     "the last batch is lost",
     "written records are counted twice",
     "dry run is committed",
     "the error row names the wrong key",
     "the condition is dropped",
+    "a function is called with the whole list",
 )
 """Those that every CI run tries."""

@@ -11,7 +11,7 @@ from specgen.render.engine import FILTERS, _environment, template_folder
 
 TEMPLATES = sorted(path.relative_to(template_folder()).as_posix() for path in template_folder().rglob("*.j2"))
 
-OF_TESTS = {"name", "python", "text"}
+OF_TESTS = {"built", "name", "python", "text"}
 """The filters that ``specgen.testing.render`` adds for the templates of pytest files."""
 
 LAYOUT = {"indent", "replace", "trim"}

@@ -26,7 +26,7 @@ PROJECTS = [
     (root, name)
     for root, names in (
         (ROOT, ("user", "product", "order", "product_cache", "invoice")),
-        (MUTANTS, ("account", "credit", "stock", "ticket")),
+        (MUTANTS, ("account", "credit", "meter", "stock", "ticket")),
     )
     for name in names
 ]

@@ -13,7 +13,7 @@ GOLDEN = Path(__file__).parents[2] / "golden" / "generated_tests"
 
 
 def render() -> dict[str, str]:
-    project = load_project([GOLDEN / "entity.yaml"], root=GOLDEN).project
+    project = load_project(sorted(GOLDEN.glob("*.yaml")), root=GOLDEN).project
     assert project is not None
     plan = plan_project(project).plan
     assert plan is not None
@@ -29,6 +29,24 @@ def test_the_file_is_as_pinned(update_golden: bool) -> None:
             expected.write_text(text)
         assert text == expected.read_text()
     assert {f"{name}.expected" for name in files} == {path.name for path in GOLDEN.glob("*.expected")}
+
+
+def test_a_step_and_an_operation_of_one_name_have_tests_of_their_own(tmp_path: Path) -> None:
+    entities = tmp_path / "entities"
+    entities.mkdir()
+    (entities / "thing.yaml").write_text(
+        "name: thing\nfields: {id: integer, done: boolean}\npatterns:\n"
+        "  - {name: batch_operations, operation: mark, steps: [{name: all,"
+        " operation_type: update, update_data: {done: true}, where_condition: 'true'}]}\n"
+        "  - {name: batch_operations, operation: mark_all, data_source: {table: old}, insert_data: {id: :item.id}}\n"
+    )
+    project = load_project([], root=tmp_path).project
+    assert project is not None
+    plan = plan_project(project).plan
+    assert plan is not None
+    (file,) = render_tests(plan, project)
+    names = [node.name for node in ast.parse(file.text).body if isinstance(node, ast.FunctionDef)]
+    assert len(names) == len(set(names))
 
 
 def test_every_file_is_python_with_distinct_tests() -> None:
