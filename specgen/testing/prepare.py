@@ -130,7 +130,7 @@ class Preparation:
             key = {name: (stored or row)[name] for name in operation.key}
             records.append(Record(mark, number, key, handed, meets))
             if failure and mark == "x" and failure.name.startswith("referenced by "):
-                self._refer(table, failure, stored or {})
+                self._refer(table, failure, stored or {}, number)
         return records
 
     def _kept(self, table: Table) -> frozenset[str]:
@@ -205,11 +205,11 @@ class Preparation:
                 row[name] = handed[field.name]
         return self.maker.insert(table, row)
 
-    def _refer(self, table: Table, failure: Failure, row: dict[str, Any]) -> None:
+    def _refer(self, table: Table, failure: Failure, row: dict[str, Any], number: int) -> None:
         for owner, constraint in table.children:
             if constraint.name == failure.constraint:
                 child = self.maker.table(owner)
-                values = self.maker.numbered(child, self.maker.valid(child), _OCCUPIED)
+                values = self.maker.numbered(child, self.maker.valid(child), _OCCUPIED + number)
                 values |= {
                     here: row[there]
                     for here, there in zip(constraint.columns, constraint.parent_columns, strict=True)
