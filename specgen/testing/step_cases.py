@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from specgen.plan.planned import PlannedOperation, PlannedParameter, PlannedStep
     from specgen.spec.model import BatchOperation, Project
     from specgen.spec.model import Step as SpecStep
+
+_SUBQUERY = re.compile(r"\bselect\b(?! unnest\()", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,11 @@ class StepTests:
 
     @property
     def made(self) -> bool:
-        """Whether its records can be made; those of a query are what it yields."""
-        return not isinstance(self.step.through, ResultOf)
+        """Whether its records can be made; not those that a query yields, or that read other tables."""
+        does = self.step.does
+        texts = (does.condition or "", *does.sets.values())
+        reads = any(_SUBQUERY.search(text) for text in texts)
+        return not isinstance(self.step.through, ResultOf) and not reads
 
 
 @dataclass(frozen=True, slots=True)

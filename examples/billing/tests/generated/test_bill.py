@@ -10,6 +10,9 @@ A call is prepared by a layout, a letter a record: g is written, u is written an
 there (upsert), x fails, s is handed in but does not meet the condition, m is handed in but has no row,
 - is a row that does not concern the call. Rows and records are found by trying values of the columns'
 types, of `examples:`, and of the conditions, on the database.
+
+A step is tested by itself, with records in place of what earlier steps yield and, for a function that it
+calls, one that notes its calls. An operation as a whole runs with the functions that the project loads.
 """
 
 # These may be more than a search for data can settle:
@@ -23,7 +26,8 @@ types, of `examples:`, and of the conditions, on the database.
 import pytest
 
 from specgen.testing.sandbox import counts
-from specgen.testing.subject import Operation, Parameter
+from specgen.testing.stepped import Called, Column, OutputOf, Step, Stepped
+from specgen.testing.subject import ItemField, Operation, Parameter
 
 RUNTIME = "public"
 
@@ -467,10 +471,10 @@ def test_discard_open_bills_submitted_once_for_an_idempotency_key(sandbox_copy):
 
 def test_discard_open_bills_submitted_is_resumed_after_its_timeout(sandbox_copy):
     case = sandbox_copy.prepare(DISCARD_OPEN_BILLS, "ggggg")
-    submitted = sandbox_copy.submit(case, batch_size=2, timeout="0.3 seconds")
+    submitted = sandbox_copy.submit(case, batch_size=2, timeout="1 hour")
     sandbox_copy.step(case, submitted)
     sandbox_copy.step(case, submitted)
-    sandbox_copy.execute("SELECT pg_sleep(0.35)")
+    sandbox_copy.run_out_of_time(case, submitted)
 
     late = sandbox_copy.work(case, submitted)
     changes = sandbox_copy.changes(case)
@@ -523,5 +527,900 @@ def test_discard_open_bills_submitted_ends_past_max_errors(sandbox_copy):
     assert result.status == "failed"
     assert counts(result) == (6, 1, 3, 2)
     assert sandbox_copy.changes(case) == case.changes(case.records[:3])
+
+
+# bill_month: Bill what each customer has used in a month, write the files, tell the customers (entities/bill.yaml:17)
+BILL_MONTH = Stepped(
+    name="bill_month",
+    call="""
+    SELECT * FROM public.bill_month(
+        target_month => %(target_month)s::date,
+        dry_run => %(dry_run)s,
+        options => %(options)s
+    )
+""",
+    submit="""
+    SELECT public.bill_month_submit(
+        target_month => %(target_month)s::date,
+        options => %(options)s
+    )
+""",
+    begin="""
+    SELECT operation_id FROM public.bill_month_start(public.bill_month_plan(
+        %(target_month)s::date,
+        %(options)s::jsonb,
+        false
+    ))
+""",
+    runtime=RUNTIME,
+    log_table="public.batch_operation_logs",
+    metrics_table="public.batch_performance_metrics",
+    parameters={
+        "target_month": Parameter("date", "p_target_month"),
+    },
+    steps=(
+        Step(
+            name="calculate_usage",
+            number=1,
+            calls=Called(name="usage_of", arguments=("month => p_target_month",)),
+            kept=True,
+            does=Operation(
+                name="bill_month, step calculate_usage",
+                type="custom_function",
+                source="single",
+                table="public.bill",
+                alias="bill",
+                key=("id",),
+                parameters={
+                    "target_month": Parameter("date", "p_target_month"),
+                },
+            ),
+        ),
+        Step(
+            name="create_bills",
+            number=2,
+            depends_on=("calculate_usage",),
+            through=OutputOf(step="calculate_usage"),
+            kept=True,
+            does=Operation(
+                name="bill_month, step create_bills",
+                type="insert",
+                source="records",
+                table="public.bill",
+                alias="bill",
+                key=("id",),
+                parameters={
+                    "target_month": Parameter("date", "p_target_month"),
+                },
+                fields=(
+                    ItemField("customer_id", "bigint", "item.customer_id"),
+                    ItemField("units", "numeric(10,3)", "item.units"),
+                ),
+                sets={
+                    "customer_id": "item.customer_id",
+                    "month": "p_target_month",
+                    "units": "item.units",
+                    "amount": "item.units * (SELECT c.price FROM customer AS c WHERE c.id = item.customer_id)",
+                },
+                returning=("id", "customer_id"),
+            ),
+        ),
+        Step(
+            name="write_files",
+            number=3,
+            depends_on=("create_bills",),
+            through=OutputOf(step="create_bills"),
+            calls=Called(name="write_bill_files", arguments=("item.id",), collected=True),
+            does=Operation(
+                name="bill_month, step write_files",
+                type="custom_function",
+                source="records",
+                table="public.bill",
+                alias="bill",
+                key=("id",),
+                fields=(
+                    ItemField("id", "bigint", "item.id"),
+                ),
+            ),
+        ),
+        Step(
+            name="send_bills",
+            number=4,
+            depends_on=("write_files", "create_bills"),
+            lists={
+                "p_created_bill_ids": Column(step="create_bills", column="id", type="bigint", keys=True),
+            },
+            does=Operation(
+                name="bill_month, step send_bills",
+                type="update",
+                source="keys",
+                table="public.bill",
+                alias="bill",
+                key=("id",),
+                handed_in="created_bill_ids",
+                sets={"status": "'sent'", "sent_at": "NOW()"},
+            ),
+        ),
+        Step(
+            name="tell_customers",
+            number=5,
+            depends_on=("send_bills", "create_bills"),
+            through=OutputOf(step="create_bills"),
+            calls=Called(
+                name="tell_customer",
+                arguments=("item.customer_id", "'Your bill is ready'"),
+            ),
+            does=Operation(
+                name="bill_month, step tell_customers",
+                type="custom_function",
+                source="records",
+                table="public.bill",
+                alias="bill",
+                key=("id",),
+                fields=(
+                    ItemField("customer_id", "bigint", "item.customer_id"),
+                ),
+            ),
+        ),
+    ),
+)
+BILL_MONTH_SEND_BILLS_FAILURES = ("a trigger of the test",)
+
+
+def test_bill_month_finds_the_functions_that_it_calls(sandbox):
+    missing = sandbox.missing_functions(BILL_MONTH)
+
+    assert missing == [], "name the files that make these functions in setup_sql of specgen.yaml"
+
+
+def test_bill_month_does_its_steps_in_order(sandbox):
+    case = sandbox.prepare_whole(BILL_MONTH, "g")
+
+    result = sandbox.call(case, batch_size=2)
+
+    steps = sandbox.steps_of(case, result)
+    sandbox.account_for(case, result)
+    assert [(step.step, step.status, step.message) for step in steps] == [
+        ("calculate_usage", "completed", None),
+        ("create_bills", "completed", None),
+        ("write_files", "completed", None),
+        ("send_bills", "completed", None),
+        ("tell_customers", "completed", None),
+    ]
+    assert result.status == "completed"
+    assert counts(result) == tuple(map(sum, zip(*map(counts, steps), strict=True)))
+    assert result.batch_count == sum(step.batch_count for step in steps)
+    assert counts(steps[0]) == (case.total, case.total, 0, 0)
+    assert steps[1].total_records == len(sandbox.kept(case, result, step="calculate_usage"))
+    assert steps[2].total_records == len(sandbox.kept(case, result, step="create_bills"))
+    assert steps[4].total_records == len(sandbox.kept(case, result, step="create_bills"))
+    for step, next_step in zip(steps, steps[1:], strict=False):
+        assert step.started_at <= step.completed_at <= next_step.started_at
+    # What bound one step does not bind the next.
+    row = sandbox.row_of(case, result)
+    limits = {"max_records": None, "max_errors": None, "max_error_percent": None}
+    assert {name: row[name] for name in limits} == limits
+
+
+def test_bill_month_run_again_accounts_for_every_record(sandbox):
+    case = sandbox.prepare_whole(BILL_MONTH, "g")
+    first = sandbox.call(case)
+
+    second = sandbox.call(case, max_errors=1000)
+
+    assert second.operation_id != first.operation_id
+    assert counts(second) == tuple(map(sum, zip(*map(counts, sandbox.steps_of(case, second)), strict=True)))
+
+
+def test_bill_month_dry_run_tells_the_outcome_and_leaves_nothing(sandbox):
+    case = sandbox.prepare_whole(BILL_MONTH, "g")
+
+    told = sandbox.call(case, dry_run=True)
+    changes, left = sandbox.changes(case), sandbox.bookkeeping(case)
+    done = sandbox.call(case)
+
+    assert told.status == "dry_run"
+    assert counts(told) == counts(done)
+    assert "nothing was changed" in told.message
+    assert changes == case.changes([])
+    assert set(left.values()) == {0}
+
+
+@pytest.mark.parametrize(
+    "options", [{"no_such_option": 1}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
+)
+def test_bill_month_refuses_options_it_does_not_know(sandbox, options):
+    case = sandbox.prepare_whole(BILL_MONTH, "g")
+
+    with sandbox.refused("22023"):
+        sandbox.call(case, **options)
+
+    assert sandbox.changes(case) == case.changes([])
+
+
+def test_bill_month_keeps_context_and_priority(sandbox):
+    case = sandbox.prepare_whole(BILL_MONTH, "g")
+
+    result = sandbox.call(case, context={"ticket": 7}, priority=5)
+
+    row = sandbox.row_of(case, result)
+    assert (row["context"], row["priority"]) == ({"ticket": 7}, 5)
+
+
+def test_bill_month_runs_once_for_an_idempotency_key(sandbox):
+    case = sandbox.prepare_whole(BILL_MONTH, "g")
+
+    first = sandbox.call(case, idempotency_key="once")
+    again = sandbox.call(case, idempotency_key="once")
+
+    assert again.operation_id == first.operation_id
+    assert counts(again) == counts(first)
+    assert sandbox.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
+
+
+def test_bill_month_begins_no_step_after_its_timeout(sandbox):
+    case = sandbox.prepare_whole(BILL_MONTH, "g")
+
+    result = sandbox.call(case, timeout="0 seconds")
+
+    assert result.status == "timed_out"
+    assert counts(result).processed == 0
+    assert sandbox.changes(case) == case.changes([])
+
+
+def test_bill_month_tells_its_progress(sandbox):
+    case = sandbox.prepare_whole(BILL_MONTH, "g")
+
+    result = sandbox.call(case)
+
+    sandbox.account_for(case, result)
+    total = result.total_records
+    assert sandbox.notices[-1] == f"bill_month, tell_customers: {total} of {total} records"
+    for step in ["calculate_usage", "create_bills", "write_files", "send_bills", "tell_customers"]:
+        assert any(notice.startswith(f"bill_month, {step}: ") for notice in sandbox.notices)
+
+
+def test_bill_month_submitted_does_the_same_as_one_call(sandbox_copy):
+    case = sandbox_copy.prepare_whole(BILL_MONTH, "g")
+
+    submitted = sandbox_copy.submit(case, batch_size=2)
+    waiting = sandbox_copy.status(case, submitted)
+    untouched = sandbox_copy.changes(case)
+    result = sandbox_copy.work(case, submitted)
+
+    assert waiting.status == "pending"
+    assert untouched == case.changes([])
+    steps = sandbox_copy.steps_of(case, result)
+    sandbox_copy.account_for(case, result)
+    assert [(step.step, step.status, step.message) for step in steps] == [
+        ("calculate_usage", "completed", None),
+        ("create_bills", "completed", None),
+        ("write_files", "completed", None),
+        ("send_bills", "completed", None),
+        ("tell_customers", "completed", None),
+    ]
+    assert result.status == "completed"
+    assert counts(result) == tuple(map(sum, zip(*map(counts, steps), strict=True)))
+    assert result.batch_count == sum(step.batch_count for step in steps)
+    assert counts(steps[0]) == (case.total, case.total, 0, 0)
+    assert steps[1].total_records == len(sandbox_copy.kept(case, result, step="calculate_usage"))
+    assert steps[2].total_records == len(sandbox_copy.kept(case, result, step="create_bills"))
+    assert steps[4].total_records == len(sandbox_copy.kept(case, result, step="create_bills"))
+
+
+def test_bill_month_submitted_is_shared_by_two_workers(sandbox_copy):
+    case = sandbox_copy.prepare_whole(BILL_MONTH, "g")
+    submitted = sandbox_copy.submit(case, batch_size=2)
+
+    with sandbox_copy.another() as other:
+        while sandbox_copy.step(case, submitted).state != "finished":
+            other.step(case, submitted)
+    result = sandbox_copy.status(case, submitted)
+
+    steps = sandbox_copy.steps_of(case, result)
+    sandbox_copy.account_for(case, result)
+    assert [(step.step, step.status, step.message) for step in steps] == [
+        ("calculate_usage", "completed", None),
+        ("create_bills", "completed", None),
+        ("write_files", "completed", None),
+        ("send_bills", "completed", None),
+        ("tell_customers", "completed", None),
+    ]
+    assert result.status == "completed"
+    assert counts(result) == tuple(map(sum, zip(*map(counts, steps), strict=True)))
+    assert result.batch_count == sum(step.batch_count for step in steps)
+    assert counts(steps[0]) == (case.total, case.total, 0, 0)
+    assert steps[1].total_records == len(sandbox_copy.kept(case, result, step="calculate_usage"))
+    assert steps[2].total_records == len(sandbox_copy.kept(case, result, step="create_bills"))
+    assert steps[4].total_records == len(sandbox_copy.kept(case, result, step="create_bills"))
+
+
+def test_bill_month_submitted_once_for_an_idempotency_key(sandbox_copy):
+    case = sandbox_copy.prepare_whole(BILL_MONTH, "g")
+
+    first = sandbox_copy.submit(case, idempotency_key="once")
+    again = sandbox_copy.submit(case, idempotency_key="once")
+
+    assert again == first
+    assert len(sandbox_copy.steps_of(case, sandbox_copy.status(case, first))) == 5
+
+
+def test_bill_month_submitted_is_resumed_between_two_steps(sandbox_copy):
+    case = sandbox_copy.prepare_whole(BILL_MONTH, "g")
+    submitted = sandbox_copy.submit(case, timeout="1 hour")
+    while sandbox_copy.step_of(case, submitted).batch_count == 0 and sandbox_copy.step(case, submitted).batch_number is None:
+        pass
+    sandbox_copy.run_out_of_time(case, submitted)
+    late = sandbox_copy.work(case, submitted)
+    begun = sandbox_copy.step_of(case, submitted)
+    left = [step.status for step in sandbox_copy.steps_of(case, late)[1:]]
+
+    sandbox_copy.execute(f"SELECT {RUNTIME}.batch_resume(%s)", (submitted,))
+    result = sandbox_copy.work(case, submitted)
+
+    assert late.status == "timed_out"
+    assert left == ["pending"] * 4
+    steps = sandbox_copy.steps_of(case, result)
+    sandbox_copy.account_for(case, result)
+    assert [(step.step, step.status, step.message) for step in steps] == [
+        ("calculate_usage", "completed", None),
+        ("create_bills", "completed", None),
+        ("write_files", "completed", None),
+        ("send_bills", "completed", None),
+        ("tell_customers", "completed", None),
+    ]
+    assert result.status == "completed"
+    assert counts(result) == tuple(map(sum, zip(*map(counts, steps), strict=True)))
+    assert result.batch_count == sum(step.batch_count for step in steps)
+    assert counts(steps[0]) == (case.total, case.total, 0, 0)
+    assert steps[1].total_records == len(sandbox_copy.kept(case, result, step="calculate_usage"))
+    assert steps[2].total_records == len(sandbox_copy.kept(case, result, step="create_bills"))
+    assert steps[4].total_records == len(sandbox_copy.kept(case, result, step="create_bills"))
+    assert (counts(steps[0]), steps[0].started_at) == (counts(begun), begun.started_at)
+
+
+def test_bill_month_calculate_usage_calls_its_function_once(sandbox, size=1):
+    case = sandbox.prepare_step(BILL_MONTH, "calculate_usage", "g")
+
+    step = sandbox.run_step(case, batch_size=size)
+
+    expected = sandbox.expected_calls(case, case.batches(size))
+    assert (step.status, step.message) == ("completed", None)
+    assert counts(step) == (case.total, case.total, 0, 0)
+    assert step.batch_count == len(case.batches(size))
+    assert sandbox.calls(case) == expected
+    assert sandbox.kept(case, step) == case.stand_in.returns * len(expected)
+
+
+def test_bill_month_calculate_usage_runs_with_what_its_spec_says(sandbox):
+    case = sandbox.prepare_step(BILL_MONTH, "calculate_usage", "g")
+    expected = {
+        "target_table": "*",
+        "batch_function": "public.bill_month_calculate_usage_batch",
+        "batch_size": 200,
+        "on_limit": "stop",
+        "error_handling": "continue_on_error",
+        "error_isolation": "record",
+        "max_attempts": 3,
+        "backoff": "100 ms",
+        "logging_level": "basic",
+    }
+
+    step = sandbox.run_step(case)
+
+    row = sandbox.row_of(case, step)
+    assert (row["step_deadline"] is None) == ("step_timeout" not in expected)
+    for interval in ("lock_timeout", "statement_timeout", "backoff", "step_timeout"):
+        assert (row[interval] is None) == (expected.pop(interval, None) is None)
+    assert {name: row[name] for name in expected} == expected
+
+
+def test_bill_month_calculate_usage_goes_on_after_a_failing_call(sandbox):
+    case = sandbox.prepare_step(BILL_MONTH, "calculate_usage", "x")
+
+    step = sandbox.run_step(case, batch_size=3, max_errors=1000, error_handling="continue_on_error")
+
+    failed = len(case.failing)
+    assert step.status == "completed_with_errors"
+    assert counts(step) == (case.total, case.total - failed, 0, failed)
+    assert sandbox.blamed(case, step) == case.blamed(case.failing)
+    assert {error.step for error in sandbox.errors(case, step)} == {"calculate_usage"}
+    assert sandbox.calls(case) == sandbox.expected_calls(case, [case.good])
+
+
+def test_bill_month_calculate_usage_ends_the_operation_at_its_first_failing_call(sandbox):
+    case = sandbox.prepare_step(BILL_MONTH, "calculate_usage", "x")
+
+    step = sandbox.run_step(case, then=("create_bills", "write_files", "send_bills", "tell_customers"), batch_size=3, error_handling="stop_on_error")
+
+    kept = case.until_failure(3)
+    assert step.status == "failed"
+    assert counts(step) == (case.total, len(kept), case.total - len(kept) - 1, 1)
+    assert sandbox.blamed(case, step) == case.blamed(case.failing[:1])
+    assert sandbox.calls(case) == sandbox.expected_calls(case, [kept] if kept else [])
+    left = sandbox.steps_of(case, step)[1:]
+    assert {(item.status, item.message) for item in left} == {("skipped", "the operation ended before it")}
+
+
+def test_bill_month_calculate_usage_without_success_leaves_out_what_waits_for_it(sandbox):
+    case = sandbox.prepare_step(BILL_MONTH, "calculate_usage", "x")
+
+    step = sandbox.run_step(case, then=("create_bills", "write_files", "send_bills", "tell_customers"), max_errors=1000, error_handling="continue_on_error")
+
+    left = {item.step: item for item in sandbox.steps_of(case, step)[1:]}
+    waiting = ("create_bills", "write_files", "send_bills", "tell_customers")
+    assert counts(step).processed == 0
+    assert {name for name, item in left.items() if item.status == "skipped"} == set(waiting)
+    assert "nothing succeeded in calculate_usage" in left[waiting[0]].message
+    assert "step create_bills was skipped" in sandbox.status(case, step.operation_id).message
+    assert sandbox.calls(case) == []
+
+
+# The step create_bills lives on what other tables hold, so that its records cannot be made up:
+# it is tested with the whole operation.
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 8])
+def test_bill_month_write_files_calls_its_function_for_every_record(sandbox, size):
+    case = sandbox.prepare_step(BILL_MONTH, "write_files", "ggggggg")
+
+    step = sandbox.run_step(case, batch_size=size)
+
+    expected = sandbox.expected_calls(case, case.batches(size))
+    assert (step.status, step.message) == ("completed", None)
+    assert counts(step) == (case.total, case.total, 0, 0)
+    assert step.batch_count == len(case.batches(size))
+    assert sandbox.calls(case) == expected
+    assert sandbox.kept(case, step) == []
+
+
+def test_bill_month_write_files_runs_with_what_its_spec_says(sandbox):
+    case = sandbox.prepare_step(BILL_MONTH, "write_files", "g")
+    expected = {
+        "target_table": "*",
+        "batch_function": "public.bill_month_write_files_batch",
+        "batch_size": 50,
+        "on_limit": "stop",
+        "error_handling": "continue_on_error",
+        "error_isolation": "record",
+        "max_attempts": 3,
+        "backoff": "100 ms",
+        "logging_level": "basic",
+    }
+
+    step = sandbox.run_step(case)
+
+    row = sandbox.row_of(case, step)
+    assert (row["step_deadline"] is None) == ("step_timeout" not in expected)
+    for interval in ("lock_timeout", "statement_timeout", "backoff", "step_timeout"):
+        assert (row[interval] is None) == (expected.pop(interval, None) is None)
+    assert {name: row[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("most", [1, 3, 4, 5])
+def test_bill_month_write_files_leaves_what_is_over_max_records(sandbox, most):
+    case = sandbox.prepare_step(BILL_MONTH, "write_files", "gggg")
+
+    step = sandbox.run_step(case, max_records=most, batch_size=2)
+
+    kept = case.records[:most]
+    assert step.status == "completed"
+    assert step.limit_reached == (most < 4)
+    assert counts(step) == (len(kept), len(kept), 0, 0)
+    assert sandbox.calls(case) == sandbox.expected_calls(case, [kept[:2], kept[2:]][: (len(kept) + 1) // 2])
+
+
+def test_bill_month_write_files_goes_on_after_a_failing_call(sandbox):
+    case = sandbox.prepare_step(BILL_MONTH, "write_files", "ggxgggxg")
+
+    step = sandbox.run_step(case, batch_size=3, max_errors=1000, error_handling="continue_on_error")
+
+    failed = len(case.failing)
+    assert step.status == "completed_with_errors"
+    assert counts(step) == (case.total, case.total - failed, 0, failed)
+    assert sandbox.blamed(case, step) == case.blamed(case.failing)
+    assert {error.step for error in sandbox.errors(case, step)} == {"write_files"}
+    # Calls that failed are undone; those that took their place hand over every other record once.
+    assert sandbox.elements(sandbox.calls(case)) == sandbox.elements(sandbox.expected_calls(case, [case.good]))
+
+
+def test_bill_month_write_files_ends_the_operation_at_its_first_failing_call(sandbox):
+    case = sandbox.prepare_step(BILL_MONTH, "write_files", "gggggxgx")
+
+    step = sandbox.run_step(case, then=("send_bills", "tell_customers"), batch_size=3, error_handling="stop_on_error")
+
+    kept = case.until_failure(3)
+    assert step.status == "failed"
+    assert counts(step) == (case.total, len(kept), case.total - len(kept) - 1, 1)
+    assert sandbox.blamed(case, step) == case.blamed(case.failing[:1])
+    assert sandbox.calls(case) == sandbox.expected_calls(case, [kept] if kept else [])
+    left = sandbox.steps_of(case, step)[3:]
+    assert {(item.status, item.message) for item in left} == {("skipped", "the operation ended before it")}
+
+
+def test_bill_month_write_files_without_success_leaves_out_what_waits_for_it(sandbox):
+    case = sandbox.prepare_step(BILL_MONTH, "write_files", "xxx")
+
+    step = sandbox.run_step(case, then=("send_bills", "tell_customers"), max_errors=1000, error_handling="continue_on_error")
+
+    left = {item.step: item for item in sandbox.steps_of(case, step)[3:]}
+    waiting = ("send_bills", "tell_customers")
+    assert counts(step).processed == 0
+    assert {name for name, item in left.items() if item.status == "skipped"} == set(waiting)
+    assert "nothing succeeded in write_files" in left[waiting[0]].message
+    assert "step send_bills was skipped" in sandbox.status(case, step.operation_id).message
+    assert sandbox.calls(case) == []
+
+
+def test_bill_month_write_files_with_some_success_lets_the_next_step_begin(sandbox):
+    case = sandbox.prepare_step(BILL_MONTH, "write_files", "gxg")
+    if not case.good:
+        pytest.skip("a parameter makes all records fail")
+
+    step = sandbox.run_step(case, then=("send_bills",), max_errors=1000, error_handling="continue_on_error")
+
+    (begun,) = [item for item in sandbox.steps_of(case, step) if item.step == "send_bills"]
+    assert (step.status, counts(step).failed) == ("completed_with_errors", len(case.failing))
+    assert begun.status != "skipped"
+
+
+def test_bill_month_write_files_submitted_is_shared_by_two_workers(sandbox_copy):
+    case = sandbox_copy.prepare_step(BILL_MONTH, "write_files", "gggggggggggggggggggggggggggggggggggggggg")
+    submitted = sandbox_copy.submit_step(case, batch_size=2)
+    sandbox_copy.step(case, submitted)
+    sandbox_copy.step(case, submitted)
+
+    with sandbox_copy.another() as other:
+        with other.connection.transaction():
+            other.step(case, submitted)
+            sandbox_copy.step(case, submitted)
+    sandbox_copy.work(case, submitted)
+
+    step = sandbox_copy.step_of(case, submitted)
+    expected = sandbox_copy.expected_calls(case, case.batches(2))
+    assert (step.status, counts(step)) == ("completed", (40, 40, 0, 0))
+    assert sorted(map(repr, sandbox_copy.calls(case))) == sorted(map(repr, expected))
+
+
+def test_bill_month_write_files_submitted_is_resumed_after_its_timeout(sandbox_copy):
+    case = sandbox_copy.prepare_step(BILL_MONTH, "write_files", "ggggg")
+    submitted = sandbox_copy.submit_step(case, batch_size=2, timeout="1 hour")
+    for _ in range(3):  # the operation is started, the step is planned, a batch is done
+        sandbox_copy.step(case, submitted)
+    sandbox_copy.run_out_of_time(case, submitted)
+
+    sandbox_copy.work(case, submitted)
+    late = sandbox_copy.step_of(case, submitted)
+    sandbox_copy.execute(f"SELECT {RUNTIME}.batch_resume(%s)", (submitted,))
+    sandbox_copy.work(case, submitted)
+
+    step = sandbox_copy.step_of(case, submitted)
+    assert (late.status, counts(late)) == ("timed_out", (5, 2, 3, 0))
+    assert (step.status, counts(step), step.batch_count) == ("completed", (5, 5, 0, 0), 3)
+    assert sandbox_copy.calls(case) == sandbox_copy.expected_calls(case, case.batches(2))
+
+
+def test_bill_month_send_bills_does_every_record_and_nothing_else(sandbox):
+    case = sandbox.prepare_step(BILL_MONTH, "send_bills", "ggggggg--")
+
+    step = sandbox.run_step(case)
+
+    assert (step.status, step.message) == ("completed", None)
+    assert counts(step) == (case.total, case.total, 0, 0)
+    assert not step.limit_reached
+    assert sandbox.changes(case) == case.changes(case.good)
+    assert sandbox.errors(case, step) == []
+
+
+def test_bill_month_send_bills_runs_with_what_its_spec_says(sandbox):
+    case = sandbox.prepare_step(BILL_MONTH, "send_bills", "g")
+    expected = {
+        "target_table": "public.bill",
+        "batch_function": "public.bill_month_send_bills_batch",
+        "batch_size": 200,
+        "on_limit": "stop",
+        "error_handling": "continue_on_error",
+        "error_isolation": "record",
+        "max_attempts": 3,
+        "backoff": "100 ms",
+        "logging_level": "basic",
+    }
+
+    step = sandbox.run_step(case)
+
+    row = sandbox.row_of(case, step)
+    assert (row["step_deadline"] is None) == ("step_timeout" not in expected)
+    for interval in ("lock_timeout", "statement_timeout", "backoff", "step_timeout"):
+        assert (row[interval] is None) == (expected.pop(interval, None) is None)
+    assert {name: row[name] for name in expected} == expected
+    assert (row["step"], row["step_records"]) == ("send_bills", 1)
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 8])
+def test_bill_month_send_bills_works_in_batches_in_order(sandbox, size):
+    case = sandbox.prepare_step(BILL_MONTH, "send_bills", "ggggggg--")
+    sandbox.watch(case.operation)
+
+    step = sandbox.run_step(case, batch_size=size)
+
+    assert step.batch_count == len(case.batches(size))
+    assert counts(step) == (case.total, case.total, 0, 0)
+    assert sandbox.changes(case) == case.changes(case.good)
+    assert [len(rows) for rows in sandbox.statements()] == [len(batch) for batch in case.batches(size)]
+
+
+@pytest.mark.parametrize("most", [1, 3, 4, 5])
+def test_bill_month_send_bills_leaves_what_is_over_max_records(sandbox, most):
+    case = sandbox.prepare_step(BILL_MONTH, "send_bills", "gggg-")
+
+    step = sandbox.run_step(case, max_records=most, batch_size=2)
+
+    kept = sorted(case.records, key=lambda item: item.number)[:most]
+    assert step.status == "completed"
+    assert step.limit_reached == (most < 4)
+    assert counts(step) == (len(kept), len(kept), 0, 0)
+    assert sandbox.changes(case) == case.changes(kept)
+
+
+def test_bill_month_send_bills_skips_what_meets_no_row(sandbox):
+    case = sandbox.prepare_step(BILL_MONTH, "send_bills", "gmgg-")
+
+    step = sandbox.run_step(case, batch_size=2)
+
+    assert step.status == "completed"
+    assert counts(step) == (case.total, len(case.good), len(case.skipped), 0)
+    assert sandbox.changes(case) == case.changes(case.good)
+
+
+@pytest.mark.parametrize("failing", BILL_MONTH_SEND_BILLS_FAILURES)
+def test_bill_month_send_bills_goes_on_after_a_failing_record(sandbox, failing):
+    case = sandbox.prepare_step(BILL_MONTH, "send_bills", "ggxgggxg-", failing=failing)
+
+    step = sandbox.run_step(case, batch_size=3, max_errors=1000, error_handling="continue_on_error")
+
+    failed = len(case.failing)
+    assert step.status == "completed_with_errors"
+    assert counts(step) == (case.total, case.total - failed, 0, failed)
+    assert sandbox.blamed(case, step) == case.blamed(case.failing)
+    assert {error.step for error in sandbox.errors(case, step)} == {"send_bills"}
+    assert sandbox.changes(case) == case.changes(case.good)
+
+
+@pytest.mark.parametrize("failing", BILL_MONTH_SEND_BILLS_FAILURES)
+def test_bill_month_send_bills_ends_the_operation_at_its_first_failing_record(sandbox, failing):
+    case = sandbox.prepare_step(BILL_MONTH, "send_bills", "gggggxgxg-", failing=failing)
+
+    step = sandbox.run_step(case, then=("tell_customers",), batch_size=3, error_handling="stop_on_error")
+
+    kept = case.until_failure(3)
+    assert step.status == "failed"
+    assert counts(step) == (case.total, len(kept), case.total - len(kept) - 1, 1)
+    assert sandbox.blamed(case, step) == case.blamed(case.failing[:1])
+    assert sandbox.changes(case) == case.changes(kept)
+    assert sandbox.status(case, step.operation_id).status == "failed"
+    left = sandbox.steps_of(case, step)[4:]
+    assert {(item.status, item.message) for item in left} == {("skipped", "the operation ended before it")}
+    assert "step tell_customers was skipped" in sandbox.status(case, step.operation_id).message
+
+
+@pytest.mark.parametrize(("most", "ends"), [(1, True), (2, False)])
+def test_bill_month_send_bills_ends_past_max_errors(sandbox, most, ends):
+    case = sandbox.prepare_step(BILL_MONTH, "send_bills", "xgxggg")
+    if len(case.failing) != 2:
+        pytest.skip("a parameter makes all records fail")
+
+    step = sandbox.run_step(case, batch_size=3, max_errors=most, error_handling="continue_on_error")
+
+    done = case.records[:3] if ends else case.records
+    good = [item for item in done if item.mark == "g"]
+    assert step.status == ("failed" if ends else "completed_with_errors")
+    assert counts(step) == (6, len(good), 6 - len(done), 2)
+    assert sandbox.changes(case) == case.changes(good)
+
+
+def test_bill_month_send_bills_without_success_leaves_out_what_waits_for_it(sandbox):
+    case = sandbox.prepare_step(BILL_MONTH, "send_bills", "xxx")
+
+    step = sandbox.run_step(case, then=("tell_customers",), max_errors=1000, error_handling="continue_on_error")
+
+    left = {item.step: item for item in sandbox.steps_of(case, step)[4:]}
+    waiting = ("tell_customers",)
+    assert counts(step).processed == 0
+    assert {name for name, item in left.items() if item.status == "skipped"} == set(waiting)
+    assert "nothing succeeded in send_bills" in left[waiting[0]].message
+    assert "step tell_customers was skipped" in sandbox.status(case, step.operation_id).message
+    assert sandbox.changes(case) == case.changes([])
+
+
+def test_bill_month_send_bills_with_some_success_lets_the_next_step_begin(sandbox):
+    case = sandbox.prepare_step(BILL_MONTH, "send_bills", "gxg")
+    if not case.good:
+        pytest.skip("a parameter makes all records fail")
+
+    step = sandbox.run_step(case, then=("tell_customers",), max_errors=1000, error_handling="continue_on_error")
+
+    (begun,) = [item for item in sandbox.steps_of(case, step) if item.step == "tell_customers"]
+    assert (step.status, counts(step).failed) == ("completed_with_errors", len(case.failing))
+    assert begun.status != "skipped"
+
+
+def test_bill_month_send_bills_submitted_does_the_same_as_one_call(sandbox_copy):
+    case = sandbox_copy.prepare_step(BILL_MONTH, "send_bills", "gggggggggggggggggggggggggggggggggggggggg")
+
+    submitted = sandbox_copy.submit_step(case, batch_size=2)
+    result = sandbox_copy.work(case, submitted)
+
+    step = sandbox_copy.step_of(case, submitted)
+    assert (result.status, step.status) == ("completed", "completed")
+    assert counts(result) == counts(step) == (40, 40, 0, 0)
+    assert step.batch_count >= len(case.batches(2))
+    assert sandbox_copy.changes(case) == case.changes(case.good)
+
+
+def test_bill_month_send_bills_submitted_goes_on_where_a_batch_was_lost(sandbox_copy):
+    case = sandbox_copy.prepare_step(BILL_MONTH, "send_bills", "ggggggggg")
+    submitted = sandbox_copy.submit_step(case, batch_size=2)
+    sandbox_copy.step(case, submitted)  # starts the operation
+    sandbox_copy.step(case, submitted)  # plans the step
+    done = [sandbox_copy.step(case, submitted) for _ in range(2)]
+
+    with sandbox_copy.another() as lost:
+        with lost.connection.transaction(force_rollback=True):
+            assert lost.step(case, submitted).processed_records == 2
+    sandbox_copy.work(case, submitted)
+
+    step = sandbox_copy.step_of(case, submitted)
+    assert [item.processed_records for item in done] == [2, 2]
+    assert counts(step) == (9, 9, 0, 0)
+    assert step.batch_count == 5
+    assert sandbox_copy.changes(case) == case.changes(case.good)
+
+
+def test_bill_month_send_bills_submitted_is_shared_by_two_workers(sandbox_copy):
+    case = sandbox_copy.prepare_step(BILL_MONTH, "send_bills", "gggggggggggggggggggggggggggggggggggggggg")
+    submitted = sandbox_copy.submit_step(case, batch_size=2)
+    sandbox_copy.step(case, submitted)
+    sandbox_copy.step(case, submitted)
+
+    with sandbox_copy.another() as other:
+        with other.connection.transaction():
+            other.step(case, submitted)
+            # The first worker's range is locked; this one takes another, and does not end the step.
+            sandbox_copy.step(case, submitted)
+    sandbox_copy.work(case, submitted)
+
+    step = sandbox_copy.step_of(case, submitted)
+    assert (step.status, counts(step)) == ("completed", (40, 40, 0, 0))
+    assert sandbox_copy.changes(case) == case.changes(case.good)
+
+
+def test_bill_month_send_bills_submitted_is_resumed_after_its_timeout(sandbox_copy):
+    case = sandbox_copy.prepare_step(BILL_MONTH, "send_bills", "ggggg")
+    submitted = sandbox_copy.submit_step(case, batch_size=2, timeout="1 hour")
+    for _ in range(3):  # the operation is started, the step is planned, a batch is done
+        sandbox_copy.step(case, submitted)
+    sandbox_copy.run_out_of_time(case, submitted)
+
+    sandbox_copy.work(case, submitted)
+    late, changes = sandbox_copy.step_of(case, submitted), sandbox_copy.changes(case)
+    sandbox_copy.execute(f"SELECT {RUNTIME}.batch_resume(%s)", (submitted,))
+    sandbox_copy.work(case, submitted)
+
+    step = sandbox_copy.step_of(case, submitted)
+    assert (late.status, counts(late)) == ("timed_out", (5, 2, 3, 0))
+    assert changes == case.changes(case.records[:2])
+    assert (step.status, counts(step), step.batch_count) == ("completed", (5, 5, 0, 0), 3)
+    assert sandbox_copy.changes(case) == case.changes(case.good)
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 8])
+def test_bill_month_tell_customers_calls_its_function_for_every_record(sandbox, size):
+    case = sandbox.prepare_step(BILL_MONTH, "tell_customers", "ggggggg")
+
+    step = sandbox.run_step(case, batch_size=size)
+
+    expected = sandbox.expected_calls(case, case.batches(size))
+    assert (step.status, step.message) == ("completed", None)
+    assert counts(step) == (case.total, case.total, 0, 0)
+    assert step.batch_count == len(case.batches(size))
+    assert sandbox.calls(case) == expected
+    assert sandbox.kept(case, step) == []
+
+
+def test_bill_month_tell_customers_runs_with_what_its_spec_says(sandbox):
+    case = sandbox.prepare_step(BILL_MONTH, "tell_customers", "g")
+    expected = {
+        "target_table": "*",
+        "batch_function": "public.bill_month_tell_customers_batch",
+        "batch_size": 200,
+        "on_limit": "stop",
+        "error_handling": "continue_on_error",
+        "error_isolation": "record",
+        "max_attempts": 3,
+        "backoff": "100 ms",
+        "logging_level": "basic",
+    }
+
+    step = sandbox.run_step(case)
+
+    row = sandbox.row_of(case, step)
+    assert (row["step_deadline"] is None) == ("step_timeout" not in expected)
+    for interval in ("lock_timeout", "statement_timeout", "backoff", "step_timeout"):
+        assert (row[interval] is None) == (expected.pop(interval, None) is None)
+    assert {name: row[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("most", [1, 3, 4, 5])
+def test_bill_month_tell_customers_leaves_what_is_over_max_records(sandbox, most):
+    case = sandbox.prepare_step(BILL_MONTH, "tell_customers", "gggg")
+
+    step = sandbox.run_step(case, max_records=most, batch_size=2)
+
+    kept = case.records[:most]
+    assert step.status == "completed"
+    assert step.limit_reached == (most < 4)
+    assert counts(step) == (len(kept), len(kept), 0, 0)
+    assert sandbox.calls(case) == sandbox.expected_calls(case, [kept[:2], kept[2:]][: (len(kept) + 1) // 2])
+
+
+def test_bill_month_tell_customers_goes_on_after_a_failing_call(sandbox):
+    case = sandbox.prepare_step(BILL_MONTH, "tell_customers", "ggxgggxg")
+
+    step = sandbox.run_step(case, batch_size=3, max_errors=1000, error_handling="continue_on_error")
+
+    failed = len(case.failing)
+    assert step.status == "completed_with_errors"
+    assert counts(step) == (case.total, case.total - failed, 0, failed)
+    assert sandbox.blamed(case, step) == case.blamed(case.failing)
+    assert {error.step for error in sandbox.errors(case, step)} == {"tell_customers"}
+    assert sandbox.calls(case) == sandbox.expected_calls(case, [case.good])
+
+
+def test_bill_month_tell_customers_ends_the_operation_at_its_first_failing_call(sandbox):
+    case = sandbox.prepare_step(BILL_MONTH, "tell_customers", "gggggxgx")
+
+    step = sandbox.run_step(case, then=(), batch_size=3, error_handling="stop_on_error")
+
+    kept = case.until_failure(3)
+    assert step.status == "failed"
+    assert counts(step) == (case.total, len(kept), case.total - len(kept) - 1, 1)
+    assert sandbox.blamed(case, step) == case.blamed(case.failing[:1])
+    assert sandbox.calls(case) == sandbox.expected_calls(case, [kept] if kept else [])
+
+
+def test_bill_month_tell_customers_submitted_is_shared_by_two_workers(sandbox_copy):
+    case = sandbox_copy.prepare_step(BILL_MONTH, "tell_customers", "gggggggggggggggggggggggggggggggggggggggg")
+    submitted = sandbox_copy.submit_step(case, batch_size=2)
+    sandbox_copy.step(case, submitted)
+    sandbox_copy.step(case, submitted)
+
+    with sandbox_copy.another() as other:
+        with other.connection.transaction():
+            other.step(case, submitted)
+            sandbox_copy.step(case, submitted)
+    sandbox_copy.work(case, submitted)
+
+    step = sandbox_copy.step_of(case, submitted)
+    expected = sandbox_copy.expected_calls(case, case.batches(2))
+    assert (step.status, counts(step)) == ("completed", (40, 40, 0, 0))
+    assert sorted(map(repr, sandbox_copy.calls(case))) == sorted(map(repr, expected))
+
+
+def test_bill_month_tell_customers_submitted_is_resumed_after_its_timeout(sandbox_copy):
+    case = sandbox_copy.prepare_step(BILL_MONTH, "tell_customers", "ggggg")
+    submitted = sandbox_copy.submit_step(case, batch_size=2, timeout="1 hour")
+    for _ in range(3):  # the operation is started, the step is planned, a batch is done
+        sandbox_copy.step(case, submitted)
+    sandbox_copy.run_out_of_time(case, submitted)
+
+    sandbox_copy.work(case, submitted)
+    late = sandbox_copy.step_of(case, submitted)
+    sandbox_copy.execute(f"SELECT {RUNTIME}.batch_resume(%s)", (submitted,))
+    sandbox_copy.work(case, submitted)
+
+    step = sandbox_copy.step_of(case, submitted)
+    assert (late.status, counts(late)) == ("timed_out", (5, 2, 3, 0))
+    assert (step.status, counts(step), step.batch_count) == ("completed", (5, 5, 0, 0), 3)
+    assert sandbox_copy.calls(case) == sandbox_copy.expected_calls(case, case.batches(2))
 
 

@@ -437,10 +437,10 @@ def test_import_readings_submitted_once_for_an_idempotency_key(sandbox_copy):
 
 def test_import_readings_submitted_is_resumed_after_its_timeout(sandbox_copy):
     case = sandbox_copy.prepare(IMPORT_READINGS, "ggggg")
-    submitted = sandbox_copy.submit(case, batch_size=2, timeout="0.3 seconds")
+    submitted = sandbox_copy.submit(case, batch_size=2, timeout="1 hour")
     sandbox_copy.step(case, submitted)
     sandbox_copy.step(case, submitted)
-    sandbox_copy.execute("SELECT pg_sleep(0.35)")
+    sandbox_copy.run_out_of_time(case, submitted)
 
     late = sandbox_copy.work(case, submitted)
     changes = sandbox_copy.changes(case)
