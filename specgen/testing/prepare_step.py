@@ -346,7 +346,14 @@ class StepPreparation:
         raise Unsolvable(f"{self.whole.name}: no value is known for {name} ({kind}); {REMEDY}")
 
     def _nth(self, kind: str, number: int) -> Any:
-        return candidates.nth(kind, number)
+        value = candidates.nth(kind, number)
+        texts = candidates.of_type(kind) if value is None else []
+        if not texts:
+            return value
+        # Of a type of few values, such as boolean, one after the other.
+        text = texts[number % len(texts)]
+        row = self.connection.execute(f"SELECT to_jsonb(({text})::{kind})").fetchone()
+        return row[0] if row else None
 
     def _two(self, kind: str) -> list[Any]:
         return [value for value in (self._nth(kind, 1), self._nth(kind, 2)) if value is not None]
