@@ -141,3 +141,21 @@ def test_setup_comes_first_when_asked_for(database: str, tmp_path: Path) -> None
     code, out, err = counting.run(database, "deploy", "--project", str(project), "--setup")
     assert code == 2
     assert "setup.sql" in err
+
+
+def test_a_deployment_does_not_wait_for_a_batch_that_runs(tallies: str, project: Path) -> None:
+    """What is there is left alone: an ALTER TABLE or CREATE INDEX would lock it, IF NOT EXISTS or not."""
+    with psycopg.connect(tallies) as running:
+        for table in ("operations", "steps", "ranges", "workers", "outputs", "shares", "outbox"):
+            running.execute(f"LOCK TABLE batch_{table} IN ROW EXCLUSIVE MODE".encode())
+        running.execute("SET LOCAL lock_timeout = '5s'")
+        with connect(tallies, application="specgen test") as connection:
+            connection.execute("SET lock_timeout = '500ms'")
+            applied = list(deploy(connection, counting.scripts(project)))
+            assert applied
+            with connection.transaction():
+                list(deploy(connection, counting.scripts(project)))
+                # Nor does a batch wait for a deployment that is not through.
+                running.execute(
+                    "INSERT INTO batch_operations (operation, entity, status) VALUES ('o', 'e', 'pending')"
+                )
