@@ -217,3 +217,47 @@ def test_a_dry_run_tells_what_would_be_skipped(lab: Lab) -> None:
     assert counts(result) == (2, 1, 1, 0)
     assert [(e["record_number"], e["skipped"]) for e in result.errors] == [(2, True)]
     assert names(lab) == []
+
+
+SEVERAL = entity(
+    "name: thing\nfields: {id: integer, grp: string, n: integer}",
+    'operation: raise_n, update_data: {n: {sql: "n + 1"}}, data_source: :records, match_on: [grp], validation_rules: ["n < 5"]',
+    "operation: drop_some, operation_type: delete, data_source: :records, match_on: [grp], "
+    'validation_rules: ["n < 5", "id < 6"]',
+)
+SEVERAL_ROWS = """
+    INSERT INTO thing (id, grp, n) OVERRIDING SYSTEM VALUE
+    VALUES (1, 'a', 7), (2, 'a', 8), (3, 'a', 1), (4, 'b', 1), (5, 'b', 9), (6, 'b', 1), (7, 'c', 2)
+"""
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_record_that_meets_several_invalid_rows_fails_once(copy_of, how: str) -> None:
+    lab = copy_of(SEVERAL, SEVERAL_ROWS)
+    given = records(*({"grp": grp} for grp in "abc"))
+    result = lab.run("raise_n", given, how=how)
+    assert counts(result) == (3, 1, 0, 2)
+    assert lab.errors(result, "record_number, sqlstate, column_name") == [
+        (1, "P0B08", "n"),
+        (2, "P0B08", "n"),
+    ]
+    assert lab.rows("SELECT n FROM thing ORDER BY id") == [7, 8, 1, 1, 9, 1, 3]
+    result = lab.run("drop_some", given, how=how)
+    assert counts(result) == (3, 0, 0, 3)
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_json_of_a_domain_is_readable_beside_a_value_that_is_not(lab_of, how: str) -> None:
+    """No text of the type, yet JSON of it; what tells them apart looks only where a value cannot be read."""
+    lab = lab_of(
+        entity(
+            "name: thing\nfields: {id: integer, n: integer, d: app.payload}",
+            "operation: add, insert_data: {id: :item.id, n: :item.n, d: :item.d}, data_source: :records, "
+            'validation_rules: ["n < 5"]',
+        ),
+        before="CREATE SCHEMA app; CREATE DOMAIN app.payload AS jsonb",
+    )
+    given = [{"id": 1, "n": 1, "d": "abc"}, {"id": 2, "n": 2, "d": {}}, {"id": 3, "n": "x", "d": [1]}]
+    result = lab.run("add", records(*given), how=how)
+    assert counts(result) == (3, 2, 0, 1)
+    assert lab.errors(result, "record_number, column_name") == [(3, "n")]
