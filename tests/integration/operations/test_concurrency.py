@@ -282,3 +282,20 @@ def test_rows_that_a_policy_refuses_are_named_those_it_hides_are_not_there(lab: 
     assert counts(result) == (50, 49, 0, 1)
     assert lab.errors(result) == [({"id": 30}, "42501")]
     lab.do("DROP OWNED BY specgen_guest")
+
+
+def test_a_snapshot_older_than_the_end_of_an_operation_does_nothing_more_of_it(lab: Lab) -> None:
+    """A worker under repeatable read still sees the operation running that another session has ended."""
+    operation_id = lab.submit("walk")
+    lab.do("SELECT batch_step(%s)", operation_id)
+    late = lab.connect()
+    with pytest.raises(psycopg.errors.SerializationFailure), late.transaction():
+        late.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        late.execute("SELECT")
+        lab.do("SELECT batch_stop(%s, 'cancelled', 'enough')", operation_id)
+        lab.work(operation_id)
+        late.execute("SELECT batch_step(%s)", [operation_id])
+    result = lab.status(operation_id)
+    lab.check(result)
+    assert result.status == "cancelled"
+    assert lab.written() == []

@@ -292,3 +292,17 @@ def test_of_two_exclusive_operations_the_second_is_refused(lab: Lab) -> None:
             lab.run("walk_alone", 10)
         assert caught.value.sqlstate == "P0B03"
     assert counts(lab.run("walk_alone", 10)) == (10, 10, 0, 0)
+
+
+def test_an_exclusive_operation_is_not_resumed_beside_another_run(lab: Lab) -> None:
+    first = lab.submit("walk_alone", "30")
+    lab.do("SELECT batch_stop(%s, 'cancelled', 'enough for today')", first)
+    lab.work(first)
+    second = lab.submit("walk_alone", "30")
+    with pytest.raises(psycopg.Error, match=f"already running as {second}") as caught:
+        lab.do("SELECT batch_resume(%s)", first)
+    assert caught.value.sqlstate == "P0B03"
+    assert lab.status(first).status == "cancelled"
+    lab.work(second)
+    assert lab.rows("SELECT batch_resume(%s)", first) == ["running"]
+    assert lab.rows("SELECT batch_resume(%s)", first) == ["running"]

@@ -407,3 +407,15 @@ def test_a_beat_is_for_sessions_that_are_at_work_only(lab: Lab) -> None:
     assert now[busy.info.backend_pid] > seen[busy.info.backend_pid]
     assert now[idle.info.backend_pid] == seen[idle.info.backend_pid]
     busy.execute("COMMIT")
+
+
+def test_a_worker_without_a_place_keeps_no_range_from_those_that_have_one(lab: Lab) -> None:
+    operation_id = lab.submit("pair", "%s", [ids(1, 50)])
+    step(lab.connection, operation_id)
+    busy = [lab.connect(), lab.connect()]
+    waiting = lab.connect()
+    with busy[0].transaction(), busy[1].transaction(), waiting.transaction():
+        assert [step(session, operation_id).state for session in busy] == ["worked", "worked"]
+        assert step(waiting, operation_id).state == "idle"
+        free = "SELECT range_number FROM batch_ranges WHERE NOT done ORDER BY 1 FOR UPDATE SKIP LOCKED"
+        assert lab.rows(free) == list(range(3, 11))
