@@ -65,6 +65,8 @@ patterns:
      field_mapping: {name: name, price: price}}
   - {name: batch_operations, operation: import_few_or_none, data_source: csv_file, max_records: 3, on_limit: fail,
      field_mapping: {name: name, price: price}}
+  - {name: batch_operations, operation: import_mostly, data_source: csv_file, max_errors: "5%",
+     field_mapping: {name: name, price: price}}
   - {name: batch_operations, operation: import_whole, data_source: csv_file, atomic: true,
      field_mapping: {name: name, price: price}}
   - {name: batch_operations, operation: touch, operation_type: update, update_data: {category: x},

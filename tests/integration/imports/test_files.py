@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -350,3 +350,17 @@ def test_wrong_usage(shop: Shop, arguments: list[str], told: str) -> None:
     code, _, err = shop.run(*arguments)
     assert code == 2
     assert told in err
+
+
+@pytest.mark.parametrize(
+    ("unreadable", "account"),
+    [(6, ("failed", 100, 0, 94, 6)), (5, ("completed_with_errors", 100, 95, 0, 5))],
+)
+def test_too_large_a_share_of_unreadable_lines_ends_an_import_before_it_writes(
+    shop: Shop, unreadable: int, account: tuple[Any, ...]
+) -> None:
+    lines = ["a"] * unreadable + ["b,1"] * (100 - unreadable)
+    shop.write("p.csv", "name,price\n" + "\n".join(lines) + "\n")
+    assert shop.run("import_mostly", "--input", "p.csv")[0] != 0
+    assert shop.account == account
+    assert len(shop.names) == account[2]
