@@ -106,13 +106,6 @@ CREATE TABLE IF NOT EXISTS public.batch_operations (
     )
 );
 
-CREATE UNIQUE INDEX IF NOT EXISTS batch_operations_idempotency_key
-    ON public.batch_operations (operation, idempotency_key)
-    WHERE idempotency_key IS NOT NULL;
-
-CREATE INDEX IF NOT EXISTS batch_operations_created_at
-    ON public.batch_operations (created_at);
-
 -- The steps of an operation that has several, in the order in which they run. The row in
 -- batch_operations describes the one at work.
 CREATE TABLE IF NOT EXISTS public.batch_steps (
@@ -151,6 +144,7 @@ CREATE TABLE IF NOT EXISTS public.batch_steps (
 --   keys:   the keys of the rows
 --   items:  the keys or records that were handed in; a call reads them where they are, items is NULL.
 --           A file's records are loaded here; a range that is done from the start holds lines that are none
+-- Every batch updates one of the rows: room on the page keeps the updates heap-only.
 CREATE TABLE IF NOT EXISTS public.batch_ranges (
     operation_id       uuid NOT NULL
         REFERENCES public.batch_operations ON DELETE CASCADE,
@@ -180,15 +174,7 @@ CREATE TABLE IF NOT EXISTS public.batch_ranges (
         least(processed_records, skipped_records, error_count) >= 0
         AND total_records = processed_records + skipped_records + error_count
     )
-);
-
--- Every batch updates one of these rows: room on the page keeps the updates heap-only.
-ALTER TABLE public.batch_ranges SET (fillfactor = 50);
-ALTER TABLE public.batch_ranges ALTER COLUMN items SET STORAGE EXTERNAL;
-
-CREATE INDEX IF NOT EXISTS batch_ranges_open
-    ON public.batch_ranges (operation_id, step_number, range_number)
-    WHERE NOT done;
+) WITH (fillfactor = 50);
 
 -- Who works, or worked, on a submitted operation that has a heartbeat_interval or max_errors_per_worker:
 -- a row for each database session, written by it alone (and by the runner's beat while it is at a long
@@ -208,9 +194,7 @@ CREATE TABLE IF NOT EXISTS public.batch_workers (
     record_count      bigint NOT NULL DEFAULT 0,
     error_count       bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (operation_id, worker_pid, backend_start)
-);
-
-ALTER TABLE public.batch_workers SET (fillfactor = 50);
+) WITH (fillfactor = 50);
 
 CREATE TABLE IF NOT EXISTS public.batch_operation_logs (
     operation_id       uuid NOT NULL,
@@ -223,9 +207,6 @@ CREATE TABLE IF NOT EXISTS public.batch_operation_logs (
     records_failed     bigint,
     step               text
 );
-
-CREATE INDEX IF NOT EXISTS batch_operation_logs_operation
-    ON public.batch_operation_logs (operation_id, batch_number);
 
 CREATE TABLE IF NOT EXISTS public.batch_operation_errors (
     operation_id     uuid NOT NULL,
@@ -247,18 +228,12 @@ CREATE TABLE IF NOT EXISTS public.batch_operation_errors (
     error_id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY
 );
 
-CREATE INDEX IF NOT EXISTS batch_operation_errors_operation
-    ON public.batch_operation_errors (operation_id, record_number, error_id);
-
 CREATE TABLE IF NOT EXISTS public.batch_performance_metrics (
     operation_id  uuid NOT NULL,
     metric_name   text NOT NULL,
     metric_value  numeric,
     recorded_at   timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-
-CREATE INDEX IF NOT EXISTS batch_performance_metrics_operation
-    ON public.batch_performance_metrics (operation_id, metric_name);
 
 -- One row a batch, kept only for operations that collect metrics; the source of its percentiles.
 CREATE TABLE IF NOT EXISTS public.batch_durations (
@@ -267,9 +242,6 @@ CREATE TABLE IF NOT EXISTS public.batch_durations (
     batch_number  integer NOT NULL,
     duration      interval NOT NULL
 );
-
-CREATE INDEX IF NOT EXISTS batch_durations_operation
-    ON public.batch_durations (operation_id);
 
 -- The records that an operation with returning, or a select, keeps; read them with batch_output().
 CREATE TABLE IF NOT EXISTS public.batch_outputs (
@@ -282,9 +254,6 @@ CREATE TABLE IF NOT EXISTS public.batch_outputs (
     record         jsonb NOT NULL
 );
 
-CREATE INDEX IF NOT EXISTS batch_outputs_operation
-    ON public.batch_outputs (operation_id, step_number, batch_number, record_number);
-
 -- What each session has done of a submitted operation that announces its progress. A batch adds to its
 -- own session's row, for which nobody waits, and their few rows are a cheaper sum than all the ranges.
 CREATE TABLE IF NOT EXISTS public.batch_shares (
@@ -295,9 +264,7 @@ CREATE TABLE IF NOT EXISTS public.batch_shares (
     skipped_records    bigint NOT NULL,
     error_count        bigint NOT NULL,
     PRIMARY KEY (operation_id, worker_pid)
-);
-
-ALTER TABLE public.batch_shares SET (fillfactor = 50);
+) WITH (fillfactor = 50);
 
 -- What is to be told about operations that have ended: one row a message and channel, written in the
 -- transaction that ends the operation, so that there is a message whenever there is an end. Whoever
@@ -319,12 +286,64 @@ CREATE TABLE IF NOT EXISTS public.batch_outbox (
     CONSTRAINT batch_outbox_delivered_check CHECK ((status = 'delivered') = (delivered_at IS NOT NULL))
 );
 
-CREATE INDEX IF NOT EXISTS batch_outbox_pending
-    ON public.batch_outbox (next_attempt_at, id)
-    WHERE status = 'pending';
-
-CREATE INDEX IF NOT EXISTS batch_outbox_operation
-    ON public.batch_outbox (operation_id);
+-- Only what is missing: CREATE INDEX IF NOT EXISTS and ALTER TABLE lock a table before they look, and a
+-- deployment would wait for every batch that runs, and every batch for the deployment.
+DO $do$
+BEGIN
+    IF (
+        SELECT a.attstorage <> 'e'
+          FROM pg_attribute AS a
+         WHERE a.attrelid = to_regclass('public.batch_ranges')
+           AND a.attname = 'items'
+    ) THEN
+        -- Slices of it are read with every batch.
+        ALTER TABLE public.batch_ranges ALTER COLUMN items SET STORAGE EXTERNAL;
+    END IF;
+    IF to_regclass('public.batch_operations_idempotency_key') IS NULL THEN
+        CREATE UNIQUE INDEX batch_operations_idempotency_key
+            ON public.batch_operations (operation, idempotency_key)
+            WHERE idempotency_key IS NOT NULL;
+    END IF;
+    IF to_regclass('public.batch_operations_created_at') IS NULL THEN
+        CREATE INDEX batch_operations_created_at
+            ON public.batch_operations (created_at);
+    END IF;
+    IF to_regclass('public.batch_ranges_open') IS NULL THEN
+        CREATE INDEX batch_ranges_open
+            ON public.batch_ranges (operation_id, step_number, range_number)
+            WHERE NOT done;
+    END IF;
+    IF to_regclass('public.batch_operation_logs_operation') IS NULL THEN
+        CREATE INDEX batch_operation_logs_operation
+            ON public.batch_operation_logs (operation_id, batch_number);
+    END IF;
+    IF to_regclass('public.batch_operation_errors_operation') IS NULL THEN
+        CREATE INDEX batch_operation_errors_operation
+            ON public.batch_operation_errors (operation_id, record_number, error_id);
+    END IF;
+    IF to_regclass('public.batch_performance_metrics_operation') IS NULL THEN
+        CREATE INDEX batch_performance_metrics_operation
+            ON public.batch_performance_metrics (operation_id, metric_name);
+    END IF;
+    IF to_regclass('public.batch_durations_operation') IS NULL THEN
+        CREATE INDEX batch_durations_operation
+            ON public.batch_durations (operation_id);
+    END IF;
+    IF to_regclass('public.batch_outputs_operation') IS NULL THEN
+        CREATE INDEX batch_outputs_operation
+            ON public.batch_outputs (operation_id, step_number, batch_number, record_number);
+    END IF;
+    IF to_regclass('public.batch_outbox_pending') IS NULL THEN
+        CREATE INDEX batch_outbox_pending
+            ON public.batch_outbox (next_attempt_at, id)
+            WHERE status = 'pending';
+    END IF;
+    IF to_regclass('public.batch_outbox_operation') IS NULL THEN
+        CREATE INDEX batch_outbox_operation
+            ON public.batch_outbox (operation_id);
+    END IF;
+END;
+$do$;
 
 DO $do$
 BEGIN
@@ -579,6 +598,41 @@ BEGIN
 END;
 $function$;
 
+-- Refuses an exclusive operation that begins, or goes on, while another run of it is open.
+CREATE OR REPLACE FUNCTION public.batch_exclude_others(
+    p_operation  public.batch_operations
+)
+    RETURNS void
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_other  uuid;
+BEGIN
+    -- Taken before looking, so that two callers cannot both find nobody running; a call in one
+    -- transaction, whose row nobody else can see yet, holds it to its end.
+    IF NOT pg_try_advisory_xact_lock(hashtextextended('specgen:' || p_operation.operation, 0)) THEN
+        RAISE EXCEPTION '% is already running in another session', p_operation.operation
+            USING ERRCODE = 'P0B03',
+                  HINT = 'parallel_runs is exclusive: wait for it.';
+    END IF;
+    SELECT o.operation_id
+      INTO v_other
+      FROM public.batch_operations AS o
+     WHERE o.operation = p_operation.operation
+       AND o.operation_id <> p_operation.operation_id
+       AND o.status IN ('pending', 'running', 'paused')
+       AND o.idempotency_key IS DISTINCT FROM coalesce(p_operation.idempotency_key, '')
+     LIMIT 1;
+    IF v_other IS NOT NULL THEN
+        RAISE EXCEPTION '% is already running as %', p_operation.operation, v_other
+            USING ERRCODE = 'P0B03',
+                  HINT = 'parallel_runs is exclusive: wait for it, or if nobody works on it any more, resume it.';
+    END IF;
+END;
+$function$;
+
 -- Stores the row of an operation that begins. With an idempotency key that was used before, the
 -- earlier operation's row comes back instead, and nothing begins.
 CREATE OR REPLACE FUNCTION public.batch_start(
@@ -591,28 +645,9 @@ CREATE OR REPLACE FUNCTION public.batch_start(
 AS $function$
 DECLARE
     v_operation  public.batch_operations := p_operation;
-    v_earlier    uuid;
 BEGIN
     IF v_operation.exclusive THEN
-        -- Taken before looking, so that two callers cannot both find nobody running; a call in one
-        -- transaction, whose row nobody else can see yet, holds it to its end.
-        IF NOT pg_try_advisory_xact_lock(hashtextextended('specgen:' || v_operation.operation, 0)) THEN
-            RAISE EXCEPTION '% is already running in another session', v_operation.operation
-                USING ERRCODE = 'P0B03',
-                      HINT = 'parallel_runs is exclusive: wait for it.';
-        END IF;
-        SELECT o.operation_id
-          INTO v_earlier
-          FROM public.batch_operations AS o
-         WHERE o.operation = v_operation.operation
-           AND o.status IN ('pending', 'running', 'paused')
-           AND o.idempotency_key IS DISTINCT FROM coalesce(v_operation.idempotency_key, '')
-         LIMIT 1;
-        IF v_earlier IS NOT NULL THEN
-            RAISE EXCEPTION '% is already running as %', v_operation.operation, v_earlier
-                USING ERRCODE = 'P0B03',
-                      HINT = 'parallel_runs is exclusive: wait for it, or if nobody works on it any more, resume it.';
-        END IF;
+        PERFORM public.batch_exclude_others(v_operation);
     END IF;
 
     -- The ranges hold them; here they would be copied with every batch.
@@ -1756,7 +1791,8 @@ AS $function$
         WHEN p_type IN ('text', 'json', 'jsonb') THEN true
         WHEN p_value IS NULL OR jsonb_typeof(p_value) = 'null' THEN true
         WHEN jsonb_typeof(p_value) IN ('array', 'object') THEN public.batch_can_read(p_value, p_type)
-        ELSE public.batch_input_is_valid(p_value #>> '{}', p_type)
+        -- What is no text of the type may be JSON of it: of a domain over jsonb.
+        ELSE public.batch_input_is_valid(p_value #>> '{}', p_type) OR public.batch_can_read(p_value, p_type)
     END;
 $function$;
 
@@ -2145,6 +2181,16 @@ BEGIN
             format(
                 '%s lines that cannot be read are more than max_errors allows (%s)',
                 p_operation.error_count, p_operation.max_errors
+            )
+        );
+    ELSIF p_operation.total_records >= 100
+          AND p_operation.error_count * 100 > p_operation.max_error_percent * p_operation.total_records THEN
+        -- However the others fare: no lines will be read that could make the share smaller.
+        PERFORM public.batch_stop(
+            p_operation.operation_id, 'failed',
+            format(
+                '%s of %s lines cannot be read, more than max_errors allows (%s%%)',
+                p_operation.error_count, p_operation.total_records, p_operation.max_error_percent
             )
         );
     END IF;
@@ -2600,22 +2646,35 @@ BEGIN
         RETURN ('finished', v_operation.status, NULL, 0, 0, 0, 0)::public.batch_progress;
     END IF;
 
-    SELECT count(*)
-      INTO v_open
-      FROM public.batch_ranges AS r
-     WHERE r.operation_id = p_operation_id
-       AND NOT r.done;
-    SELECT count(*)
-      INTO v_free
-      FROM (
-               SELECT
-                 FROM public.batch_ranges AS r
-                WHERE r.operation_id = p_operation_id
-                  AND NOT r.done
-                  FOR NO KEY UPDATE SKIP LOCKED
-           ) AS free;
-    IF v_free < v_open OR (v_open > 0 AND v_operation.stop_status IS NULL) THEN
-        RETURN ('idle', 'running', NULL, 0, 0, 0, 0)::public.batch_progress;
+    IF v_operation.stop_status IS NULL THEN
+        PERFORM
+           FROM public.batch_ranges AS r
+          WHERE r.operation_id = p_operation_id
+            AND NOT r.done
+          LIMIT 1;
+        IF FOUND THEN
+            -- Others are at the last ranges, or have all the places. Nothing is locked that they may claim.
+            RETURN ('idle', 'running', NULL, 0, 0, 0, 0)::public.batch_progress;
+        END IF;
+    ELSE
+        -- What cannot be locked is being worked on.
+        SELECT count(*)
+          INTO v_open
+          FROM public.batch_ranges AS r
+         WHERE r.operation_id = p_operation_id
+           AND NOT r.done;
+        SELECT count(*)
+          INTO v_free
+          FROM (
+                   SELECT
+                     FROM public.batch_ranges AS r
+                    WHERE r.operation_id = p_operation_id
+                      AND NOT r.done
+                      FOR NO KEY UPDATE SKIP LOCKED
+               ) AS free;
+        IF v_free < v_open THEN
+            RETURN ('idle', 'running', NULL, 0, 0, 0, 0)::public.batch_progress;
+        END IF;
     END IF;
 
     IF v_operation.stop_status IS NULL
@@ -2639,6 +2698,13 @@ BEGIN
                raw_lines = NULL
          WHERE r.operation_id = p_operation_id
            AND r.items IS NOT NULL;
+    ELSE
+        -- Touched: a worker whose snapshot is older than this end (repeatable read) would still find the
+        -- operation running; what it claims now fails (40001).
+        UPDATE public.batch_ranges AS r
+           SET worked_at = r.worked_at
+         WHERE r.operation_id = p_operation_id
+           AND NOT r.done;
     END IF;
     RETURN ('finished', v_operation.status, NULL, 0, 0, 0, 0)::public.batch_progress;
 END;
@@ -2709,6 +2775,9 @@ BEGIN
         RAISE EXCEPTION 'operation % has failed: %', p_operation_id, v_operation.message
             USING ERRCODE = 'P0B06',
                   HINT = 'Mend what batch_operation_errors names and submit it again.';
+    END IF;
+    IF v_operation.exclusive AND v_operation.status IN ('timed_out', 'cancelled') THEN
+        PERFORM public.batch_exclude_others(v_operation);
     END IF;
     UPDATE public.batch_operations AS o
        SET status = 'running',
