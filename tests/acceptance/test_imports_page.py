@@ -28,7 +28,7 @@ def test_the_sample_is_imported_as_the_page_tells(
     file, rejected = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
     assert (tmp_path / "entities/products.csv").read_text(encoding="utf-8") == file
     dsn = new_database(postgres_server)
-    prepared = specgen(tmp_path, dsn, "generate", "deploy")
+    prepared = specgen(tmp_path, dsn, "generate", "deploy --setup")
     assert prepared.returncode == 0, prepared.stderr
     (command, shown) = re.findall(r"```console\n\$ specgen (.*?)\n(.*?)```", PAGE, re.DOTALL)[0]
     done = specgen(tmp_path, dsn, command)
