@@ -47,6 +47,12 @@ patterns:
     where_condition: "id = ANY(:ids)"
     parallel: false
   - name: batch_operations
+    operation: count_rows
+    operation_type: update
+    update_data: {n: {sql: "n + 1"}}
+    where_condition: "n = :old"
+    batch_size: 5
+  - name: batch_operations
     operation: mark
     operation_type: update
     update_data: {n: :mark}
@@ -138,6 +144,17 @@ def test_more_workers_than_the_spec_allows_are_refused_before_anything_is_submit
     assert code == 2
     assert f"--workers 4 is more than the operation's max_workers ({most})" in err
     assert query(slow, "SELECT FROM batch_operations") == []
+
+
+def test_workers_share_the_rows_of_an_operation_that_does_not_say_parallel(slow: str) -> None:
+    """With one range for all of its 20 batches, --workers 4 would be one that works and three that watch."""
+    with psycopg.connect(slow) as connection:
+        connection.execute("SELECT count_rows_submit(0)")
+        strategy = connection.execute("SELECT DISTINCT strategy FROM batch_operations").fetchall()
+        ranges = connection.execute("SELECT count(*) FROM batch_ranges").fetchall()
+        connection.rollback()
+    assert strategy == [("ranges",)]
+    assert ranges == [(20,)]
 
 
 def test_a_resume_has_the_workers_of_the_operation_too(specgen, slow: str) -> None:
