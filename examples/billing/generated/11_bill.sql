@@ -1414,9 +1414,9 @@ BEGIN
                       row_number() OVER (ORDER BY bill.id) AS place
                  FROM public.bill
                 -- where_condition, entities/bill.yaml:56
-                 WHERE (
-                           status = 'open' AND month = p_target_month
-                       )
+                WHERE (
+                          status = 'open' AND month = p_target_month
+                      )
            ) AS matching;
     v_operation := public.batch_limit(v_operation, v_found);
 
@@ -1482,7 +1482,6 @@ AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
     p_target_month date;
-
 BEGIN
     SELECT parameter.target_month
       INTO p_target_month
@@ -1505,9 +1504,9 @@ BEGIN
                                  row_number() OVER (ORDER BY bill.id) AS place
                             FROM public.bill
                            -- where_condition, entities/bill.yaml:56
-                            WHERE (
-                                      status = 'open' AND month = p_target_month
-                                  )
+                           WHERE (
+                                     status = 'open' AND month = p_target_month
+                                 )
                            ORDER BY bill.id
                            LIMIT p_operation.max_records
                       ) AS matching

@@ -928,9 +928,9 @@ BEGIN
                       row_number() OVER (ORDER BY item.id) AS place
                  FROM shop.item
                 -- where_condition, entities/item.yaml:43
-                 WHERE (
-                           price > p_limit_price
-                       )
+                WHERE (
+                          price > p_limit_price
+                      )
            ) AS matching;
     v_operation := batch.batch_limit(v_operation, v_found);
 
@@ -991,7 +991,6 @@ AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
     p_limit_price numeric;
-
 BEGIN
     SELECT parameter.limit_price
       INTO p_limit_price
@@ -1014,9 +1013,9 @@ BEGIN
                                  row_number() OVER (ORDER BY item.id) AS place
                             FROM shop.item
                            -- where_condition, entities/item.yaml:43
-                            WHERE (
-                                      price > p_limit_price
-                                  )
+                           WHERE (
+                                     price > p_limit_price
+                                 )
                            ORDER BY item.id
                            LIMIT p_operation.max_records
                       ) AS matching

@@ -100,9 +100,9 @@ BEGIN
                       row_number() OVER (ORDER BY customer.id) AS place
                  FROM public.customer
                 -- where_condition, entities/customer.yaml:17
-                 WHERE (
-                           state = 'closed' AND closed_at < p_before
-                       )
+                WHERE (
+                          state = 'closed' AND closed_at < p_before
+                      )
            ) AS matching;
     v_operation := public.batch_limit(v_operation, v_found);
 
@@ -168,7 +168,6 @@ AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
     p_before timestamptz;
-
 BEGIN
     SELECT parameter.before
       INTO p_before
@@ -191,9 +190,9 @@ BEGIN
                                  row_number() OVER (ORDER BY customer.id) AS place
                             FROM public.customer
                            -- where_condition, entities/customer.yaml:17
-                            WHERE (
-                                      state = 'closed' AND closed_at < p_before
-                                  )
+                           WHERE (
+                                     state = 'closed' AND closed_at < p_before
+                                 )
                            ORDER BY customer.id
                            LIMIT p_operation.max_records
                       ) AS matching

@@ -80,9 +80,9 @@ BEGIN
                       row_number() OVER (ORDER BY visit.customer_id, visit.visited_at) AS place
                  FROM public.visit
                 -- where_condition, entities/visit.yaml:14
-                 WHERE (
-                           visited_at < p_before
-                       )
+                WHERE (
+                          visited_at < p_before
+                      )
            ) AS matching;
     v_operation := public.batch_limit(v_operation, v_found);
 
@@ -143,7 +143,6 @@ AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
     p_before timestamptz;
-
 BEGIN
     SELECT parameter.before
       INTO p_before
@@ -166,9 +165,9 @@ BEGIN
                                  row_number() OVER (ORDER BY visit.customer_id, visit.visited_at) AS place
                             FROM public.visit
                            -- where_condition, entities/visit.yaml:14
-                            WHERE (
-                                      visited_at < p_before
-                                  )
+                           WHERE (
+                                     visited_at < p_before
+                                 )
                            ORDER BY visit.customer_id, visit.visited_at
                            LIMIT p_operation.max_records
                       ) AS matching

@@ -77,9 +77,9 @@ BEGIN
                       row_number() OVER (ORDER BY stock.warehouse, stock.sku) AS place
                  FROM public.stock
                 -- where_condition, entity.yaml:13
-                 WHERE (
-                           warehouse = p_warehouse AND qty > 0
-                       )
+                WHERE (
+                          warehouse = p_warehouse AND qty > 0
+                      )
            ) AS matching;
     v_operation := public.batch_limit(v_operation, v_found);
 
@@ -140,7 +140,6 @@ AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
     p_warehouse text;
-
 BEGIN
     SELECT parameter.warehouse
       INTO p_warehouse
@@ -163,9 +162,9 @@ BEGIN
                                  row_number() OVER (ORDER BY stock.warehouse, stock.sku) AS place
                             FROM public.stock
                            -- where_condition, entity.yaml:13
-                            WHERE (
-                                      warehouse = p_warehouse AND qty > 0
-                                  )
+                           WHERE (
+                                     warehouse = p_warehouse AND qty > 0
+                                 )
                            ORDER BY stock.warehouse, stock.sku
                            LIMIT p_operation.max_records
                       ) AS matching
@@ -1515,9 +1514,9 @@ BEGIN
                       row_number() OVER (ORDER BY stock.warehouse, stock.sku) AS place
                  FROM public.stock
                 -- where_condition, entity.yaml:33
-                 WHERE (
-                           qty < 10
-                       )
+                WHERE (
+                          qty < 10
+                      )
            ) AS matching;
     v_operation := public.batch_limit(v_operation, v_found);
 
@@ -1577,7 +1576,6 @@ CREATE OR REPLACE FUNCTION public.list_stock_ranges(
 AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
-
 BEGIN
     IF p_operation.strategy = 'ranges' THEN
         RETURN QUERY
@@ -1596,9 +1594,9 @@ BEGIN
                                  row_number() OVER (ORDER BY stock.warehouse, stock.sku) AS place
                             FROM public.stock
                            -- where_condition, entity.yaml:33
-                            WHERE (
-                                      qty < 10
-                                  )
+                           WHERE (
+                                     qty < 10
+                                 )
                            ORDER BY stock.warehouse, stock.sku
                            LIMIT p_operation.max_records
                       ) AS matching
@@ -1971,9 +1969,9 @@ BEGIN
                       row_number() OVER (ORDER BY stock.warehouse, stock.sku) AS place
                  FROM public.stock
                 -- where_condition, entity.yaml:38
-                 WHERE (
-                           warehouse = p_warehouse
-                       )
+                WHERE (
+                          warehouse = p_warehouse
+                      )
            ) AS matching;
     v_operation := public.batch_limit(v_operation, v_found);
 
@@ -2034,7 +2032,6 @@ AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
     p_warehouse text;
-
 BEGIN
     SELECT parameter.warehouse
       INTO p_warehouse
@@ -2057,9 +2054,9 @@ BEGIN
                                  row_number() OVER (ORDER BY stock.warehouse, stock.sku) AS place
                             FROM public.stock
                            -- where_condition, entity.yaml:38
-                            WHERE (
-                                      warehouse = p_warehouse
-                                  )
+                           WHERE (
+                                     warehouse = p_warehouse
+                                 )
                            ORDER BY stock.warehouse, stock.sku
                            LIMIT p_operation.max_records
                       ) AS matching

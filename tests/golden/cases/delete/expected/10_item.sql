@@ -86,9 +86,9 @@ BEGIN
                       row_number() OVER (ORDER BY item.id) AS place
                  FROM public.item
                 -- where_condition, entity.yaml:17
-                 WHERE (
-                           status = 'gone' AND seen_at < NOW() - p_age
-                       )
+                WHERE (
+                          status = 'gone' AND seen_at < NOW() - p_age
+                      )
            ) AS matching;
     v_operation := public.batch_limit(v_operation, v_found);
 
@@ -149,7 +149,6 @@ AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
     p_age interval;
-
 BEGIN
     SELECT parameter.age
       INTO p_age
@@ -172,9 +171,9 @@ BEGIN
                                  row_number() OVER (ORDER BY item.id) AS place
                             FROM public.item
                            -- where_condition, entity.yaml:17
-                            WHERE (
-                                      status = 'gone' AND seen_at < NOW() - p_age
-                                  )
+                           WHERE (
+                                     status = 'gone' AND seen_at < NOW() - p_age
+                                 )
                            ORDER BY item.id
                            LIMIT p_operation.max_records
                       ) AS matching

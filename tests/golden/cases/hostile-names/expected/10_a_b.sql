@@ -469,9 +469,9 @@ BEGIN
                       row_number() OVER (ORDER BY "-- drop"."user") AS place
                  FROM "$$"."-- drop"
                 -- where_condition, entity.yaml:31
-                 WHERE (
-                           "x'y" <> E'\x24function$' AND "Group" < p_limit
-                       )
+                WHERE (
+                          "x'y" <> E'\x24function$' AND "Group" < p_limit
+                      )
            ) AS matching;
     v_operation := public.batch_limit(v_operation, v_found);
 
@@ -532,7 +532,6 @@ AS $function_$
 DECLARE
     v_size integer := p_operation.batch_size;
     p_limit integer;
-
 BEGIN
     SELECT parameter."limit"
       INTO p_limit
@@ -555,9 +554,9 @@ BEGIN
                                  row_number() OVER (ORDER BY "-- drop"."user") AS place
                             FROM "$$"."-- drop"
                            -- where_condition, entity.yaml:31
-                            WHERE (
-                                      "x'y" <> E'\x24function$' AND "Group" < p_limit
-                                  )
+                           WHERE (
+                                     "x'y" <> E'\x24function$' AND "Group" < p_limit
+                                 )
                            ORDER BY "-- drop"."user"
                            LIMIT p_operation.max_records
                       ) AS matching

@@ -117,9 +117,9 @@ BEGIN
                       row_number() OVER (ORDER BY item.id) AS place
                  FROM public.item
                 -- where_condition, entity.yaml:18
-                 WHERE (
-                           seen_at < p_before
-                       )
+                WHERE (
+                          seen_at < p_before
+                      )
            ) AS matching;
     v_operation := public.batch_limit(v_operation, v_found);
 
@@ -185,7 +185,6 @@ AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
     p_before timestamptz;
-
 BEGIN
     SELECT parameter.before
       INTO p_before
@@ -208,9 +207,9 @@ BEGIN
                                  row_number() OVER (ORDER BY item.id) AS place
                             FROM public.item
                            -- where_condition, entity.yaml:18
-                            WHERE (
-                                      seen_at < p_before
-                                  )
+                           WHERE (
+                                     seen_at < p_before
+                                 )
                            ORDER BY item.id
                            LIMIT p_operation.max_records
                       ) AS matching
@@ -655,7 +654,6 @@ CREATE OR REPLACE FUNCTION public.renumber_items_ranges(
 AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
-
 BEGIN
     IF p_operation.strategy = 'ranges' THEN
         RETURN QUERY

@@ -78,9 +78,9 @@ BEGIN
                       row_number() OVER (ORDER BY line.id) AS place
                  FROM shop.line
                 -- where_condition, entities/purchase.yaml:13
-                 WHERE (
-                           amount < p_below
-                       )
+                WHERE (
+                          amount < p_below
+                      )
            ) AS matching;
     v_operation := public.batch_limit(v_operation, v_found);
 
@@ -141,7 +141,6 @@ AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
     p_below numeric;
-
 BEGIN
     SELECT parameter.below
       INTO p_below
@@ -164,9 +163,9 @@ BEGIN
                                  row_number() OVER (ORDER BY line.id) AS place
                             FROM shop.line
                            -- where_condition, entities/purchase.yaml:13
-                            WHERE (
-                                      amount < p_below
-                                  )
+                           WHERE (
+                                     amount < p_below
+                                 )
                            ORDER BY line.id
                            LIMIT p_operation.max_records
                       ) AS matching

@@ -785,7 +785,7 @@ AS $function$
 $function$;
 
 -- The ranges of an operation that walks from key to key: 64 batches each, so that a range stays a small
--- row, and fewer where max_workers could not have four each.
+-- row, and fewer where max_workers (four, where nothing is said) could not have four ranges each.
 CREATE OR REPLACE FUNCTION batch.batch_key_ranges(
     p_operation  batch.batch_operations
 )
@@ -798,8 +798,8 @@ DECLARE
     v_range  batch.batch_ranges;
     v_count  integer := jsonb_array_length(p_operation.batch_keys);
     v_size   integer := CASE
-        WHEN p_operation.submitted AND p_operation.parallel
-            THEN least(greatest(v_count / (4 * p_operation.max_workers), 1), 64)
+        WHEN p_operation.submitted
+            THEN least(greatest(v_count / (4 * coalesce(p_operation.max_workers, 4)), 1), 64)
         ELSE 64
     END;
 BEGIN

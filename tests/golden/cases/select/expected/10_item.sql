@@ -86,9 +86,9 @@ BEGIN
                       row_number() OVER (ORDER BY item.id) AS place
                  FROM public.item
                 -- where_condition, entity.yaml:18
-                 WHERE (
-                           price < p_below AND code LIKE 'a%'
-                       )
+                WHERE (
+                          price < p_below AND code LIKE 'a%'
+                      )
            ) AS matching;
     v_operation := public.batch_limit(v_operation, v_found);
 
@@ -149,7 +149,6 @@ AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
     p_below numeric;
-
 BEGIN
     SELECT parameter.below
       INTO p_below
@@ -172,9 +171,9 @@ BEGIN
                                  row_number() OVER (ORDER BY item.id) AS place
                             FROM public.item
                            -- where_condition, entity.yaml:18
-                            WHERE (
-                                      price < p_below AND code LIKE 'a%'
-                                  )
+                           WHERE (
+                                     price < p_below AND code LIKE 'a%'
+                                 )
                            ORDER BY item.id
                            LIMIT p_operation.max_records
                       ) AS matching

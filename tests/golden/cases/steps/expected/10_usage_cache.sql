@@ -88,9 +88,9 @@ BEGIN
                       row_number() OVER (ORDER BY usage_cache.customer_id) AS place
                  FROM public.usage_cache
                 -- where_condition, entity.yaml:21
-                 WHERE (
-                           refreshed_at < NOW() - p_max_age
-                       )
+                WHERE (
+                          refreshed_at < NOW() - p_max_age
+                      )
            ) AS matching;
     v_operation := public.batch_limit(v_operation, v_found);
 
@@ -154,7 +154,6 @@ AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
     p_max_age interval;
-
 BEGIN
     SELECT parameter.max_age
       INTO p_max_age
@@ -177,9 +176,9 @@ BEGIN
                                  row_number() OVER (ORDER BY usage_cache.customer_id) AS place
                             FROM public.usage_cache
                            -- where_condition, entity.yaml:21
-                            WHERE (
-                                      refreshed_at < NOW() - p_max_age
-                                  )
+                           WHERE (
+                                     refreshed_at < NOW() - p_max_age
+                                 )
                            ORDER BY usage_cache.customer_id
                            LIMIT p_operation.max_records
                       ) AS matching
@@ -1428,9 +1427,9 @@ BEGIN
                       row_number() OVER (ORDER BY usage_cache.customer_id) AS place
                  FROM public.usage_cache
                 -- where_condition, entity.yaml:47
-                 WHERE (
-                           plan = ANY(SELECT unnest(p_stale_plans)) AND amount IS NULL
-                       )
+                WHERE (
+                          plan = ANY(SELECT unnest(p_stale_plans)) AND amount IS NULL
+                      )
            ) AS matching;
     v_operation := public.batch_limit(v_operation, v_found);
 
@@ -1494,7 +1493,6 @@ AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
     p_stale_plans text[];
-
 BEGIN
     p_stale_plans := ARRAY(
         SELECT (o.record ->> 'plan')::text
@@ -1520,9 +1518,9 @@ BEGIN
                                  row_number() OVER (ORDER BY usage_cache.customer_id) AS place
                             FROM public.usage_cache
                            -- where_condition, entity.yaml:47
-                            WHERE (
-                                      plan = ANY(SELECT unnest(p_stale_plans)) AND amount IS NULL
-                                  )
+                           WHERE (
+                                     plan = ANY(SELECT unnest(p_stale_plans)) AND amount IS NULL
+                                 )
                            ORDER BY usage_cache.customer_id
                            LIMIT p_operation.max_records
                       ) AS matching

@@ -70,9 +70,9 @@ BEGIN
                       row_number() OVER (ORDER BY legacy_table.id) AS place
                  FROM old.legacy_table
                 -- where_condition, entity.yaml:15
-                 WHERE (
-                           counter IS NULL OR counter < 5
-                       )
+                WHERE (
+                          counter IS NULL OR counter < 5
+                      )
            ) AS matching;
     v_operation := public.batch_limit(v_operation, v_found);
 
@@ -132,7 +132,6 @@ CREATE OR REPLACE FUNCTION old.bump_legacy_ranges(
 AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
-
 BEGIN
     IF p_operation.strategy = 'ranges' THEN
         RETURN QUERY
@@ -151,9 +150,9 @@ BEGIN
                                  row_number() OVER (ORDER BY legacy_table.id) AS place
                             FROM old.legacy_table
                            -- where_condition, entity.yaml:15
-                            WHERE (
-                                      counter IS NULL OR counter < 5
-                                  )
+                           WHERE (
+                                     counter IS NULL OR counter < 5
+                                 )
                            ORDER BY legacy_table.id
                            LIMIT p_operation.max_records
                       ) AS matching

@@ -89,10 +89,10 @@ BEGIN
                       row_number() OVER (ORDER BY item.id) AS place
                  FROM public.item
                 -- where_condition, entity.yaml:23
-                 WHERE (
-                           status = 'kept'
-                           AND price < p_below
-                       )
+                WHERE (
+                          status = 'kept'
+                          AND price < p_below
+                      )
            ) AS matching;
     v_operation := public.batch_limit(v_operation, v_found);
 
@@ -153,7 +153,6 @@ AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
     p_below numeric;
-
 BEGIN
     SELECT parameter.below
       INTO p_below
@@ -176,10 +175,10 @@ BEGIN
                                  row_number() OVER (ORDER BY item.id) AS place
                             FROM public.item
                            -- where_condition, entity.yaml:23
-                            WHERE (
-                                      status = 'kept'
-                                      AND price < p_below
-                                  )
+                           WHERE (
+                                     status = 'kept'
+                                     AND price < p_below
+                                 )
                            ORDER BY item.id
                            LIMIT p_operation.max_records
                       ) AS matching
@@ -603,7 +602,6 @@ CREATE OR REPLACE FUNCTION public.forget_tags_ranges(
 AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
-
 BEGIN
     IF p_operation.strategy = 'ranges' THEN
         RETURN QUERY
