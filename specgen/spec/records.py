@@ -82,6 +82,7 @@ def item_fields(
     names: tuple[str, ...] = (),
     call: FunctionCall | None = None,
     known: Callable[[str], FieldType | None] = _untyped,
+    reported: frozenset[str] = frozenset(),
 ) -> tuple[ItemField, ...]:
     """Return the fields of the current item that an operation reads, with their types.
 
@@ -97,6 +98,7 @@ def item_fields(
         names: What the current item is called besides ``item`` and the entity.
         call: The function that is called.
         known: The type that a field has where it comes from, if that is known.
+        reported: Names of other items; that they are not the current one has been said.
     """
     items = ("item", target.name, *names)
     found = {column: ItemField(column, known(column) or target.types[column]) for column in match_on}
@@ -106,6 +108,8 @@ def item_fields(
             _collect(argument.value.fragment.evidence, target, hints)
     for name, field, span in references(data, where, call):
         if field is None or field in found:
+            continue
+        if name not in items and name in reported:
             continue
         if name not in items:
             called = " or ".join(f":{item}" for item in dict.fromkeys(items))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from specgen.spec.fragments import Scope, parse_fragment
@@ -28,6 +29,9 @@ _NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precisio
 _TEXTS = ("text", "varchar", "character varying", "character", "bpchar")
 _MOMENTS = ("date", "timestamp", "timestamptz", "timestamp with time zone", "timestamp without time zone")
 _JSON = ("json", "jsonb")
+_FIRST_WORD = re.compile(r"\s*([A-Za-z]+)\b")
+_QUERIES = ("select", "with", "values", "table")
+_EXAMPLE = 'query: "SELECT email FROM staging.users"'
 
 
 def read_relation(node: Node, catalog: Catalog, home: Draft, findings: Findings) -> Relation | None:
@@ -61,6 +65,11 @@ def read_relation(node: Node, catalog: Catalog, home: Draft, findings: Findings)
 def _query(node: Node, findings: Findings) -> QueryRows | None:
     """Read a query by reading it as a subquery, which wants the same grammar."""
     text = node.value.rstrip().removesuffix(";")
+    first = _FIRST_WORD.match(text)
+    if first and first[1].lower() not in _QUERIES:
+        message = f"data_source reads rows, so its query is a SELECT, and {first[1].upper()} begins none"
+        findings.error("wrong-value", node.locate(*first.span(1)), message, "for example: " + _EXAMPLE)
+        return None
 
     def locate(start: int, end: int) -> Span:
         last = max(len(text) - 1, 0)

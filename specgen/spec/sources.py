@@ -77,8 +77,9 @@ class SourceReader:
             return self._given(node)
         named = list(references(self.data, self.where, self.call))
         driving = self._driving(named)
-        if driving is not None:
-            return self._relation(StepRows(driving.step), driving, span=named[0][2])
+        if driving is not None and self.outputs is not None:
+            others = frozenset(base for item in self.outputs.outputs for base in item.names)
+            return self._relation(StepRows(driving.step), driving, span=named[0][2], reported=others)
         refuse_item_fields(named, self.findings, self.outputs)
         if self.type not in _OVER_ROWS:
             return (self._listed(self.call) if self.call else None) or SingleSource()
@@ -112,6 +113,7 @@ class SourceReader:
         output: StepOutput | None,
         *,
         span: Span,
+        reported: frozenset[str] = frozenset(),
     ) -> RelationSource:
         match_on = self.match_on
         names = output.names if output else ()
@@ -131,6 +133,7 @@ class SourceReader:
             names=names,
             call=self.call,
             known=output.type_of if output else lambda _field: None,
+            reported=reported,
         )
         return RelationSource(relation, ("item", self.target.name, *names), fields, match_on, span)
 
@@ -146,6 +149,9 @@ class SourceReader:
         output = self.outputs.rows(name, node.span) if self.outputs else None
         if output is not None:
             return self._relation(StepRows(output.step), output, span=node.span)
+        near = self.outputs.near(name, "") if self.outputs else None
+        if near:
+            self._warn_close(name, node.span, near)
         if self.outputs is not None or self.call is not None:
             rows = ListRows(name, records=True, span=node.span)
             return self._relation(rows, None, span=node.span)
@@ -201,10 +207,12 @@ class SourceReader:
                 continue
             near = self.outputs.near(name, None)
             if near:
-                self.findings.warning(
-                    "close-to-output", span, f'":{name}" is no output of a step, so it is a parameter', near
-                )
+                self._warn_close(name, span, near)
         return tuple(found.values())
+
+    def _warn_close(self, name: str, span: Span, near: str) -> None:
+        message = f'":{name}" is no output of a step, so it is a parameter'
+        self.findings.warning("close-to-output", span, message, near)
 
     def _keys(self) -> KeySource | None:
         node = self.keys.get("where_condition")

@@ -156,7 +156,8 @@ class _StepsReader:
                 known.append(item.value)
             else:
                 others = [name for name in names if name != names[index]]
-                near = did_you_mean(item.value, others) or f"the other steps: {', '.join(others)}"
+                listed = f"the other steps: {', '.join(others)}" if others else "it is the only step"
+                near = did_you_mean(item.value, others) or listed
                 self.findings.error("unknown-step", item.span, f'there is no step "{item.value}"', near)
         return tuple(known)
 

@@ -149,6 +149,8 @@ class Reporter:
 
     def _anyOf(self, path: DataPath, error: Any) -> None:  # noqa: N802
         operation = error.instance
+        if "steps" in operation:
+            return  # what it says beside them is refused, and what it lacks is theirs
         where = self._where(path)
         if "operation_type" in operation or "update_data" in operation:
             word = self._type_word(operation)
