@@ -52,6 +52,15 @@ def test_deploy_applies_nothing_where_a_function_is_missing(database: str, bills
     assert not there(database)
 
 
+def test_a_missing_function_is_not_mistaken_for_one_that_specgen_made(database: str, bills: Path) -> None:
+    spec = SPEC.replace("raised(amount)", "raise_bill_plan(amount)")
+    (bills / "entities" / "bill.yaml").write_text(spec, encoding="utf-8")
+    assert counting.run(database, "deploy", "--project", str(bills), "--force")[0] == 0
+    _, _, err = counting.run(database, "validate", "--project", str(bills), "--database-url", database)
+    assert "error[unknown-function]" in err
+    assert "did you mean" not in err
+
+
 def test_deploy_goes_on_when_forced(database: str, bills: Path) -> None:
     code, _, err = counting.run(database, "deploy", "--project", str(bills), "--force")
     assert code == 0, err
