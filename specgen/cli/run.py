@@ -113,6 +113,8 @@ def run(
     _check_usage(operation, resume, once=once, dry_run=dry_run, given=given)
     if workers is not None and workers > 1 and (once or dry_run):
         raise click.UsageError("--workers goes with neither --once nor --dry-run: they are one call")
+    if reject_file is not None and dry_run:
+        raise click.UsageError("--reject-file goes with no --dry-run: it keeps none of the lines")
     url = resolve(database_url)
     request = Request("--resume", "", project, url, workers, yes, as_json, reject_file)
     if resume is not None:
@@ -187,12 +189,21 @@ def prepare_call(planned: PlannedOperation, arguments: Mapping[str, str | None])
     from specgen.runtime.arguments import Parameter
     from specgen.runtime.calls import Call
 
+    records = planned.handed_in if planned.hands_in_records else None
     return Call(
         operation=planned.name,
         schema=planned.call.schema,
         once=planned.call.name,
         submit=None if planned.atomic else planned.submit.name,
-        parameters=[Parameter(item.name, item.type, item.default is None) for item in planned.parameters],
+        parameters=[
+            Parameter(
+                item.name,
+                item.type,
+                required=item.default is None,
+                records=records is not None and item.name == records.name,
+            )
+            for item in planned.parameters
+        ],
         takes_confirmation=planned.requires_confirmation,
         arguments=arguments,
     )

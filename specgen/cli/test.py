@@ -57,6 +57,8 @@ def run(
     out.report(result.findings, root=project)
     if result.plan is None or result.project is None:
         raise click.exceptions.Exit(1)
+    if not any(entity.operations for entity in result.plan.entities):
+        click.echo("there is no operation to test", err=True)
     arguments = [f"--junit-xml={junit.absolute()}"] if junit else []
     arguments += ["-k", expression] if expression else []
     chosen = choose(kind=provider, database_url=database_url, postgres=postgres)

@@ -31,11 +31,12 @@ OPTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of an operation; ``type`` is SQL."""
+    """A parameter of an operation; ``type`` is SQL, and records may come from a file instead."""
 
     name: str
     type: str
     required: bool = True
+    records: bool = False
 
     @property
     def is_array(self) -> bool:
@@ -87,14 +88,14 @@ def read_arguments(
         if name in given:
             raise UsageError(f"parameter {name} is given with -p and with --null")
     missing = [
-        f"{item.name} ({item.type})"
-        for item in parameters
-        if item.required and item.name not in given and item.name not in absent
+        item for item in parameters if item.required and item.name not in given and item.name not in absent
     ]
     if missing:
+        listed = ", ".join(f"{item.name} ({item.type})" for item in missing)
+        file = "--input FILE, or " if missing[0].records else ""
         raise UsageError(
-            f"missing {'parameter' if len(missing) == 1 else 'parameters'}: {', '.join(missing)}",
-            help=f"pass -p {missing[0].partition(' ')[0]}=...",
+            f"missing {'parameter' if len(missing) == 1 else 'parameters'}: {listed}",
+            help=f"pass {file}-p {missing[0].name}=...",
         )
     return absent | {name: _value(known[name], values) for name, values in given.items()}
 

@@ -163,7 +163,12 @@ class CsvFile:
             )
         wrong = defect(line, self._dialect.encoding)
         if wrong:
-            raise UsageError(f"{self._path}, line {lines.number}, the header: {wrong}")
+            other = "utf-16-le" if "\0" in line else "cp1252"
+            raise UsageError(
+                f"{self._path}, line {lines.number}, the header: {wrong}",
+                help=f"it is read as {self._dialect.encoding}; if it is {other}, say, the spec needs "
+                f"csv_encoding: {other}",
+            )
         try:
             cells, taken = self._cells.split(line, lines)
         except _Malformed as malformed:
@@ -191,15 +196,20 @@ class CsvFile:
             elif not found and column.required:
                 wrong.append(f'there is no "{column.header}"{_near(column.header, names)}')
             places.append(found[0] if found else None)
+        known = [column.header or "" for column in self._dialect.columns]
         if not self._dialect.mapped:
-            known = [column.header or "" for column in self._dialect.columns]
             for name in dict.fromkeys(names):
                 if name not in known:
                     wrong.append(f'"{name}" is no field of the records{_near(name, known)}')
         if wrong:
+            wanted = (
+                "field_mapping says which column fills which field"
+                if self._dialect.mapped
+                else f"the operation reads: {', '.join(known)}"
+            )
             raise UsageError(
                 f"the header of {self._path} does not match: {'; '.join(wrong)}",
-                help=f"it says: {', '.join(names)}; field_mapping says which column fills which field",
+                help=f"it says: {', '.join(names)}; {wanted}",
             )
         return places
 

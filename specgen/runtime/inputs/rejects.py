@@ -29,7 +29,7 @@ SELECT o.input
  WHERE o.operation_id = %s
 """
 _LINES = """
-SELECT e.line_number, e.raw_text, e.column_name, e.value, e.sqlstate, e.error_message, e.skipped
+SELECT e.line_number, e.raw_text, e.column_name, e.value, e.sqlstate, e.error_message, e.skipped::text
   FROM {runtime}.batch_operation_errors AS e
  WHERE e.operation_id = %s
    AND e.raw_text IS NOT NULL

@@ -44,8 +44,8 @@ def test_a_file_is_imported_and_every_rejected_line_named(shop: Shop, how: tuple
     assert rejected == HEADER + "b,0,x\nd,abc,y\ne,5\nf,6,z,too many\n"
     reasons = (shop.folder / "rejects.reasons.csv").read_text().splitlines()
     assert reasons[1:3] == [
-        "2,3,price,0.00,P0B08,validation rule not met: price > 0,True",
-        '3,6,price,abc,22P02,"invalid input syntax for type numeric: ""abc""",True',
+        "2,3,price,0.00,P0B08,validation rule not met: price > 0,true",
+        '3,6,price,abc,22P02,"invalid input syntax for type numeric: ""abc""",true',
     ]
 
 
@@ -183,6 +183,8 @@ def test_default_mapping_refuses_names_that_are_none(shop: Shop, header: str, to
     code, _, err = shop.run("import_all", "--input", "p.csv")
     assert code == 2
     assert told in err
+    assert "the operation reads: " in err
+    assert "field_mapping" not in err
 
 
 def test_an_upsert_takes_the_first_of_one_key_across_batches(shop: Shop) -> None:
@@ -304,6 +306,26 @@ def test_a_dry_run_of_a_file_leaves_nothing(shop: Shop) -> None:
     assert "#3" in out
     assert shop.rows("SELECT FROM product") == shop.rows("SELECT FROM batch_operation_errors") == []
     assert not (shop.folder / "rejects.csv").exists()
+
+
+def test_a_dry_run_does_not_pretend_to_keep_rejected_lines(shop: Shop) -> None:
+    shop.write("p.csv", HEADER + "b,0,x\n")
+    code, out, err = shop.run("import_products", "--input", "p.csv", "--dry-run", "--reject-file", "r.csv")
+    assert (code, out) == (2, "")
+    assert "--reject-file goes with no --dry-run" in err
+
+
+def test_an_import_without_its_file_says_how_to_name_it(shop: Shop) -> None:
+    code, out, err = shop.run("import_products")
+    assert (code, out) == (2, "")
+    assert "pass --input FILE, or -p csv_file=..." in err
+
+
+def test_utf_16_without_a_byte_order_mark_is_told_apart(shop: Shop) -> None:
+    shop.write("p.csv", HEADER.encode("utf-16-le"))
+    code, _, err = shop.run("import_strict", "--input", "p.csv")
+    assert code == 2
+    assert "the spec needs csv_encoding: utf-16-le" in err
 
 
 def test_an_idempotency_key_reads_the_file_once(shop: Shop) -> None:
