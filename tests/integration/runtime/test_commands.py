@@ -16,6 +16,9 @@ from gates import PATIENCE
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from specgen.database.server import Server
+
+
 NOWHERE = "6f1c2a52-7d4e-4a0b-9a53-0a8d6b1f2c11"
 IDS = '["1","2","97","5000"]'
 
@@ -263,3 +266,14 @@ def test_the_demo_tells_the_whole_story(tmp_path: Path) -> None:
     assert "3,000 users, 2,970 active, 30 blocked" in out
     assert "user_blocked_reason_check" in out
     assert (tmp_path / "sql" / "00_runtime.sql").exists()
+
+
+def test_a_test_run_without_operations_says_that_there_is_nothing_to_test(
+    postgres_server: Server, tmp_path: Path
+) -> None:
+    (tmp_path / "entities").mkdir()
+    (tmp_path / "entities" / "note.yaml").write_text("name: note\nfields: {id: uuid}\n", encoding="utf-8")
+    dsn = postgres_server.dsn
+    code, _, err = counting.run(dsn, "test", "run", "--project", str(tmp_path), "--database-url", dsn)
+    assert code == 0, err
+    assert "there is no operation to test" in err
