@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _WIDE_EXPONENT = re.compile(r"[eE][+-]?[0-9]{5,}")
+# What PostgreSQL's numeric holds: digits before the point, and behind it.
+_WHOLE, _FRACTION = 131072, 16383
+_LONG = 6000
+"""A shorter number, with an exponent of four digits at most, is none that numeric cannot hold."""
 
 
 class Wrong(NamedTuple):
@@ -27,11 +31,17 @@ def _no_constant(name: str) -> NoReturn:
 
 def _number(text: str) -> str:
     if _WIDE_EXPONENT.search(text):
-        raise ValueError(f"the number {text} is too large")
+        raise ValueError(f"the number {text[:40]} is too large")
+    if len(text) > _LONG:
+        mantissa, _, exponent = text.lower().partition("e")
+        whole, _, fraction = mantissa.partition(".")
+        power = int(exponent or 0)
+        if len(whole.lstrip("-")) + power > _WHOLE or len(fraction) - power > _FRACTION:
+            raise ValueError(f"a number of {len(text):,} characters is too long")
     return text
 
 
-DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_int=str, parse_float=_number)
+DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_int=_number, parse_float=_number)
 
 
 def json_defect(text: str) -> Wrong | None:

@@ -41,6 +41,9 @@ SELECT o.batch_size, o.max_records, o.on_limit = 'fail', {runtime}.batch_is_mine
 _LOADED = "SELECT {runtime}.batch_loaded(%s, %s, %s, %s)"
 # Rejected lines are written in pieces of this size.
 _REJECTS = 1000
+# A range is written before its batch is full where its records are long: jsonb takes 256 MB, and what is
+# gathered is held in memory here and there.
+_CHARACTERS = 16 * 1024 * 1024
 _REJECT_NAMES = ("number", "raw_text", "message", "sqlstate", "column", "value")
 
 
@@ -141,18 +144,22 @@ class _Batches:
     _batches: int = 0
     _items: list[Item] = field(default_factory=list)
     _rejects: list[Reject] = field(default_factory=list)
+    _length: int = 0
+    _rejected_length: int = 0
 
     def take(self, record: Item | Reject, copy: psycopg.Copy) -> bool:
         """Take one more; says whether a range became full and was written."""
         if isinstance(record, Item):
             self._items.append(record)
-            if len(self._items) < self.size:
+            self._length += len(record.json)
+            if len(self._items) < self.size and self._length < _CHARACTERS:
                 return False
             self._write_items(copy)
         else:
             self.rejected += 1
             self._rejects.append(record)
-            if len(self._rejects) < _REJECTS:
+            self._rejected_length += len(record.raw)
+            if len(self._rejects) < _REJECTS and self._rejected_length < _CHARACTERS:
                 return False
             self._write_rejects(copy)
         return True
@@ -169,12 +176,12 @@ class _Batches:
         self._batches += 1
         document = f"[{','.join([item.json for item in items])}]"
         self._write(copy, document, len(items), [item.line for item in items], [item.raw for item in items])
-        self._items = []
+        self._items, self._length = [], 0
 
     def _write_rejects(self, copy: psycopg.Copy) -> None:
         lines = [dict(zip(_REJECT_NAMES, reject, strict=True)) for reject in self._rejects]
         self._write(copy, json.dumps(lines), len(lines), None, None)
-        self._rejects = []
+        self._rejects, self._rejected_length = [], 0
 
     def _write(
         self, copy: psycopg.Copy, items: str, count: int, numbers: list[int] | None, raw: list[str] | None

@@ -386,3 +386,29 @@ def test_too_large_a_share_of_unreadable_lines_ends_an_import_before_it_writes(
     assert shop.run("import_mostly", "--input", "p.csv")[0] != 0
     assert shop.account == account
     assert len(shop.names) == account[2]
+
+
+def test_a_number_that_numeric_cannot_hold_costs_its_record_alone(shop: Shop) -> None:
+    numbers = [
+        "1" * 131072,
+        "1" * 131073,
+        "0." + "1" * 16383,
+        "0." + "1" * 16384,
+        "1e-9999",
+        "1." + "1" * 9999 + "e-9999",
+    ]
+    items = [f'{{"name": "n{n}", "price": 1, "data": [{text}]}}' for n, text in enumerate(numbers)]
+    shop.write("p.jsonl", "\n".join(items))
+    code, _, err = shop.run("add_records", "--input", "p.jsonl", "--yes")
+    assert code == 1, err
+    assert shop.names == ["n0", "n2", "n4"]
+    assert shop.account == ("completed_with_errors", 6, 3, 0, 3)
+
+
+def test_long_records_are_cut_into_batches_that_jsonb_and_memory_hold(shop: Shop) -> None:
+    """A thousand of them would be more than the 256 MB that a jsonb array may have."""
+    shop.write("p.csv", "name,price\n" + "".join(f"{n:03}{'x' * 2_000_000},1\n" for n in range(12)))
+    code, _, err = shop.run("import_mostly", "--input", "p.csv")
+    assert code == 0, err
+    assert shop.account == ("completed", 12, 12, 0, 0)
+    assert shop.rows("SELECT item_count FROM batch_ranges ORDER BY range_number") == [9, 3]
