@@ -52,6 +52,23 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """What bounds the next batch of an operation, by the step that it is at.
+
+    Attributes:
+        begun: Whether its time runs.
+        seconds_left: Until its deadline, negative behind it; None without a timeout.
+        statement_timeout: For one batch, in seconds: the operation's, else the server's.
+    """
+
+    begun: bool
+    seconds_left: float | None
+    statement_timeout: float | None
+    max_attempts: int
+    backoff: float
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """A row of ``batch_operations``, its counts up to date.
 

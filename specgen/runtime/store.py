@@ -13,7 +13,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from specgen.runtime.events import Counts
-from specgen.runtime.rows import ErrorGroup, ErrorRow, Operation, Result, Step, StepRow, WorkerRow
+from specgen.runtime.rows import Bounds, ErrorGroup, ErrorRow, Operation, Result, Step, StepRow, WorkerRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,6 +77,21 @@ SELECT o.operation_id, o.operation, o.entity, o.status, o.submitted,
               FROM pg_catalog.pg_settings AS s
              WHERE s.name = 'statement_timeout'
        ) AS server
+"""
+_BOUNDS = """
+SELECT o.status <> 'pending' AS begun,
+       extract(epoch FROM least(o.deadline, o.step_deadline) - clock_timestamp())::float8 AS seconds_left,
+       coalesce(extract(epoch FROM o.statement_timeout)::float8, server.statement_timeout)
+           AS statement_timeout,
+       o.max_attempts,
+       extract(epoch FROM o.backoff)::float8 AS backoff
+  FROM {runtime}.batch_operations AS o
+ CROSS JOIN (
+            SELECT nullif(s.setting::float8, 0) / 1000 AS statement_timeout
+              FROM pg_catalog.pg_settings AS s
+             WHERE s.name = 'statement_timeout'
+       ) AS server
+ WHERE o.operation_id = %s
 """
 _LATEST = " ORDER BY o.created_at DESC, o.operation_id LIMIT %s"
 # Of another role's session, pg_stat_activity shows only that there is one with that process id.
@@ -144,6 +159,11 @@ class Store:
     def operation(self, operation_id: UUID) -> Operation | None:
         """Return an operation's row, None if there is none of that id."""
         rows = self._rows(Operation, _OPERATION + " WHERE o.operation_id = %s", operation_id)
+        return rows[0] if rows else None
+
+    def bounds(self, operation_id: UUID) -> Bounds | None:
+        """Return what bounds an operation's next batch, None if there is none of that id."""
+        rows = self._rows(Bounds, _BOUNDS, operation_id)
         return rows[0] if rows else None
 
     def latest(self, limit: int) -> Sequence[Operation]:

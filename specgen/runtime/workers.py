@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from specgen.runtime.events import Event
-    from specgen.runtime.rows import Operation, Step
+    from specgen.runtime.rows import Bounds, Step
 
 IDLE = 0.05
 # Deadlock, serialization failure, lock not available: nobody's fault, over in a moment.
@@ -57,14 +57,14 @@ class Job:
 
 @dataclass(slots=True)
 class _Clock:
-    """How long a batch may take, by an operation's row."""
+    """How long a batch may take, by an operation's row, which each step of it changes."""
 
     statement_timeout: float | None = None
     deadline: float | None = None
 
-    def read(self, operation: Operation) -> None:
-        self.statement_timeout = operation.statement_timeout
-        left = operation.seconds_left
+    def read(self, bounds: Bounds) -> None:
+        self.statement_timeout = bounds.statement_timeout
+        left = bounds.seconds_left
         self.deadline = None if left is None else time.monotonic() + left + GRACE
 
     @property
@@ -94,7 +94,8 @@ class Worker:
         self._limits = (1, 0.1)
         self._attempt = 1
         self._losses = 0
-        self._began = False
+        self._known = False  # the clock
+        self._allowed: float | None = None
 
     def run(self) -> None:
         """Work; every way to end is told by events, nothing is raised."""
@@ -149,21 +150,24 @@ class Worker:
 
     def _read_clock(self) -> None:
         assert self._store is not None
-        operation = self._store.operation(self._job.operation_id)
-        if operation is not None:
-            self._clock.read(operation)
-            self._limits = (operation.max_attempts, operation.backoff)
-            self._began = operation.status != "pending"
+        bounds = self._store.bounds(self._job.operation_id)
+        if bounds is not None:
+            self._clock.read(bounds)
+            self._limits = (bounds.max_attempts, bounds.backoff)
+            self._known = bounds.begun
 
     def _step(self, store: Store) -> Step:
-        if not self._began:
-            # The deadline starts to run with the first step, whoever takes it.
+        if not self._known or self._clock.expired:
             self._read_clock()
-        step = store.step(self._job.operation_id, timeout=self._clock.allowance())
+        self._allowed = self._clock.allowance()
+        step = store.step(self._job.operation_id, timeout=self._allowed)
         if step.state == "due":
-            allowed = self._clock.allowance(planning=True)
-            step = store.step(self._job.operation_id, timeout=allowed, may_plan=True)
-        if step.batch_number is not None:
+            self._allowed = self._clock.allowance(planning=True)
+            step = store.step(self._job.operation_id, timeout=self._allowed, may_plan=True)
+        if step.batch_number is None:
+            # The operation has begun or gone on to its next step, or somebody else may see to that.
+            self._known = False
+        else:
             self._job.emit(
                 BatchDone(
                     self._number,
@@ -192,11 +196,23 @@ class Worker:
             message = error.diag.message_primary or ""
             self._job.emit(Retrying(self._number, str(error.sqlstate), message, self._attempt, delay))
             self._job.stop.wait(delay)
+        elif error.sqlstate == QUERY_CANCELED and self._was_out_of_date():
+            pass  # it was bounded as the batches of an earlier step are
         elif error.sqlstate == QUERY_CANCELED and self._clock.expired:
             message = "stopped in the middle of a batch, which was undone (timeout)"
             self._store.time_out(self._job.operation_id, message)
         else:
             raise explain(error) from error
+
+    def _was_out_of_date(self) -> bool:
+        """Read the clock again; says whether a batch may take longer than the last one might."""
+        if self._allowed is None:
+            return False
+        self._read_clock()
+        if self._clock.expired:
+            return False
+        allowed = self._clock.allowance()
+        return allowed is None or allowed > self._allowed
 
     def _lost(self, message: str) -> None:
         """Throw the connection away, and wait before the next.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from operations.lab import HOW, SUBMIT, Lab, counts
 
-from .ways import WAYS, check, left_over, output, run, steps
+from .ways import RUN, WAYS, check, left_over, output, run, steps, work
 
 if TYPE_CHECKING:
     from operations.conftest import OpenLab
@@ -230,3 +230,40 @@ def test_a_cancelled_operation_goes_on_in_the_step_it_was_at(lab: Lab) -> None:
     lab.work(operation_id)
     check(lab, lab.status(operation_id))
     assert steps(lab, lab.status(operation_id)) == expected
+
+
+TIMED = """
+name: item
+fields: {id: integer, w: integer}
+patterns:
+  - name: batch_operations
+    operation: in_time
+    parameters: {pause: float}
+    steps:
+      - {name: bump, operation_type: update, update_data: {w: {sql: "w + 1"}}, where_condition: "true", timeout: "1 second"}
+      - {name: rest, function: rest, input: {seconds: ":pause"}}
+  - name: batch_operations
+    operation: bounded
+    parameters: {pause: float}
+    steps:
+      - {name: bump, operation_type: update, update_data: {w: {sql: "w + 1"}}, where_condition: "true",
+         statement_timeout: "500 ms"}
+      - {name: rest, function: rest, input: {seconds: ":pause"}}
+"""
+TIMED_SETUP = """
+    INSERT INTO item (w) SELECT 0 FROM generate_series(1, 5);
+    CREATE FUNCTION rest(seconds double precision) RETURNS void LANGUAGE sql AS 'SELECT pg_sleep(seconds)';
+"""
+
+
+@pytest.mark.parametrize("operation", ["in_time", "bounded"])
+def test_what_bounds_a_step_does_not_bound_the_next(lab_of: OpenLab, operation: str) -> None:
+    """A runner that comes while the first step is at work reads its timeouts."""
+    lab = lab_of(TIMED, TIMED_SETUP)
+    operation_id = lab.submit(operation, "1.5")
+    lab.do("SELECT batch_step(%s)", operation_id)
+    lab.do("SELECT batch_step(%s)", operation_id)
+    work(lab, operation_id, RUN)
+    result = lab.status(operation_id)
+    assert (result.status, result.message) == ("completed", None)
+    check(lab, result)
