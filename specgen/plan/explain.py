@@ -111,7 +111,7 @@ def explain(op: PlannedOperation) -> Explanation:
     )
     return Explanation(
         operation=op.name,
-        type=op.type,
+        type=op.kind,
         entity=op.entity,
         table=f"{ident(op.table.schema)}.{ident(op.table.name)}",
         origin=op.origin,
@@ -189,7 +189,8 @@ def _source(op: PlannedOperation) -> str:
     if op.reads_step:
         return f"the rows that {op.reads_step} yields, in their order"
     if op.relation is not None:
-        return f"the rows of a relation ({op.relation_origin}), taken once when the step begins"
+        query = " ".join(op.relation.split())
+        return f"the rows of a relation, taken once when the step begins: {query}"
     if op.handed_in is None:
         return "one record, made from the parameters"
     if op.hands_in_keys:

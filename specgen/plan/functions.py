@@ -28,7 +28,7 @@ def functions_of(op: PlannedOperation) -> tuple[PlannedFunction, ...]:
     own = tuple(item.type for item in op.parameters)
     confirm = ("boolean",) if op.requires_confirmation else ()
     handed_in = (op.handed_in.type,) if op.handed_in else ()
-    what = op.description or f"{op.type} of {op.entity}"
+    what = op.description or f"{op.kind} of {op.entity}"
     public = ",".join(f"{item.name} {item.type} {item.default}" for item in op.parameters)
 
     def function(name: QualifiedName, types: tuple[str, ...], comment: str) -> PlannedFunction:

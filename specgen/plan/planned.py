@@ -267,6 +267,13 @@ class PlannedOperation:
     steps: tuple[PlannedStep, ...] = ()
 
     @property
+    def kind(self) -> str:
+        """What it does, in a word: a lone step is what the spec calls the operation."""
+        if len(self.steps) == 1 and self.steps[0].name == self.steps[0].operation.type:
+            return self.steps[0].name
+        return self.type
+
+    @property
     def by_key(self) -> bool:
         """Whether a batch is a list of keys, not of records."""
         return self.walks_rows or self.hands_in_keys
