@@ -131,7 +131,7 @@ _OF_ONE_STEP = (
         "IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN",
         "IF false THEN",
     ),
-    Mutant("workers ignore the timeout", "IF clock_timestamp() > v_operation.deadline THEN", "IF false THEN"),
+    Mutant("workers ignore the timeout", "IF clock_timestamp() > p_operation.deadline THEN", "IF false THEN"),
     Mutant("dry run is committed", "RAISE EXCEPTION SQLSTATE 'P0B90';", "NULL;"),
     Mutant("dry run does not say so", "v_result.status := 'dry_run';", ""),
     Mutant("dry run loses the errors", "v_result.errors := p_errors;", ""),
@@ -162,8 +162,8 @@ _OF_ONE_STEP = (
     ),
     Mutant(
         "a failed record is not recorded",
-        "nullif(p_failure ->> 'detail', '');",
-        "nullif(p_failure ->> 'detail', '') WHERE false;",
+        ") AS column_name\n           ) AS at;",
+        ") AS column_name\n           ) AS at\n     WHERE false;",
     ),
     Mutant(
         "the error row names the wrong key",
@@ -229,7 +229,7 @@ _OF_ONE_STEP = (
     ),
     Mutant(
         "errors end as completed",
-        "WHEN v_operation.error_count > 0 THEN 'completed_with_errors'",
+        "WHEN v_operation.error_count > 0 OR v_steps IS NOT NULL THEN 'completed_with_errors'",
         "WHEN false THEN 'completed_with_errors'",
     ),
     Mutant(
@@ -239,19 +239,19 @@ _OF_ONE_STEP = (
     ),
     Mutant(
         "collect_errors collects nothing",
-        "CASE WHEN p_operation.error_handling = 'collect_errors' THEN",
+        "CASE WHEN p_operation.collect_errors THEN",
         "CASE WHEN false THEN",
     ),
     Mutant(
         "errors are collected in no order",
-        "ORDER BY e.record_number, e.error_id",
-        "ORDER BY e.record_number DESC, e.error_id DESC",
+        "ORDER BY s.step_number, e.record_number, e.error_id",
+        "ORDER BY s.step_number, e.record_number DESC, e.error_id DESC",
         ("stock",),
     ),
     Mutant(
         "output comes in the wrong order",
-        "o.batch_number END, o.record_number;",
-        "o.batch_number END, o.record_number DESC;",
+        "o.batch_number END, o.record_number, o.place;",
+        "o.batch_number END, o.record_number DESC, o.place;",
         ("ticket", "account"),
     ),
     Mutant(
