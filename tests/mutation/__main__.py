@@ -161,7 +161,7 @@ def table(verdicts: list[Verdict]) -> str:
         "# What the generated tests notice",
         "",
         "`make mutants` breaks the SQL of `tests/mutation/project` in the ways listed in",
-        "`tests/mutation/mutants.py`, one at a time, runs the generated tests, and writes this page.",
+        "`tests/mutation/`, one at a time, runs the generated tests, and writes this page.",
         "",
         f"**{noticed} of {len(verdicts)} mutants are noticed.**",
         "",
