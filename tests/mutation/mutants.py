@@ -288,8 +288,8 @@ _OF_ONE_STEP = (
     Mutant("two workers claim one range", "LIMIT 1\n           FOR NO KEY UPDATE SKIP LOCKED;", "LIMIT 1;"),
     Mutant(
         "an operation is finished while a worker is at it",
-        "IF v_free < v_open OR (v_open > 0 AND v_operation.stop_status IS NULL) THEN",
-        "IF false THEN",
+        "IF FOUND THEN\n            -- Others are at the last ranges",
+        "IF false THEN\n            -- Others are at the last ranges",
     ),
     Mutant("a range is never marked done", "done = b.done,", "done = false,"),
     Mutant("a worker forgets the cursor", "next_item = b.next_item,", "next_item = r.next_item,"),
