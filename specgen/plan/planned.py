@@ -195,6 +195,7 @@ class PlannedOperation:
         returns_floats: Whether a column that is kept has a type whose text form a setting shortens.
         is_step: Whether it is a step, whose functions get everything from the operation's row.
         steps: The steps of an operation that does nothing by itself.
+        handed_in_records: Parameters whose records its steps go through, and the fields that they read.
     """
 
     name: str
@@ -265,6 +266,7 @@ class PlannedOperation:
     returns_floats: bool = False
     is_step: bool = False
     steps: tuple[PlannedStep, ...] = ()
+    handed_in_records: tuple[tuple[PlannedParameter, tuple[str, ...]], ...] = ()
 
     @property
     def kind(self) -> str:

@@ -10,11 +10,12 @@ from specgen.plan.operation import plan_operation
 from specgen.plan.parameters import typed_parameters
 from specgen.plan.planned import PlannedStep
 from specgen.plan.settings import settings_of, step_settings
+from specgen.spec.model import ListRows, RelationSource
 
 if TYPE_CHECKING:
     from specgen.diagnostics import Findings
     from specgen.plan.parameters import Part, TypedParameter
-    from specgen.plan.planned import PlannedOperation
+    from specgen.plan.planned import PlannedOperation, PlannedParameter
     from specgen.spec.model import BatchOperation, Project, Step
 
 
@@ -35,8 +36,31 @@ def plan_whole(operation: BatchOperation, project: Project, findings: Findings) 
     numbers = {step.name: number for number, step in enumerate(operation.steps, 1)}
     steps = tuple(_step(step, numbers, project, parameters) for step in operation.steps)
     stepped = replace(planned, steps=steps, functions=(), quote="")
+    stepped = replace(stepped, handed_in_records=_handed_in_records(operation, stepped))
     stepped = replace(stepped, settings=settings_of(operation, stepped))
     return replace(stepped, functions=functions_of(stepped), quote=quote_of(replace(stepped, steps=())))
+
+
+def _handed_in_records(
+    operation: BatchOperation, planned: PlannedOperation
+) -> tuple[tuple[PlannedParameter, tuple[str, ...]], ...]:
+    """Return what steps read of records that are handed in; nothing of those that one of them takes whole."""
+    fields: dict[str, set[str]] = {}
+    whole: set[str] = set()
+    for step, planned_step in zip(operation.steps, planned.steps, strict=True):
+        match step.operation.source:
+            case RelationSource(relation=ListRows(parameter, records=True)):
+                names = {field.name for field in planned_step.operation.item_fields}
+                fields.setdefault(parameter, set()).update(names)
+                if not names:
+                    whole.add(parameter)
+            case _:
+                pass
+    return tuple(
+        (parameter, tuple(sorted(fields[parameter.name])))
+        for parameter in planned.parameters
+        if parameter.name in fields and parameter.name not in whole
+    )
 
 
 def _step(

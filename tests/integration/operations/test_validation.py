@@ -261,3 +261,26 @@ def test_json_of_a_domain_is_readable_beside_a_value_that_is_not(lab_of, how: st
     result = lab.run("add", records(*given), how=how)
     assert counts(result) == (3, 2, 0, 1)
     assert lab.errors(result, "record_number, column_name") == [(3, "n")]
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("operation", ["add", "add_plain"])
+def test_a_domain_whose_check_raises_costs_its_record_alone(lab_of, operation: str, how: str) -> None:
+    add = "insert_data: {code: :item.code, n: :item.n}, data_source: :records"
+    lab = lab_of(
+        entity(
+            "name: thing\nfields: {id: integer, code: app.code, n: integer}",
+            f'operation: add, {add}, validation_rules: ["n < 5"]',
+            f"operation: add_plain, {add}",
+        ),
+        before="CREATE SCHEMA app; CREATE FUNCTION app.is_code(t text) RETURNS boolean LANGUAGE plpgsql AS"
+        " 'BEGIN IF t = ''no'' THEN RAISE ''no code: %'', t; END IF; RETURN true; END';"
+        " CREATE DOMAIN app.code AS text CHECK (app.is_code(VALUE))",
+    )
+    given = [{"code": "a", "n": 1}, {"code": "no", "n": 2}, {"code": "b", "n": "x"}, {"code": "c", "n": 3}]
+    result = lab.run(operation, records(*given), how=how)
+    assert counts(result) == (4, 2, 0, 2)
+    assert lab.errors(result, "record_number, column_name, sqlstate, error_message") == [
+        (2, "code", "P0001", "no code: no"),
+        (3, "n", "22P02", 'invalid input syntax for type integer: "x"'),
+    ]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
-from operations.lab import HOW, SUBMIT, Lab, counts
+from operations.lab import HOW, SUBMIT, Lab, counts, records
 
 from .ways import RUN, WAYS, check, left_over, output, run, steps, work
 
@@ -267,3 +268,26 @@ def test_what_bounds_a_step_does_not_bound_the_next(lab_of: OpenLab, operation: 
     result = lab.status(operation_id)
     assert (result.status, result.message) == ("completed", None)
     check(lab, result)
+
+
+HANDED_IN = """
+name: item
+fields: {id: integer, v: text, w: {type: integer, default: 0}}
+patterns:
+  - name: batch_operations
+    operation: put_and_mark
+    steps:
+      - {name: put, operation_type: insert, insert_data: {v: ":item.v"}, data_source: ":records"}
+      - {name: mark, operation_type: update, update_data: {w: ":item.w"}, data_source: ":records", match_on: [v]}
+"""
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_records_with_a_field_that_no_step_reads_are_refused(lab_of: OpenLab, how: str) -> None:
+    lab = lab_of(HANDED_IN)
+    with pytest.raises(psycopg.Error, match='it reads no field "x"; record 2 has it') as caught:
+        lab.call("put_and_mark", records({"v": "a", "w": 1}, {"v": "b", "x": 2}), how=how)
+    assert caught.value.sqlstate == "P0B07"
+    assert left_over(lab) == []
+    result = run(lab, "put_and_mark", records({"v": "a", "w": 1}, {"v": "b"}), way=how)
+    assert counts(result) == (4, 4, 0, 0)
