@@ -468,7 +468,10 @@ BEGIN
                     v_column := 'units';
                     PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (units numeric(10,3));
                 EXCEPTION
-                    WHEN data_exception OR integrity_constraint_violation THEN -- the latter: a domain's
+                    WHEN OTHERS THEN -- a domain's check may raise what it likes
+                        IF NOT public.batch_is_records_fault(SQLSTATE) THEN
+                            RAISE;
+                        END IF;
                         v_failure := v_failure || jsonb_build_object('column', v_column);
                 END;
             END IF;
@@ -677,7 +680,10 @@ BEGIN
                     v_column := 'id';
                     PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (id bigint);
                 EXCEPTION
-                    WHEN data_exception OR integrity_constraint_violation THEN -- the latter: a domain's
+                    WHEN OTHERS THEN -- a domain's check may raise what it likes
+                        IF NOT public.batch_is_records_fault(SQLSTATE) THEN
+                            RAISE;
+                        END IF;
                         v_failure := v_failure || jsonb_build_object('column', v_column);
                 END;
             END IF;
@@ -1135,7 +1141,10 @@ BEGIN
                     v_column := 'customer_id';
                     PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (customer_id bigint);
                 EXCEPTION
-                    WHEN data_exception OR integrity_constraint_violation THEN -- the latter: a domain's
+                    WHEN OTHERS THEN -- a domain's check may raise what it likes
+                        IF NOT public.batch_is_records_fault(SQLSTATE) THEN
+                            RAISE;
+                        END IF;
                         v_failure := v_failure || jsonb_build_object('column', v_column);
                 END;
             END IF;
