@@ -7,13 +7,16 @@ leaves nothing.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psycopg import sql
 
 from specgen.database.connection import translated
+from specgen.errors import Refused, UsageError
 from specgen.runtime.calls import submit
 from specgen.runtime.events import Loading
 from specgen.runtime.inputs.records import Item, Reject
@@ -34,7 +37,8 @@ COPY {runtime}.batch_ranges
 FROM STDIN
 """
 _LIMITS = """
-SELECT o.batch_size, o.max_records, o.on_limit = 'fail', {runtime}.batch_is_mine(o.operation_id)
+SELECT o.batch_size, o.max_records, o.on_limit = 'fail', {runtime}.batch_is_mine(o.operation_id),
+       o.input ->> 'digest'
   FROM {runtime}.batch_operations AS o
  WHERE o.operation_id = %s
 """
@@ -79,7 +83,7 @@ def load(connection: Connection, wanted: Load, reader: Reader, listen: Callable[
         The operation; an earlier one if the idempotency key is known, and then nothing is loaded.
 
     Raises:
-        Refused: A confirmation, a precondition or a limit forbids it.
+        Refused: A confirmation, a precondition or a limit forbids it, or the key was another file's.
         UsageError: The file cannot be read, or does not fit the operation.
         SpecgenError: Anything else the database says.
     """
@@ -89,15 +93,38 @@ def load(connection: Connection, wanted: Load, reader: Reader, listen: Callable[
         operation_id = submit(connection, call, confirm=True)
         row = connection.execute(sql.SQL(_LIMITS).format(runtime=runtime), [operation_id]).fetchone()
         assert row is not None
-        *limits, mine = row
+        *limits, mine, earlier = row
+        digest = _digest(wanted)
         if not mine:
+            if earlier is not None and earlier != digest:
+                raise Refused(
+                    f"{call.operation}: the idempotency key was used with another file before,"
+                    f" by operation {operation_id}",
+                    help="give the file of that time, or use another key",
+                )
             return operation_id
         batches = _Batches(operation_id, *limits)
         copied = _copy(connection, wanted, reader, listen, batches)
-        form = reader.form._asdict() | {"file": wanted.file, "reject_file": wanted.reject_file}
+        named = {"file": wanted.file, "reject_file": wanted.reject_file, "digest": digest}
+        form = reader.form._asdict() | named
         values = [operation_id, copied, wanted.confirmed, json.dumps(form)]
         connection.execute(sql.SQL(_LOADED).format(runtime=runtime), values)
     return operation_id
+
+
+def _digest(wanted: Load) -> str | None:
+    """Return what tells the file from another, where an idempotency key asks for it.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    if "idempotency_key" not in wanted.call.options:
+        return None
+    try:
+        with Path(wanted.file).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UsageError(f"{wanted.file}: {error.strerror}") from error
 
 
 def _copy(

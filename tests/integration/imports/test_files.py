@@ -412,3 +412,16 @@ def test_long_records_are_cut_into_batches_that_jsonb_and_memory_hold(shop: Shop
     assert code == 0, err
     assert shop.account == ("completed", 12, 12, 0, 0)
     assert shop.rows("SELECT item_count FROM batch_ranges ORDER BY range_number") == [9, 3]
+
+
+def test_an_idempotency_key_means_one_file(shop: Shop) -> None:
+    shop.write("p.csv", "name,price\na,1\n")
+    shop.write("other.csv", "name,price\nb,1\n")
+    key = ("--option", "idempotency_key=May")
+    for _ in range(2):
+        code, _, err = shop.run("import_mostly", "--input", "p.csv", *key)
+        assert code == 0, err
+    code, _, err = shop.run("import_mostly", "--input", "other.csv", *key)
+    assert code == 4
+    assert "the idempotency key was used with another file before, by operation" in err
+    assert shop.names == ["a"]
