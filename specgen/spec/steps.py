@@ -247,6 +247,9 @@ def _columns(keys: Settled, target: Draft) -> Mapping[str, FieldType] | None:
     elif kind in _DATA_OF:
         data = keys.own.get(_DATA_OF[kind])
         names += list(data.value) if data else []
+    returning = keys.own.get("returning")
+    if returning is not None and not isinstance(returning.value, bool):
+        names += [item.value for item in returning.each()]
     return {name: target.types[name] for name in dict.fromkeys(names) if name in target.types}
 
 

@@ -373,3 +373,11 @@ def test_defaults_of_parameters_are_sql(tmp_path: Path, default: str, sql: str) 
     found = operation(tmp_path, body).parameters[0].default
     assert found is not None
     assert found.render(str) == sql
+
+
+def test_a_step_may_read_what_an_earlier_one_returns_besides_what_it_writes(tmp_path: Path) -> None:
+    body = """steps:
+  - {name: drop_old, operation_type: delete, where_condition: "amount = 0", returning: [email], output: gone}
+  - {name: add_again, insert_data: {email: :gone.email}}"""
+    found = operation(tmp_path, body)
+    assert found.steps[0].operation.returning == ("id", "email")
