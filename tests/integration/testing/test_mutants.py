@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.mutation.__main__ import mutate, run
+from specgen.spec.build import load_project
+from specgen.testing import environment
+from tests.mutation.__main__ import HERE, mutate, run
 from tests.mutation.mutants import MUTANTS, SMOKE, Mutant
 
 if TYPE_CHECKING:
@@ -25,6 +27,14 @@ def test_a_mutant_is_noticed(postgres_server: Server, name: str) -> None:
 
 def test_every_mutant_has_a_name_of_its_own() -> None:
     assert len({item.name for item in MUTANTS}) == len(MUTANTS)
+
+
+def test_every_mutant_still_finds_the_text_that_it_breaks() -> None:
+    project = load_project([], root=HERE / "project").project
+    assert project is not None
+    files = environment.rendered(project)
+    for mutant in MUTANTS:
+        mutate(files, mutant)
 
 
 def test_a_mutant_that_does_not_apply_is_an_error() -> None:
