@@ -135,6 +135,9 @@ PREPARE = {
     "specgen generate --check": "specgen generate",
     "specgen generate --diff": "specgen generate",
     "specgen generate tests --check": "specgen generate tests",
+    "specgen run import_products_csv --input products.csv --reject-file rejects.csv": (
+        "cp entities/products.csv ."
+    ),
 }
 """What must have happened before an example can succeed."""
 
