@@ -9,7 +9,8 @@ from psycopg.types.json import Jsonb
 
 from specgen.testing import candidates
 from specgen.testing.catalog import Table, read_table
-from specgen.testing.solve import Solver, quote
+from specgen.testing.joins import quote
+from specgen.testing.solve import Solver
 from specgen.testing.subject import Operation
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from psycopg.types.json import Jsonb
 
 from specgen.testing.case import Case, Failure, Record
 from specgen.testing.failures import failure_named
-from specgen.testing.solve import REMEDY, Solution, Solver, Unbreakable, Unsolvable, quote
+from specgen.testing.joins import quote
+from specgen.testing.solve import REMEDY, Solution, Solver, Unbreakable, Unsolvable
 from specgen.testing.subject import REFUSAL, RULE, Operation
 
 if TYPE_CHECKING:

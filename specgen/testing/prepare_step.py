@@ -16,8 +16,9 @@ from psycopg.types.json import Jsonb
 
 from specgen.testing import candidates
 from specgen.testing.case import Case, Failure, Record
+from specgen.testing.joins import quote
 from specgen.testing.prepare import Preparation, snapshot
-from specgen.testing.solve import REMEDY, Unbreakable, Unsolvable, quote
+from specgen.testing.solve import REMEDY, Unbreakable, Unsolvable
 from specgen.testing.stand_in import StandIn
 from specgen.testing.stepped import ElementsOf, OutputOf, ResultOf, RowsOf, Step, Stepped
 from specgen.testing.subject import REFUSAL

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql as pgsql
 
 from specgen.testing import candidates
-from specgen.testing.candidates import MOST, family
+from specgen.testing.candidates import family
+from specgen.testing.joins import distinct, quote, relation, where
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from specgen.testing.catalog import Column, Constraint, Table
     from specgen.testing.subject import Operation
 
-_TOO_MANY = 20_000
 _PROBED: dict[tuple[str, str], bool] = {}
 """Whether a text is a value of a type; that does not change while tests run."""
 
@@ -53,11 +52,6 @@ class Solution:
     good: Found | None
     bad: Found | None
     other: dict[str, Any] | None
-
-
-def quote(name: str) -> str:
-    """A name as SQL."""
-    return pgsql.Identifier(name).as_string(None)
 
 
 @dataclass(slots=True)
@@ -163,7 +157,7 @@ class Solver:
             for name, value in (unlike or {}).items()
         ]
         for wanted in (differences, []):
-            conditions = _where([*self._valid(), *wanted])
+            conditions = where([*self._valid(), *wanted])
             query = f"SELECT to_jsonb({alias}.*) FROM {relation} AS {alias}{conditions} LIMIT 1"
             row = self.connection.execute(query).fetchone()
             if row is not None:
@@ -173,7 +167,7 @@ class Solver:
     def _search(self, parts: list[tuple[str, str]]) -> Solution | None:
         laterals = "".join(f" CROSS JOIN LATERAL ({text}) AS {name}" for name, text in parts)
         columns = ", ".join(f"{name}.specgen_item, {name}.specgen_record" for name, _ in parts)
-        allowed = _where(list(self.operation.preconditions))
+        allowed = where(list(self.operation.preconditions))
         query = (
             f"SELECT to_jsonb(parameters.*){', ' if columns else ''}{columns} "
             f"FROM {self._parameters()} AS parameters{laterals}{allowed} LIMIT 1"
@@ -208,7 +202,7 @@ class Solver:
             record = f"to_jsonb({alias}.*)"
         return (
             f"SELECT to_jsonb({item}.*) AS specgen_item, {record} AS specgen_record "
-            f"FROM {source}{_where(conditions)} LIMIT 1"
+            f"FROM {source}{where(conditions)} LIMIT 1"
         )
 
     def _others(self) -> str:
@@ -221,7 +215,7 @@ class Solver:
         return (
             f"SELECT NULL::jsonb AS specgen_item, to_jsonb({alias}.*) AS specgen_record "
             f"FROM {self._items()} AS {item} "
-            f"CROSS JOIN {self._rows(self._interesting())} AS {alias}{_where(conditions)} LIMIT 1"
+            f"CROSS JOIN {self._rows(self._interesting())} AS {alias}{where(conditions)} LIMIT 1"
         )
 
     def _after(self) -> str:
@@ -265,7 +259,7 @@ class Solver:
             columns.append(
                 (item.variable, item.type, self._values(name, item.variable, item.type, assigned, mentioned))
             )
-        return _relation(columns)
+        return relation(columns)
 
     def _items(self) -> str:
         mentioned = self._interesting()
@@ -276,7 +270,7 @@ class Solver:
             if item.name in self.operation.match_on:
                 assigned.append(item.name)
             columns.append((short, item.type, self._values(item.name, short, item.type, assigned, mentioned)))
-        return _relation(columns)
+        return relation(columns)
 
     def _values(
         self, name: str, variable: str, kind: str, assigned: list[str], mentioned: candidates.Mentions
@@ -302,7 +296,7 @@ class Solver:
         """
         lists = any(item.type.endswith("[]") for item in self.operation.parameters.values())
         trusted = lists or not kind.endswith("[]")
-        return _distinct(text for text in texts if (trusted and "p_" in text) or self._is_value(text, kind))
+        return distinct(text for text in texts if (trusted and "p_" in text) or self._is_value(text, kind))
 
     def _is_value(self, text: str, kind: str) -> bool:
         if (text, kind) not in _PROBED:
@@ -321,7 +315,7 @@ class Solver:
             if column.generated:
                 continue
             columns.append((column.name, column.type, self._column(column, mentioned)))
-        return _relation(columns)
+        return relation(columns)
 
     def _column(self, column: Column, mentioned: candidates.Mentions) -> list[str]:
         texts = [*self.extra.get(column.name, ()), *self.operation.examples.get(column.name, ())]
@@ -379,27 +373,3 @@ def broken(solver: Solver, constraint: Constraint) -> list[str]:
 def _own(texts: Iterable[str]) -> list[str]:
     """Values that do not depend on another parameter, which is not in sight."""
     return [text for text in texts if "p_" not in text]
-
-
-def _distinct(texts: Iterable[str]) -> list[str]:
-    kept = list(dict.fromkeys(texts))
-    return kept if len(kept) <= MOST else [*kept[: MOST - 1], kept[-1]]
-
-
-def _where(conditions: list[str]) -> str:
-    return f" WHERE {' AND '.join(f'({item})' for item in conditions)}" if conditions else ""
-
-
-def _relation(columns: list[tuple[str, str, list[str]]]) -> str:
-    """The join of all candidates of all columns."""
-    most = MOST
-    while most > 3 and prod(min(len(values), most) for _, _, values in columns) > _TOO_MANY:
-        most -= 1
-    if not columns:
-        return "(SELECT 1 AS specgen_nothing)"
-    parts = []
-    for number, (name, kind, values) in enumerate(columns):
-        kept = values if len(values) <= most else [*values[: most - 1], values[-1]]
-        rows = ", ".join(f"(({value})::{kind})" for value in kept)
-        parts.append(f"(VALUES {rows}) AS specgen_{number} ({quote(name)})")
-    return f"(SELECT * FROM {' CROSS JOIN '.join(parts)})"

@@ -14,7 +14,8 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from specgen.testing import candidates
-from specgen.testing.solve import Unbreakable, quote
+from specgen.testing.joins import quote
+from specgen.testing.solve import Unbreakable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
