@@ -25,7 +25,7 @@ PATIENCE = {
     "keepalives_count": "3",
     "client_encoding": "utf8",
 }
-REFUSALS = {"P0B01", "P0B02", "P0B03", "P0B04", "P0B05"}
+REFUSALS = {"P0B01", "P0B02", "P0B03", "P0B04", "P0B05", "P0B11"}
 # The server is going down, was killed, is starting up, or has no connection to spare.
 LOST = {"57P01", "57P02", "57P03", "57P05", "53300"}
 

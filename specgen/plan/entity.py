@@ -102,7 +102,7 @@ def _default(field: Field) -> str:
 
 
 def _sql(fragment: SqlFragment) -> str:
-    return one_line_strings(fragment.source.strip())
+    return one_line_strings(fragment.source.strip(), settled=True)
 
 
 def _constraints(entity: Entity, project: Project) -> tuple[PlannedConstraint, ...]:

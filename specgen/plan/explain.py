@@ -217,7 +217,7 @@ def _settings(op: PlannedOperation) -> dict[str, object]:
     told = {
         "operation",
         "entity",
-        "target_table",
+        "contract",
         "batch_function",
         "validate_call",
         "repeated_function",

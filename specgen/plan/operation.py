@@ -11,7 +11,6 @@ from specgen.plan.expressions import Expressions, names_of, value_names
 from specgen.plan.functions import functions_of, quote_of
 from specgen.plan.naming import QualifiedName
 from specgen.plan.planned import (
-    FLOATS,
     OwnTable,
     PlannedAssignment,
     PlannedCall,
@@ -178,7 +177,6 @@ class _Planner:
             source_parameters=tuple(item for item in self.names.parameters if item.name in source_names),
             call_function=self._call(),
             is_step=self.step_numbers is not None,
-            returns_floats=any(target.field(name).type.base in FLOATS for name in returning),
         )
         return _with_functions(planned, settings_of(operation, planned))
 

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from specgen.plan.naming import OperationNames, QualifiedName
     from specgen.spec.model import CsvFormat
 
-FLOATS = ("real", "double precision")
-"""Types whose text form the setting extra_float_digits shortens."""
-
 
 @dataclass(frozen=True, slots=True)
 class PlannedOutput:
@@ -192,7 +189,7 @@ class PlannedOperation:
         source_parameters: What that query, or the list of keys of a step, needs.
         keeps_output: For a function's results, whether they are kept.
         reads_rows: Whether its records are rows, all with the same columns.
-        returns_floats: Whether a column that is kept has a type whose text form a setting shortens.
+        contract: A digest of what its functions read of an operation's stored row.
         is_step: Whether it is a step, whose functions get everything from the operation's row.
         steps: The steps of an operation that does nothing by itself.
         handed_in_records: Parameters whose records its steps go through, and the fields that they read.
@@ -263,8 +260,8 @@ class PlannedOperation:
     source_parameters: tuple[PlannedParameter, ...] = ()
     call_function: PlannedCall | None = None
     keeps_output: bool = False
-    returns_floats: bool = False
     is_step: bool = False
+    contract: str = ""
     steps: tuple[PlannedStep, ...] = ()
     handed_in_records: tuple[tuple[PlannedParameter, tuple[str, ...]], ...] = ()
 
@@ -284,6 +281,16 @@ class PlannedOperation:
     def by_record(self) -> bool:
         """Whether a batch is a list of records that were handed in or read from a relation."""
         return self.hands_in_records or self.relation is not None
+
+    @property
+    def can_be_empty(self) -> bool:
+        """Whether a batch of no records does nothing, and yet shows that its statement can be carried out."""
+        return self.call_function is None and (self.by_key or self.by_record)
+
+    @property
+    def blames_batches(self) -> bool:
+        """Whether a batch that fails is recorded whole."""
+        return self.settings["error_isolation"] == "batch"
 
     @property
     def takes_keys(self) -> bool:
@@ -316,17 +323,6 @@ class PlannedOperation:
     def loads(self) -> bool:
         """Whether records can be loaded into its ranges before it begins."""
         return self.takes_records and not self.atomic
-
-    @property
-    def keeps_floats(self) -> bool:
-        """Whether keys or parameters are kept whose text form a setting shortens."""
-        kept = (*(key.type for key in self.keys), *(item.type for item in self.kept_parameters))
-        return any(type_.removesuffix("[]") in FLOATS for type_ in kept)
-
-    @property
-    def keeps_output_floats(self) -> bool:
-        """Whether rows may be kept with values whose text form a setting shortens."""
-        return self.returns_floats or (self.call_function is not None and self.keeps_output)
 
     @property
     def number(self) -> str:

@@ -72,8 +72,6 @@ def _work_settings(operation: BatchOperation, planned: PlannedOperation) -> dict
         return settings
     loads = planned.loads and bool(planned.identity)
     return {
-        # A function may write any table.
-        "target_table": "*" if planned.call_function else _qualified(planned.table),
         "batch_function": _qualified(planned.batch),
         "validate_call": _validate_call(planned) if planned.validates else None,
         "repeated_function": _qualified(planned.repeated) if loads else None,

@@ -99,13 +99,20 @@ def _element(item: Data) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def one_line_strings(sql: str) -> str:
+def one_line_strings(sql: str, *, settled: bool = False) -> str:
     """Return SQL in which no string or name runs over a line end, or holds the tag of a body's quotes.
 
     A fragment's lines are indented where it is used, and it is used inside a body; neither must reach
     into a string.
+
+    Args:
+        sql: A fragment.
+        settled: Whether it stands outside of functions, which pin ``standard_conforming_strings``: then
+            strings with a backslash are written as no setting reads them otherwise. A SET before it
+            would come too late where a file is sent as one message.
     """
-    if not _UNSAFE.search(sql) or not re.search(r"['\"$]", sql):
+    unsafe = re.compile(rf"{_UNSAFE.pattern}|\\") if settled else _UNSAFE
+    if not unsafe.search(sql) or not re.search(r"['\"$]", sql):
         return sql
     from pglast.parser import scan
 
@@ -113,7 +120,7 @@ def one_line_strings(sql: str) -> str:
     done = 0
     for token in scan(sql):
         text = sql[token.start : token.end + 1]
-        if _UNSAFE.search(text) and token.name in ("SCONST", "IDENT", "USCONST", "UIDENT"):
+        if unsafe.search(text) and token.name in ("SCONST", "IDENT", "USCONST", "UIDENT"):
             pieces += [sql[done : token.start], _one_line(text)]
             done = token.end + 1
     return "".join([*pieces, sql[done:]])
@@ -128,16 +135,15 @@ def qualify(sql: str, columns: frozenset[str], table: str) -> str:
         return sql
     from pglast.parser import scan
 
-    encoded = sql.encode()
-    tokens = [(encoded[item.start : item.end + 1].decode(), item.start) for item in scan(sql)]
-    pieces: list[bytes] = []
+    tokens = [(sql[item.start : item.end + 1], item.start) for item in scan(sql)]
+    pieces: list[str] = []
     done = 0
     for number, (text, start) in enumerate(tokens):
         around = {tokens[place][0] for place in (number - 1, number + 1) if 0 <= place < len(tokens)}
         if text.strip('"') in columns and "." not in around:
-            pieces += [encoded[done:start], f"{ident(table)}.".encode()]
+            pieces += [sql[done:start], f"{ident(table)}."]
             done = start
-    return b"".join([*pieces, encoded[done:]]).decode()
+    return "".join([*pieces, sql[done:]])
 
 
 def _one_line(token: str) -> str:

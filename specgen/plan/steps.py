@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from specgen.plan.contract import bound
 from specgen.plan.functions import functions_of, quote_of
 from specgen.plan.operation import plan_operation
 from specgen.plan.parameters import typed_parameters
@@ -32,13 +33,14 @@ def plan_whole(operation: BatchOperation, project: Project, findings: Findings) 
     parameters = typed_parameters(operation, (*parts, (operation, target)), findings)
     planned = plan_operation(operation, target, project.settings, parameters)
     if not operation.steps:
-        return planned
+        return bound(planned)
     numbers = {step.name: number for number, step in enumerate(operation.steps, 1)}
     steps = tuple(_step(step, numbers, project, parameters) for step in operation.steps)
     stepped = replace(planned, steps=steps, functions=(), quote="")
     stepped = replace(stepped, handed_in_records=_handed_in_records(operation, stepped))
     stepped = replace(stepped, settings=settings_of(operation, stepped))
-    return replace(stepped, functions=functions_of(stepped), quote=quote_of(replace(stepped, steps=())))
+    stepped = replace(stepped, functions=functions_of(stepped), quote=quote_of(replace(stepped, steps=())))
+    return bound(stepped)
 
 
 def _handed_in_records(

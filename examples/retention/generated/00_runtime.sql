@@ -2,6 +2,7 @@
 -- What all batch operations share: their tables, and the functions that plan, count, claim and finish.
 
 SET client_min_messages = warning;
+SET standard_conforming_strings = on;
 
 DO $do$
 BEGIN
@@ -85,13 +86,13 @@ CREATE TABLE IF NOT EXISTS public.batch_operations (
     batch_function        text,
     validate_call         text,  -- $1 is this row, $2 records
     repeated_function     text,
-    target_table          text,
     strategy              text,
     strategy_reason       text,
     upto_key              jsonb,
     batch_keys            jsonb NOT NULL DEFAULT '[]',
     duplicate_records     bigint[] NOT NULL DEFAULT '{}',
-    deferred_constraints  text,
+    deferred_constraints  text,  -- what SET CONSTRAINTS defers again; NULL where no constraint can wait
+    contract              text,  -- what its functions read of this row; others refuse it
     -- why it must end before its work does; set by one worker, seen by all
     stop_status           text,
     retries               integer NOT NULL DEFAULT 0,
@@ -166,7 +167,7 @@ CREATE TABLE IF NOT EXISTS public.batch_ranges (
     error_count        bigint NOT NULL DEFAULT 0,
     batch_count        integer NOT NULL DEFAULT 0,
     retries            integer NOT NULL DEFAULT 0,
-    stopped            boolean NOT NULL DEFAULT false,
+    stopped_records    integer NOT NULL DEFAULT 0,  -- failed in a batch that was undone and ended the operation
     worker_pid         integer,
     worked_at          timestamptz,
     PRIMARY KEY (operation_id, step_number, range_number),
@@ -378,6 +379,20 @@ BEGIN
 END;
 $do$;
 
+-- The settings of a session that say how times are read and written, amounts of money, words and numbers: they
+-- are the caller's, so they are kept with an operation, and a worker does as the caller's session would.
+CREATE OR REPLACE FUNCTION public.batch_session_settings()
+    RETURNS text[]
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT ARRAY[
+        'TimeZone', 'DateStyle', 'IntervalStyle', 'timezone_abbreviations', 'default_text_search_config',
+        'lc_monetary', 'lc_numeric', 'lc_time'
+    ];
+$function$;
+
 -- An operation's row as it will be stored: the spec's settings with the call's options laid over them.
 CREATE OR REPLACE FUNCTION public.batch_prepare(
     p_settings    jsonb,
@@ -421,10 +436,9 @@ BEGIN
             'context', '{}'::jsonb,
             'options', v_options,
             'collect_errors', false,
-            'session', jsonb_build_object(
-                'TimeZone', current_setting('TimeZone'),
-                'DateStyle', current_setting('DateStyle'),
-                'IntervalStyle', current_setting('IntervalStyle')
+            'session', (
+                SELECT jsonb_object_agg(s.name, current_setting(s.name))
+                  FROM unnest(public.batch_session_settings()) AS s (name)
             ),
             'requested_by', session_user,
             'submitted', p_submitted,
@@ -484,7 +498,6 @@ BEGIN
     v_operation := public.batch_apply_options(v_operation, v_operation.options);
     v_operation.collect_errors := p_operation.collect_errors OR v_operation.error_handling = 'collect_errors';
     v_operation.step_deadline := clock_timestamp() + v_operation.step_timeout;
-    v_operation.deferred_constraints := public.batch_deferrable(v_operation.target_table);
     RETURN v_operation;
 END;
 $function$;
@@ -653,7 +666,7 @@ BEGIN
     -- The ranges hold them; here they would be copied with every batch.
     v_operation.batch_keys := '[]';
     v_operation.status := CASE WHEN v_operation.submitted THEN 'pending' ELSE 'running' END;
-    v_operation.deferred_constraints := public.batch_deferrable(v_operation.target_table);
+    v_operation.deferred_constraints := public.batch_deferred();
     IF NOT v_operation.submitted THEN
         v_operation.started_at := clock_timestamp();
         v_operation.deadline := v_operation.started_at + v_operation.timeout;
@@ -676,7 +689,7 @@ BEGIN
         END IF;
     ELSIF v_operation.deferred_constraints IS NOT NULL AND NOT v_operation.submitted THEN
         -- A violation that the caller's transaction already carries surfaces here, not as ours.
-        EXECUTE 'SET CONSTRAINTS ' || v_operation.deferred_constraints || ' IMMEDIATE';
+        PERFORM public.batch_settle(v_operation);
     END IF;
     RETURN v_operation;
 END;
@@ -714,24 +727,42 @@ BEGIN
 END;
 $function$;
 
--- The constraints of a table, and those that refer to it, whose check may wait for the end of the
--- transaction, or does so unless told otherwise, as SET CONSTRAINTS wants them. '*' is every table: a
--- function that is called may write any.
-CREATE OR REPLACE FUNCTION public.batch_deferrable(p_table text, p_deferred boolean DEFAULT false)
+-- The constraints of all tables that wait for the end of the transaction unless told otherwise, as SET
+-- CONSTRAINTS wants them: a trigger or a function may write any table. NULL where none can wait.
+CREATE OR REPLACE FUNCTION public.batch_deferred()
     RETURNS text
     LANGUAGE sql
     STABLE
     SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT string_agg(DISTINCT format('%I.%I', n.nspname, c.conname), ', ')
+    SELECT coalesce(
+               string_agg(DISTINCT format('%I.%I', n.nspname, c.conname), ', ')
+                   FILTER (WHERE c.condeferred AND has_schema_privilege(n.oid, 'USAGE')),
+               ''
+           )
       FROM pg_constraint AS c
       JOIN pg_namespace AS n ON n.oid = c.connamespace
      WHERE c.condeferrable
-       AND (c.condeferred OR NOT p_deferred)
-       AND CASE p_table
-               WHEN '*' THEN has_schema_privilege(n.oid, 'USAGE')
-               ELSE to_regclass(p_table) IN (c.conrelid, c.confrelid)
-           END;
+       AND NOT pg_is_other_temp_schema(n.oid)
+    HAVING count(*) > 0;
+$function$;
+
+-- Checks all constraints that wait, so that what a slice of records violates is found with it, and not with
+-- the commit. What waits unless told otherwise waits again: a statement may rely on it.
+CREATE OR REPLACE FUNCTION public.batch_settle(
+    p_operation  public.batch_operations
+)
+    RETURNS void
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    SET CONSTRAINTS ALL IMMEDIATE;
+    IF p_operation.deferred_constraints <> '' THEN
+        EXECUTE 'SET CONSTRAINTS ' || p_operation.deferred_constraints || ' DEFERRED';
+    END IF;
+END;
 $function$;
 
 -- Sets enable_bitmapscan, enable_seqscan and enable_sort for the transaction; returns what they were.
@@ -832,7 +863,7 @@ BEGIN
     v_range.first_item := 1;
     v_range.next_item := 1;
     v_range.done := false;
-    v_range.stopped := false;
+    v_range.stopped_records := 0;
     v_range.total_records := 0;
     v_range.processed_records := 0;
     v_range.skipped_records := 0;
@@ -959,7 +990,7 @@ BEGIN
         PERFORM public.batch_log(
             v_operation, v_number, p_began, v_processed, v_skipped, v_failed,
             CASE
-                WHEN p_after.stopped THEN 'failed'
+                WHEN p_after.stopped_records > 0 THEN 'failed'
                 WHEN v_failed > 0 THEN 'completed_with_errors'
                 ELSE 'completed'
             END
@@ -972,7 +1003,7 @@ BEGIN
     IF v_operation.notify_interval IS NOT NULL THEN
         PERFORM public.batch_notify_progress(v_operation, v_processed, v_skipped, v_failed);
     END IF;
-    IF p_after.stopped THEN
+    IF p_after.stopped_records > 0 THEN
         v_operation.status := 'failed';
         v_operation.message := 'stopped at the first failing record; its batch was undone';
     END IF;
@@ -1133,7 +1164,6 @@ DECLARE
     v_visited    bigint := p_operation.processed_records + p_operation.skipped_records + p_operation.error_count;
     v_untried    bigint := greatest(p_operation.total_records - v_visited, 0);
     v_steps      text;
-    v_deferred   text;
 BEGIN
     IF v_operation.submitted AND v_operation.notify_interval IS NOT NULL THEN
         PERFORM public.batch_notify_reached(v_operation);
@@ -1187,10 +1217,6 @@ BEGIN
     END IF;
     IF v_operation.notify_on_completion THEN
         PERFORM public.batch_notify_completion(v_operation);
-    END IF;
-    v_deferred := public.batch_deferrable(v_operation.target_table, true);
-    IF v_deferred IS NOT NULL AND NOT v_operation.submitted THEN
-        EXECUTE 'SET CONSTRAINTS ' || v_deferred || ' DEFERRED';
     END IF;
     RETURN v_operation;
 END;
@@ -1539,6 +1565,11 @@ $function$;
 -- Of a failing slice both halves are tried, down to single records, and one by one where failures are
 -- dense; every slice that passes stays written. With stop_on_error nothing of the batch may stay, so
 -- the shortest failing prefix is searched instead, and prefixes that pass are undone.
+--
+-- Whether a record is to blame, or what surrounds it (a table that is missing, a full disk), no SQLSTATE
+-- tells by itself: a value may be no regclass, a trigger may raise what it likes. Where it is in doubt other
+-- slices are tried and undone: an empty one, and records beside the one that failed. What fails for them
+-- too is the system's, and ends the batch; anything else is the record's.
 DO $do$
 BEGIN
     IF to_regtype('public.batch_search') IS NULL THEN
@@ -1546,12 +1577,18 @@ BEGIN
             first    integer,    -- the slice to try, counted from 1
             last     integer,
             pending  integer[],  -- slices to try later, as first, last pairs; -first: one by one
-            verdict  text,       -- of the last failure: raise | retry | blame | stop, or NULL: go on
+            verdict  text,       -- of the last failure: raise | retry | doubt | blame | stop, or NULL: go on
             probing  boolean,    -- undo the slice even if it passes
             passed   integer,    -- probing: a prefix known to pass
+            size     integer,    -- records in the batch
             tried    integer,    -- records in slices that are settled
             blamed   integer,    -- of them, failed
-            attempt  integer     -- at the present slice
+            attempt  integer,    -- at the present slice
+            failure  jsonb,      -- what is blamed: the last failure of a slice that may hold the record
+            doubt    text,       -- what that failure may be besides a record's: system | surroundings | statement
+            suspect  integer[],  -- the slice that failed so, while others are tried: first, last, 1 if probing
+            trials   integer[],  -- the slices still to be tried instead, as first, last pairs
+            cleared  boolean     -- an empty slice passed: the statement itself can be carried out
         );
     END IF;
 END;
@@ -1579,8 +1616,10 @@ DECLARE
 BEGIN
     v_search.pending := '{}';
     v_search.probing := false;
+    v_search.size := p_count;
     v_search.tried := 0;
     v_search.blamed := 0;
+    v_search.cleared := false;
     IF p_operation.error_handling = 'stop_on_error' AND cardinality(p_refused) > 0 THEN
         -- Unless a record before the first refused one fails, that one ends the operation.
         v_search.probing := true;
@@ -1662,10 +1701,14 @@ BEGIN
 END;
 $function$;
 
+-- p_doubt is what batch_doubt() says of the failure; p_can_be_empty whether a slice of no records shows that
+-- the statement can be carried out.
 CREATE OR REPLACE FUNCTION public.batch_search_failed(
-    p_operation  public.batch_operations,
-    p_search     public.batch_search,
-    p_sqlstate   text
+    p_operation     public.batch_operations,
+    p_search        public.batch_search,
+    p_failure       jsonb,
+    p_doubt         text,
+    p_can_be_empty  boolean
 )
     RETURNS public.batch_search
     LANGUAGE plpgsql
@@ -1673,16 +1716,24 @@ CREATE OR REPLACE FUNCTION public.batch_search_failed(
     SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_search  public.batch_search := p_search;
-    v_size    integer := p_search.last - p_search.first + 1;
-    v_middle  integer := (p_search.first + p_search.last) / 2;
+    v_search    public.batch_search := p_search;
+    v_sqlstate  text := p_failure ->> 'sqlstate';
 BEGIN
     v_search.verdict := NULL;
-    IF p_sqlstate = 'P0B91' THEN
+    IF v_search.trials IS NOT NULL THEN
+        RETURN public.batch_search_compared(p_operation, v_search, p_failure);
+    END IF;
+    IF v_sqlstate = 'P0B91' THEN
         -- The prefix passed and was undone; the first failing record lies behind it.
         v_search.passed := v_search.last;
         v_search.last := (v_search.passed + v_search.pending[1]) / 2;
-    ELSIF p_sqlstate IN ('40P01', '55P03') AND v_search.attempt < p_operation.max_attempts THEN
+        RETURN public.batch_search_probed(v_search);
+    END IF;
+    IF p_doubt = 'system' THEN
+        v_search.verdict := 'raise';
+        RETURN v_search;
+    END IF;
+    IF v_sqlstate IN ('40001', '40P01', '55P03') AND v_search.attempt < p_operation.max_attempts THEN
         -- Somebody else's locks are no fault of a record. Full jitter, doubling.
         PERFORM pg_sleep(
             extract(epoch FROM p_operation.backoff) * 2 ^ (v_search.attempt - 1) * (0.5 + random() / 2)
@@ -1690,16 +1741,143 @@ BEGIN
         v_search.attempt := v_search.attempt + 1;
         v_search.verdict := 'retry';
         RETURN v_search;
-    ELSIF public.batch_is_systemic(p_sqlstate) THEN
+    END IF;
+    v_search.failure := p_failure;
+    v_search.doubt := p_doubt;
+    IF NOT p_can_be_empty THEN
+        v_search.cleared := true;
+        v_search.doubt := CASE WHEN p_doubt IS NOT NULL THEN 'surroundings' END;
+    END IF;
+    RETURN public.batch_search_judged(p_operation, v_search);
+END;
+$function$;
+
+-- Goes on behind a failed slice, or tries others first, while it is in doubt whether a record is to blame.
+CREATE OR REPLACE FUNCTION public.batch_search_judged(
+    p_operation  public.batch_operations,
+    p_search     public.batch_search
+)
+    RETURNS public.batch_search
+    LANGUAGE plpgsql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_search   public.batch_search := p_search;
+    v_settled  boolean := p_search.first = p_search.last OR p_operation.error_isolation = 'batch';
+    -- What the statement needs is there, if another record of the batch has passed.
+    v_fits     boolean := left(p_search.failure ->> 'sqlstate', 2) IN ('42', 'XX') AND p_search.tried > p_search.blamed;
+BEGIN
+    IF v_search.doubt IS NULL THEN
+        RETURN public.batch_search_narrowed(p_operation, v_search);
+    END IF;
+    IF NOT v_search.cleared THEN
+        v_search.trials := ARRAY[v_search.first, v_search.first - 1];
+    ELSIF v_settled AND v_search.doubt = 'surroundings' AND NOT v_fits THEN
+        v_search.trials := public.batch_neighbours(v_search);
+    END IF;
+    IF coalesce(cardinality(v_search.trials), 0) = 0 THEN
+        v_search.trials := NULL;
+        RETURN public.batch_search_narrowed(p_operation, v_search);
+    END IF;
+    v_search.suspect := ARRAY[v_search.first, v_search.last, v_search.probing::integer];
+    v_search.verdict := 'doubt';
+    v_search.probing := true;
+    v_search.first := v_search.trials[1];
+    v_search.last := v_search.trials[2];
+    RETURN v_search;
+END;
+$function$;
+
+-- Up to eight single records to compare a failed slice with: those behind it, which are not written yet,
+-- else those before it; of a slice that is the whole batch, its own.
+CREATE OR REPLACE FUNCTION public.batch_neighbours(
+    p_search  public.batch_search
+)
+    RETURNS integer[]
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT coalesce(array_agg(trial.place ORDER BY spread.place, trial.n), '{}')
+      FROM (
+               SELECT CASE WHEN p_search.first = 1 AND p_search.last = p_search.size AND p_search.size > 1 THEN 1
+                           WHEN p_search.last < p_search.size THEN p_search.last + 1
+                           ELSE 1
+                      END AS low,
+                      CASE WHEN p_search.last < p_search.size OR p_search.first = 1 AND p_search.size > 1 THEN p_search.size
+                           ELSE p_search.first - 1
+                      END AS high
+           ) AS among
+     CROSS JOIN LATERAL generate_series(
+               among.low, among.high, greatest((among.high - among.low + 1) / 8, 1)
+           ) AS spread (place)
+     CROSS JOIN LATERAL (VALUES (1, spread.place), (2, spread.place)) AS trial (n, place);
+$function$;
+
+-- What came of a slice that was tried in place of the suspect.
+CREATE OR REPLACE FUNCTION public.batch_search_compared(
+    p_operation  public.batch_operations,
+    p_search     public.batch_search,
+    p_failure    jsonb
+)
+    RETURNS public.batch_search
+    LANGUAGE plpgsql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_search  public.batch_search := p_search;
+    v_empty   boolean := p_search.last < p_search.first;
+    v_alike   boolean := p_failure ->> 'sqlstate' = p_search.failure ->> 'sqlstate'
+                         AND p_failure ->> 'message' = p_search.failure ->> 'message';
+BEGIN
+    v_search.trials := v_search.trials[3:];
+    IF p_failure ->> 'sqlstate' <> 'P0B91' AND (v_empty OR (v_alike AND v_search.trials = '{}')) THEN
         v_search.verdict := 'raise';
         RETURN v_search;
-    ELSIF p_operation.error_handling = 'stop_on_error' AND p_operation.error_isolation = 'record' THEN
+    END IF;
+    IF v_alike THEN
+        v_search.verdict := 'doubt';
+        v_search.first := v_search.trials[1];
+        v_search.last := v_search.trials[2];
+        RETURN v_search;
+    END IF;
+    v_search.first := v_search.suspect[1];
+    v_search.last := v_search.suspect[2];
+    v_search.probing := v_search.suspect[3] = 1;
+    v_search.trials := NULL;
+    IF v_empty THEN
+        v_search.cleared := true;
+        RETURN public.batch_search_judged(p_operation, v_search);
+    END IF;
+    RETURN public.batch_search_narrowed(p_operation, v_search);
+END;
+$function$;
+
+-- The next slice behind one that failed for a record in it, or the verdict.
+CREATE OR REPLACE FUNCTION public.batch_search_narrowed(
+    p_operation  public.batch_operations,
+    p_search     public.batch_search
+)
+    RETURNS public.batch_search
+    LANGUAGE plpgsql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_search  public.batch_search := p_search;
+    v_size    integer := p_search.last - p_search.first + 1;
+    v_middle  integer := (p_search.first + p_search.last) / 2;
+BEGIN
+    IF p_operation.error_handling = 'stop_on_error' AND p_operation.error_isolation = 'record' THEN
         IF NOT v_search.probing THEN
             v_search.probing := true;
             v_search.passed := v_search.first - 1;
         END IF;
         v_search.pending := ARRAY[v_search.last];
         v_search.last := (v_search.passed + v_search.last) / 2;
+        RETURN public.batch_search_probed(v_search);
     ELSIF v_size = 1 OR p_operation.error_isolation = 'batch' THEN
         v_search.tried := v_search.tried + v_size;
         v_search.blamed := v_search.blamed + v_size;
@@ -1708,13 +1886,25 @@ BEGIN
     ELSIF v_size <= 4 OR v_search.blamed * 8 > v_search.tried + 8 THEN
         v_search.pending := v_search.pending || ARRAY[-v_search.first, v_search.last];
         RETURN public.batch_search_next(v_search);
-    ELSE
-        v_search.pending := v_search.pending
-            || ARRAY[v_middle + 1, v_search.last, v_search.first, v_middle];
-        RETURN public.batch_search_next(v_search);
     END IF;
+    v_search.pending := v_search.pending
+        || ARRAY[v_middle + 1, v_search.last, v_search.first, v_middle];
+    RETURN public.batch_search_next(v_search);
+END;
+$function$;
 
-    -- Probing: pending[1] is the shortest prefix known to fail; next to a passing one, it ends the search.
+-- Probing: pending[1] is the shortest prefix known to fail; next to a passing one, it ends the search.
+CREATE OR REPLACE FUNCTION public.batch_search_probed(
+    p_search  public.batch_search
+)
+    RETURNS public.batch_search
+    LANGUAGE plpgsql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_search  public.batch_search := p_search;
+BEGIN
     v_search.attempt := 1;
     IF v_search.pending[1] - v_search.passed <= 1 THEN
         v_search.first := v_search.pending[1];
@@ -1725,17 +1915,38 @@ BEGIN
 END;
 $function$;
 
--- Errors that say nothing about a record: resources, shutdown, internal faults, transactions that
--- cannot go on, and SQL that fits the database no longer.
-CREATE OR REPLACE FUNCTION public.batch_is_systemic(p_sqlstate text)
+-- What a failure may be besides a record's fault. system: it is; the transaction cannot go on. statement:
+-- the statement may not fit the database. surroundings: that, or something outside has failed. NULL: nothing.
+-- What somebody's code raised on purpose is about the record, whatever its SQLSTATE. p_context is where it
+-- happened, p_here where it was caught; PL/pgSQL and RAISE are called so in every language of the server.
+CREATE OR REPLACE FUNCTION public.batch_doubt(
+    p_sqlstate  text,
+    p_context   text,
+    p_here      text
+)
+    RETURNS text
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT CASE
+        WHEN split_part(p_context, E'\n', 1) ~ 'PL/pgSQL' AND split_part(p_context, E'\n', 1) ~ 'RAISE' THEN NULL
+        WHEN p_sqlstate IN ('40001', '40003', '57014') THEN 'system'
+        WHEN left(p_sqlstate, 2) = '42'
+             AND regexp_count(p_context, 'PL/pgSQL') <= regexp_count(p_here, 'PL/pgSQL') THEN 'statement'
+        WHEN left(p_sqlstate, 2) IN ('08', '25', '42', '53', '57', '58', 'F0', 'XX') THEN 'surroundings'
+    END;
+$function$;
+
+-- Whether a value or a rule that cannot be computed is its record's fault: not when the transaction
+-- cannot go on, or another session's lock was in the way.
+CREATE OR REPLACE FUNCTION public.batch_is_records_fault(p_sqlstate text)
     RETURNS boolean
     LANGUAGE sql
     IMMUTABLE
     SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT left(p_sqlstate, 2) IN ('08', '25', '53', '57', '58', 'F0', 'XX')
-        OR p_sqlstate IN ('40001', '40003')
-        OR (left(p_sqlstate, 2) = '42' AND p_sqlstate <> '42501');
+    SELECT p_sqlstate NOT IN ('40001', '40003', '40P01', '55P03');
 $function$;
 
 -- Invalid records: values that cannot be read as their types, and rows that break a validation rule.
@@ -1917,6 +2128,8 @@ BEGIN
                 RAISE;
             END IF;
     END;
+    -- A rule that cannot be computed for no records at all is no fault of these.
+    EXECUTE v_judge INTO v_invalid USING p_operation, '[]'::jsonb;
 
     v_places := public.batch_unreadable_places(p_items, p_names, p_types);
     SELECT coalesce(jsonb_agg(public.batch_unreadable(p_items -> (place - 1), place, p_names, p_types)), '[]')
@@ -1946,6 +2159,14 @@ BEGIN
             LOOP
                 v_broken := v_broken || public.batch_judged_alone(p_operation, v_judge, v_record, v_place);
             END LOOP;
+            IF jsonb_array_length(v_broken) > 1
+               AND jsonb_array_length(v_broken) = jsonb_array_length(p_items) - cardinality(v_places)
+               AND (
+                       SELECT bool_and(f ? 'doubt') AND count(DISTINCT f ->> 'message') = 1
+                         FROM jsonb_array_elements(v_broken) AS f
+                   ) THEN
+                EXECUTE v_judge USING p_operation, jsonb_build_array(v_record); -- alike for all: not theirs
+            END IF;
     END;
     RETURN (
         SELECT coalesce(jsonb_agg(found.failure ORDER BY (found.failure ->> 'place')::integer), '[]')
@@ -1975,6 +2196,8 @@ DECLARE
     v_found    jsonb;
     v_message  text;
     v_detail   text;
+    v_context  text;
+    v_here     text;
 BEGIN
     EXECUTE p_judge INTO v_found USING p_operation, jsonb_build_array(p_record);
     RETURN CASE v_found
@@ -1986,25 +2209,21 @@ EXCEPTION
         IF NOT public.batch_is_records_fault(SQLSTATE) THEN
             RAISE;
         END IF;
-        GET STACKED DIAGNOSTICS v_message = MESSAGE_TEXT, v_detail = PG_EXCEPTION_DETAIL;
-        RETURN jsonb_build_array(jsonb_build_object(
+        GET STACKED DIAGNOSTICS
+            v_message = MESSAGE_TEXT,
+            v_detail = PG_EXCEPTION_DETAIL,
+            v_context = PG_EXCEPTION_CONTEXT;
+        GET DIAGNOSTICS v_here = PG_CONTEXT;
+        RETURN jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
             'place', p_place, 'sqlstate', SQLSTATE, 'detail', v_detail,
-            'message', 'a validation rule cannot be computed: ' || v_message
-        ));
+            'message', 'a validation rule cannot be computed: ' || v_message,
+            'doubt', public.batch_doubt(SQLSTATE, v_context, v_here)
+        )));
 END;
 $function$;
 
-CREATE OR REPLACE FUNCTION public.batch_is_records_fault(p_sqlstate text)
-    RETURNS boolean
-    LANGUAGE sql
-    IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-    SELECT NOT public.batch_is_systemic(p_sqlstate) AND p_sqlstate NOT IN ('40P01', '55P03');
-$function$;
-
 -- The next batch of a range as a range of its own, without the invalid records. Where the first invalid
--- record ends the operation, it is the last one, and stopped is true.
+-- record ends the operation, it is the last one, and counted in stopped_records.
 CREATE OR REPLACE FUNCTION public.batch_valid(
     p_operation  public.batch_operations,
     p_range      public.batch_ranges,
@@ -2019,14 +2238,15 @@ AS $function$
 DECLARE
     v_range   public.batch_ranges := p_range;
     v_places  integer[] := ARRAY(SELECT (f ->> 'place')::integer FROM jsonb_array_elements(p_invalid) AS f);
+    v_stops   boolean := p_operation.error_handling = 'stop_on_error' AND NOT p_operation.skip_invalid_rows;
     v_end     integer;
 BEGIN
     v_range.items := p_items;
     IF v_places = '{}' THEN
         RETURN v_range;
     END IF;
-    v_range.stopped := p_operation.error_handling = 'stop_on_error' AND NOT p_operation.skip_invalid_rows;
-    v_end := CASE WHEN v_range.stopped THEN v_places[1] ELSE jsonb_array_length(p_items) END;
+    v_range.stopped_records := v_stops::integer;
+    v_end := CASE WHEN v_stops THEN v_places[1] ELSE jsonb_array_length(p_items) END;
     SELECT coalesce(jsonb_agg(item.record ORDER BY item.place), '[]'),
            coalesce(array_agg(public.batch_record_number(p_range, item.place::integer) ORDER BY item.place), '{}'),
            array_agg(p_range.raw_lines[p_range.next_item + item.place::integer - 1] ORDER BY item.place)
@@ -2034,7 +2254,7 @@ BEGIN
       INTO v_range.items, v_range.record_numbers, v_range.raw_lines
       FROM jsonb_array_elements(p_items) WITH ORDINALITY AS item (record, place)
      WHERE item.place <= v_end
-       AND (item.place <> ALL (v_places) OR (v_range.stopped AND item.place = v_end));
+       AND (item.place <> ALL (v_places) OR (v_stops AND item.place = v_end));
     v_range.next_item := 1;
     RETURN v_range;
 END;
@@ -2134,6 +2354,15 @@ CREATE OR REPLACE FUNCTION public.batch_loaded(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
+    SET standard_conforming_strings = on
+    SET transform_null_equals = off
+    SET array_nulls = on
+    SET gin_fuzzy_search_limit = 0
+    SET bytea_output = 'hex'
+    SET extra_float_digits = 1
+    SET xmlbinary = 'base64'
+    SET xmloption = 'content'
+    SET quote_all_identifiers = off
 AS $function$
 DECLARE
     v_operation  public.batch_operations := public.batch_limit(public.batch_find(p_operation_id), p_found);
@@ -2450,6 +2679,15 @@ CREATE OR REPLACE FUNCTION public.batch_step(p_operation_id uuid)
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
+    SET standard_conforming_strings = on
+    SET transform_null_equals = off
+    SET array_nulls = on
+    SET gin_fuzzy_search_limit = 0
+    SET bytea_output = 'hex'
+    SET extra_float_digits = 1
+    SET xmlbinary = 'base64'
+    SET xmloption = 'content'
+    SET quote_all_identifiers = off
 AS $function$
 DECLARE
     v_began      timestamptz := clock_timestamp();
@@ -2506,13 +2744,13 @@ BEGIN
     IF v_operation.submitted THEN
         PERFORM set_config('synchronous_commit', 'off', true);
     END IF;
-    PERFORM set_config(s.name, s.setting, true) FROM jsonb_each_text(v_operation.session) AS s (name, setting);
+    PERFORM public.batch_as_submitted(v_operation);
     EXECUTE format(
         $sql$
         UPDATE public.batch_ranges AS r
            SET next_item = b.next_item,
                done = b.done,
-               stopped = b.stopped,
+               stopped_records = b.stopped_records,
                total_records = b.total_records,
                processed_records = b.processed_records,
                skipped_records = b.skipped_records,
@@ -2561,6 +2799,45 @@ BEGIN
     v_progress.skipped_records := v_range.skipped_records - v_claimed.skipped_records;
     v_progress.error_count := v_range.error_count - v_claimed.error_count;
     RETURN v_progress;
+END;
+$function$;
+
+-- Reads and writes values as the session did that submitted the operation; nothing else may be set by a row.
+CREATE OR REPLACE FUNCTION public.batch_as_submitted(
+    p_operation  public.batch_operations
+)
+    RETURNS void
+    LANGUAGE sql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT set_config(s.name, s.setting, true)
+      FROM jsonb_each_text(p_operation.session) AS s (name, setting)
+     WHERE s.name = ANY (public.batch_session_settings());
+$function$;
+
+-- Refuses an operation that was stored for functions which were replaced by others since.
+CREATE OR REPLACE FUNCTION public.batch_refuse_changed(
+    p_operation  public.batch_operations
+)
+    RETURNS void
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RAISE EXCEPTION '%: operation % was submitted before it was deployed anew, and it reads other parameters or fields now',
+        p_operation.operation, p_operation.operation_id
+        USING ERRCODE = 'P0B11',
+              DETAIL = format(
+                  'It was submitted with the parameters %s.',
+                  coalesce(
+                      (SELECT string_agg(p.name, ', ') FROM jsonb_object_keys(p_operation.parameters) AS p (name)),
+                      '(none)'
+                  )
+              ),
+              HINT = 'Deploy the version again that it was submitted to and go on with it, or submit it anew. '
+                     'Nothing of this batch was changed.';
 END;
 $function$;
 
@@ -2626,7 +2903,8 @@ AS $function$
        AND o.status = 'pending';
 $function$;
 
--- Asks all workers to end; the first reason counts. The last one to leave closes the account.
+-- Asks all workers to end; the last one to leave closes the account. Of several reasons the one that says
+-- most of the work counts: that it failed outweighs that it was cancelled, and that its time was over.
 CREATE OR REPLACE FUNCTION public.batch_stop(
     p_operation_id  uuid,
     p_status        text,
@@ -2642,7 +2920,11 @@ AS $function$
            message = p_message
      WHERE o.operation_id = p_operation_id
        AND o.status IN ('pending', 'running')
-       AND o.stop_status IS NULL;
+       AND (
+               o.stop_status IS NULL
+               OR array_position(ARRAY['timed_out', 'cancelled', 'failed'], o.stop_status)
+                  < array_position(ARRAY['timed_out', 'cancelled', 'failed'], p_status)
+           );
 $function$;
 
 -- Finishes a submitted operation if nobody is at work on it any more. Serialized on the operation's
@@ -2829,9 +3111,34 @@ BEGIN
                message = NULL
          WHERE s.operation_id = p_operation_id
            AND s.status IN ('timed_out', 'cancelled');
+        PERFORM public.batch_reopen(p_operation_id);
     END IF;
     RETURN coalesce(v_operation.status, (public.batch_find(p_operation_id)).status);
 END;
+$function$;
+
+-- Takes back what is told of batches that stopped their ranges: they were undone, and will be tried again.
+CREATE OR REPLACE FUNCTION public.batch_reopen(p_operation_id uuid)
+    RETURNS void
+    LANGUAGE sql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    DELETE FROM public.batch_operation_errors AS e
+     USING public.batch_ranges AS r
+      LEFT JOIN public.batch_steps AS s USING (operation_id, step_number)
+     WHERE r.operation_id = p_operation_id
+       AND r.stopped_records > 0
+       AND e.operation_id = r.operation_id
+       AND e.step IS NOT DISTINCT FROM s.step
+       AND e.batch_number = r.first_batch + r.batch_count - 1;
+    UPDATE public.batch_ranges AS r
+       SET total_records = r.total_records - r.stopped_records,
+           error_count = r.error_count - r.stopped_records,
+           batch_count = r.batch_count - 1,
+           stopped_records = 0
+     WHERE r.operation_id = p_operation_id
+       AND r.stopped_records > 0;
 $function$;
 
 -- Works on a submitted operation until it is finished, one committed transaction a batch. Call it
@@ -2870,6 +3177,7 @@ DECLARE
     v_operation  public.batch_operations;
     v_step       public.batch_steps := public.batch_next_step(p_operation.operation_id);
     v_message    text;
+    v_context    text;
 BEGIN
     IF v_step.step IS NULL THEN
         RETURN false;
@@ -2899,11 +3207,15 @@ BEGIN
      WHERE s.operation_id = v_step.operation_id
        AND s.step_number = v_step.step_number;
     BEGIN
-        PERFORM set_config(s.name, s.setting, true) FROM jsonb_each_text(v_operation.session) AS s (name, setting);
+        PERFORM public.batch_as_submitted(v_operation);
         EXECUTE format('SELECT FROM %s($1)', v_step.plan_function) USING v_operation;
     EXCEPTION
         WHEN OTHERS OR ASSERT_FAILURE THEN
-            IF public.batch_is_systemic(SQLSTATE) OR SQLSTATE IN ('40P01', '55P03') THEN
+            GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+            -- SQL that was deployed is well-formed: a syntax error is one of a value, such as a tsquery. P0B1:
+            -- the operation does not fit what is deployed, or its table.
+            IF NOT public.batch_is_records_fault(SQLSTATE) OR left(SQLSTATE, 4) = 'P0B1'
+               OR (SQLSTATE <> '42601' AND public.batch_doubt(SQLSTATE, v_context, '') IS NOT NULL) THEN
                 RAISE;
             END IF;
             v_message := format('%s (SQLSTATE %s)', SQLERRM, SQLSTATE);
@@ -3054,16 +3366,11 @@ BEGIN
            batch_function = p_operation.batch_function,
            validate_call = p_operation.validate_call,
            skip_invalid_rows = p_operation.skip_invalid_rows,
-           target_table = p_operation.target_table,
            strategy = p_operation.strategy,
            strategy_reason = p_operation.strategy_reason,
            upto_key = p_operation.upto_key,
-           duplicate_records = p_operation.duplicate_records,
-           deferred_constraints = p_operation.deferred_constraints
+           duplicate_records = p_operation.duplicate_records
      WHERE o.operation_id = p_operation.operation_id;
-    IF p_operation.deferred_constraints IS NOT NULL AND NOT p_operation.submitted THEN
-        EXECUTE 'SET CONSTRAINTS ' || p_operation.deferred_constraints || ' IMMEDIATE';
-    END IF;
 END;
 $function$;
 
@@ -3082,7 +3389,6 @@ DECLARE
     v_operation  public.batch_operations := p_operation;
     v_step       public.batch_operations;
     v_visited    bigint;
-    v_deferred   text;
 BEGIN
     IF p_status = 'failed' THEN
         UPDATE public.batch_steps AS s
@@ -3116,10 +3422,6 @@ BEGIN
       INTO v_operation.total_records
       FROM public.batch_steps AS s
      WHERE s.operation_id = p_operation.operation_id;
-    v_deferred := public.batch_deferrable(p_operation.target_table, true);
-    IF v_deferred IS NOT NULL AND NOT p_operation.submitted THEN
-        EXECUTE 'SET CONSTRAINTS ' || v_deferred || ' DEFERRED';
-    END IF;
     RETURN v_operation;
 END;
 $function$;
@@ -3224,4 +3526,5 @@ BEGIN
 END;
 $procedure$;
 
+RESET standard_conforming_strings;
 RESET client_min_messages;

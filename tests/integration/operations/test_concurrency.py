@@ -248,10 +248,6 @@ def test_a_role_needs_these_rights_and_no_more(lab: Lab, how: str) -> None:
     lab.do("DROP OWNED BY specgen_clerk")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a policy's refusal of one row and a missing right have one SQLSTATE, 42501; both are blamed on records",
-)
 def test_a_right_that_is_missing_is_no_fault_of_the_records(lab: Lab) -> None:
     lab.do("""
         DO $$ BEGIN CREATE ROLE specgen_clerk; EXCEPTION WHEN duplicate_object THEN NULL; END $$;

@@ -121,15 +121,23 @@ def test_a_function_that_meets_a_lock_twice_is_called_a_third_time(lab: Lab, way
     assert log(lab) == ["01", "02", "03"]
 
 
+@pytest.mark.parametrize("way", HOW)
 @pytest.mark.parametrize("state", ["57014", "42P01", "53100"])
-def test_an_error_that_says_nothing_of_a_record_is_blamed_on_none_and_the_operation_resumes(
-    lab: Lab, state: str
+def test_what_a_function_raises_for_one_record_costs_that_record_whatever_its_class(
+    lab: Lab, state: str, way: str
 ) -> None:
     lab.do(BAD % f"IF 11 = ANY (ids) THEN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END IF;")
+    result = run(lab, "tell_lists", way=way)
+    assert steps(lab, result)[1] == ("tell_all", "completed_with_errors", 20, 19, 0, 1)
+    assert lab.errors(result, "step, sqlstate") == [("tell_all", state)]
+    assert log(lab) == [f"{n:02}" for n in range(1, 21) if n != 11]
+
+
+def test_a_table_that_a_function_misses_is_blamed_on_no_record_and_the_operation_resumes(lab: Lab) -> None:
+    lab.do(BAD % "PERFORM FROM public.absent;")
     operation_id = lab.submit("tell_lists")
-    with pytest.raises(psycopg.Error) as raised:
+    with pytest.raises(psycopg.errors.UndefinedTable, match="absent"):
         lab.work(operation_id)
-    assert raised.value.sqlstate == state
     assert lab.status(operation_id).status == "running"
     assert lab.rows("SELECT * FROM batch_operation_errors") == []
     lab.do("DROP FUNCTION tell")

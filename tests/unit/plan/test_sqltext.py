@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pglast import parse_sql
 
-from specgen.plan.sqltext import BODY_TAG, constant, ident, literal, one_line_strings
+from specgen.plan.sqltext import BODY_TAG, constant, ident, literal, one_line_strings, qualify
 from specgen.spec.model import FieldType
 
 if TYPE_CHECKING:
@@ -94,3 +94,24 @@ def test_typed_values_are_constants_of_their_column() -> None:
     assert constant({"a": (1, None)}, FieldType("jsonb", "jsonb")) == "'{\"a\": [1, null]}'::jsonb"
     assert constant("2024-01-01", FieldType("date", "date")) == "'2024-01-01'::date"
     assert constant(True, FieldType("boolean", "boolean")) == "true"
+
+
+def test_a_column_called_as_a_variable_is_qualified_behind_letters_beyond_ascii() -> None:
+    assert qualify("é = 'é' AND v_x = 1 AND t.v_x = 2", frozenset({"v_x"}), "t") == (
+        "é = 'é' AND t.v_x = 1 AND t.v_x = 2"
+    )
+
+
+@pytest.mark.parametrize(
+    ("fragment", "written"),
+    [
+        (r"label ~ '^\d+$'", r"label ~ E'^\\d+$'"),
+        (r"é = '\' OR x = 'plain'", r"é = E'\\' OR x = 'plain'"),
+        (r"label = E'a\tb'", r"label = E'a\tb'"),
+        (r"label = $$\$$", r"label = E'\\'"),
+    ],
+)
+def test_a_string_outside_of_functions_is_written_so_that_no_setting_reads_it_otherwise(
+    fragment: str, written: str
+) -> None:
+    assert one_line_strings(fragment, settled=True) == written

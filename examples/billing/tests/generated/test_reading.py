@@ -79,7 +79,6 @@ def test_import_readings_runs_with_what_its_spec_says(sandbox):
     expected = {
         "operation": "import_readings",
         "entity": "reading",
-        "target_table": "public.reading",
         "batch_function": "public.import_readings_batch",
         "batch_size": 500,
         "on_limit": "stop",
@@ -95,6 +94,7 @@ def test_import_readings_runs_with_what_its_spec_says(sandbox):
         "collect_metrics": False,
         "notify_on_completion": False,
         "parallel": False,
+        "contract": "e27be466",
     }
 
     result = sandbox.call(case)

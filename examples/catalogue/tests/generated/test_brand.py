@@ -71,7 +71,6 @@ def test_add_brands_runs_with_what_its_spec_says(sandbox):
     expected = {
         "operation": "add_brands",
         "entity": "brand",
-        "target_table": "shop.brand",
         "batch_function": "shop.add_brands_batch",
         "batch_size": 1000,
         "on_limit": "stop",
@@ -86,6 +85,7 @@ def test_add_brands_runs_with_what_its_spec_says(sandbox):
         "collect_metrics": False,
         "notify_on_completion": False,
         "parallel": False,
+        "contract": "dfb1ec73",
     }
 
     result = sandbox.call(case)

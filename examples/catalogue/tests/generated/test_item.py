@@ -90,7 +90,6 @@ def test_refresh_items_runs_with_what_its_spec_says(sandbox):
     expected = {
         "operation": "refresh_items",
         "entity": "item",
-        "target_table": "shop.item",
         "batch_function": "shop.refresh_items_batch",
         "repeated_function": "shop.refresh_items_repeated",
         "batch_size": 1000,
@@ -106,6 +105,7 @@ def test_refresh_items_runs_with_what_its_spec_says(sandbox):
         "collect_metrics": False,
         "notify_on_completion": False,
         "parallel": False,
+        "contract": "88f512d3",
     }
 
     result = sandbox.call(case)
@@ -565,7 +565,6 @@ def test_label_items_runs_with_what_its_spec_says(sandbox):
     expected = {
         "operation": "label_items",
         "entity": "item",
-        "target_table": "shop.item",
         "batch_function": "shop.label_items_batch",
         "batch_size": 1000,
         "on_limit": "stop",
@@ -580,6 +579,7 @@ def test_label_items_runs_with_what_its_spec_says(sandbox):
         "collect_metrics": False,
         "notify_on_completion": False,
         "parallel": False,
+        "contract": "aab66cab",
     }
 
     result = sandbox.call(case)
@@ -1060,7 +1060,6 @@ def test_expensive_items_runs_with_what_its_spec_says(sandbox):
     expected = {
         "operation": "expensive_items",
         "entity": "item",
-        "target_table": "shop.item",
         "batch_function": "shop.expensive_items_batch",
         "batch_size": 1000,
         "on_limit": "stop",
@@ -1075,6 +1074,7 @@ def test_expensive_items_runs_with_what_its_spec_says(sandbox):
         "collect_metrics": False,
         "notify_on_completion": False,
         "parallel": False,
+        "contract": "266424d5",
     }
 
     result = sandbox.call(case)

@@ -73,7 +73,6 @@ def test_anonymize_customers_runs_with_what_its_spec_says(sandbox):
     expected = {
         "operation": "anonymize_customers",
         "entity": "customer",
-        "target_table": "public.customer",
         "batch_function": "public.anonymize_customers_batch",
         "batch_size": 1000,
         "on_limit": "stop",
@@ -90,6 +89,7 @@ def test_anonymize_customers_runs_with_what_its_spec_says(sandbox):
         "collect_metrics": True,
         "notify_on_completion": False,
         "parallel": False,
+        "contract": "1d36e3d5",
     }
 
     result = sandbox.call(case)

@@ -69,7 +69,6 @@ def test_purge_visits_runs_with_what_its_spec_says(sandbox):
     expected = {
         "operation": "purge_visits",
         "entity": "visit",
-        "target_table": "public.visit",
         "batch_function": "public.purge_visits_batch",
         "batch_size": 5000,
         "max_records": 50000,
@@ -85,6 +84,7 @@ def test_purge_visits_runs_with_what_its_spec_says(sandbox):
         "collect_metrics": False,
         "notify_on_completion": False,
         "parallel": False,
+        "contract": "f79f238f",
     }
 
     result = sandbox.call(case)

@@ -1,0 +1,205 @@
+"""Whether a record failed or the system did: no SQLSTATE tells, so it is found out by trying others."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from .lab import HOW, SUBMIT, Lab, audited, counts, entity, records
+
+STATES = (
+    *("08006", "25P02", "40001", "42601", "42P01", "42883", "42501"),
+    *("53100", "53200", "57014", "57P01", "58030", "F0000", "XX000", "XX001"),
+)
+"""Classes that say something of the system, unless somebody's code raises them for a record."""
+
+BEFORE = f"""
+    CREATE EXTENSION ltree;
+    CREATE EXTENSION hstore;
+    CREATE TABLE thing (
+        id integer PRIMARY KEY, label text, q tsquery, path ltree, rel regclass, attrs hstore
+    );
+    INSERT INTO thing (id, label) SELECT n, 'old' FROM generate_series(1, 40) AS n;
+    CREATE TABLE needed (id integer PRIMARY KEY);
+    CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF NEW.label ~ '^[0-9A-Z]{{5}}$' THEN
+            RAISE EXCEPTION 'not this one' USING ERRCODE = NEW.label;
+        ELSIF NEW.label LIKE 'table %' THEN
+            EXECUTE 'SELECT FROM ' || substr(NEW.label, 7);
+        ELSIF NEW.label = 'needed' THEN
+            PERFORM FROM public.needed;
+        END IF;
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER look BEFORE INSERT OR UPDATE ON thing FOR EACH ROW EXECUTE FUNCTION look();
+    {audited("thing")}
+"""
+FIELDS = "id: integer, label: string, q: tsquery, path: public.ltree, rel: regclass, attrs: public.hstore"
+SPEC = entity(
+    f"name: thing\nmanaged: false\nfields: {{{FIELDS}}}",
+    "operation: put, operation_type: insert, data_source: :records, batch_size: 20, insert_data: "
+    "{id: :item.id, label: :item.label, q: :item.q, path: :item.path, rel: :item.rel, attrs: :item.attrs}",
+    "operation: put_search, operation_type: insert, data_source: :records, batch_size: 20, "
+    "insert_data: {id: :item.id, q: {sql: \"to_tsquery('simple', :item.label)\"}}",
+    "operation: put_valid, operation_type: insert, data_source: :records, batch_size: 20, "
+    'insert_data: {id: :item.id, q: :item.q}, validation_rules: ["numnode(q) > 0"]',
+    "operation: label_rows, operation_type: update, update_data: {label: :label}, batch_size: 10, "
+    "where_condition: \"id > 0 AND label = 'old'\"",
+    "operation: label_keys, operation_type: update, update_data: {label: :label}, batch_size: 10, "
+    'where_condition: "id = ANY(:ids)"',
+    'operation: find, operation_type: update, update_data: {label: found}, batch_size: 10, where_condition: "id <= 30 '
+    "AND to_tsvector('simple', 'a') @@ to_tsquery('simple', CASE WHEN id = 7 THEN 'a b' ELSE 'a' END) IS NOT NULL\"",
+    "operation: put_one, operation_type: insert, parameters: {words: text}, insert_data: {id: 1000, q: {sql: \"to_tsquery('simple', :words)\"}}",
+)
+
+BAD_VALUES = {
+    "tsquery": ("put", {"q": "a b"}, "42601"),
+    "ltree": ("put", {"path": "a..b"}, "42601"),
+    "regclass": ("put", {"rel": "no_such_table"}, "42P01"),
+    "hstore": ("put", {"attrs": "a=>"}, "42601"),  # XX000 before PostgreSQL 16
+    "to_tsquery": ("put_search", {"label": "a b"}, "42601"),
+    "tsquery behind a rule": ("put_valid", {"q": "a b"}, "42601"),
+}
+
+
+@pytest.fixture
+def lab(copy_of) -> Lab:
+    return copy_of(SPEC, "", BEFORE)
+
+
+def good(n: int) -> dict[str, object]:
+    return {"id": n, "label": "fine", "q": "a & b"}
+
+
+def fitting(operation: str, item: dict[str, object]) -> dict[str, object]:
+    """A record without fields that the operation does not read."""
+    unread = {"put_search": ("q",), "put_valid": ("label",)}.get(operation, ())
+    return {name: value for name, value in item.items() if name not in unread}
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("kind", BAD_VALUES)
+def test_a_value_that_its_type_refuses_as_bad_syntax_costs_its_record_alone(
+    lab: Lab, kind: str, how: str
+) -> None:
+    operation, bad, state = BAD_VALUES[kind]
+    items = [fitting(operation, good(100 + n) | (bad if n in (3, 4, 17) else {})) for n in range(50)]
+    result = lab.run(operation, records(*items), how=how)
+    assert result.status == "completed_with_errors"
+    assert counts(result) == (50, 47, 0, 3)
+    if kind == "hstore" and lab.connection.info.server_version < 160000:
+        state = "XX000"
+    assert lab.errors(result) == [({"id": n}, state) for n in (103, 104, 117)]
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("mode", ["continue_on_error", "stop_on_error"])
+def test_where_all_records_are_bad_each_is_named_and_the_operation_ends(
+    lab: Lab, mode: str, how: str
+) -> None:
+    items = [good(100 + n) | {"path": "a..b"} for n in range(5)]
+    result = lab.run("put", records(*items), how=how, error_handling=mode)
+    failed = 5 if mode == "continue_on_error" else 1
+    assert counts(result) == (5, 0, 5 - failed, failed)
+    assert lab.errors(result) == [({"id": 100 + n}, "42601") for n in range(failed)]
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("state", STATES)
+def test_whatever_class_a_trigger_raises_its_record_is_named_and_the_others_are_written(
+    lab: Lab, state: str, how: str
+) -> None:
+    items = [good(100 + n) | ({"label": state} if n in (3, 4, 30) else {}) for n in range(41)]
+    result = lab.run("put", records(*items), how=how)
+    assert counts(result) == (41, 38, 0, 3)
+    assert lab.errors(result) == [({"id": n}, state) for n in (103, 104, 130)]
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("state", ["42P01", "53100", "57014"])
+@pytest.mark.parametrize("operation", ["label_rows", "label_keys"])
+def test_what_a_trigger_raises_for_every_row_is_each_rows_own(
+    lab: Lab, operation: str, state: str, how: str
+) -> None:
+    arguments = (list(range(1, 41)), state) if operation == "label_keys" else (state,)
+    result = lab.run(operation, *arguments, how=how)
+    assert counts(result) == (40, 0, 0, 40)
+    assert lab.errors(result) == [({"id": n}, state) for n in range(1, 41)]
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_condition_that_cannot_be_computed_for_a_row_names_it_once_the_operation_is_planned(
+    lab: Lab, how: str
+) -> None:
+    """Counting meets the row first; that ends the call before anything is written."""
+    with pytest.raises(psycopg.errors.SyntaxError):
+        lab.call("find", how=how)
+    assert lab.written() == []
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("mode", ["continue_on_error", "stop_on_error"])
+def test_a_table_missing_in_a_trigger_for_one_record_is_that_records_fault(
+    lab: Lab, mode: str, how: str
+) -> None:
+    items = [good(100 + n) | ({"label": "table nowhere"} if n == 13 else {}) for n in range(15)]
+    result = lab.run("put", records(*items), how=how, error_handling=mode)
+    assert counts(result) == ((15, 14, 0, 1) if mode == "continue_on_error" else (15, 0, 14, 1))
+    assert lab.errors(result) == [({"id": 113}, "42P01")]
+
+
+@pytest.mark.parametrize("isolation", ["record", "batch"])
+@pytest.mark.parametrize("mode", ["continue_on_error", "stop_on_error"])
+def test_a_table_missing_for_all_records_is_blamed_on_none_and_the_operation_goes_on_when_it_is_there(
+    copy_of, mode: str, isolation: str
+) -> None:
+    lab = copy_of(
+        SPEC.replace("operation: put,", f"operation: put, error_isolation: {isolation},"), "", BEFORE
+    )
+    lab.do("ALTER TABLE needed RENAME TO mislaid")
+    operation_id = lab.submit(
+        "put",
+        "%s, options => %s",
+        [
+            records(*(good(100 + n) | {"label": "needed"} for n in range(41))),
+            f'{{"error_handling": "{mode}"}}',
+        ],
+    )
+    with pytest.raises(psycopg.errors.UndefinedTable, match="needed"):
+        lab.work(operation_id)
+    assert lab.status(operation_id).status == "running"
+    assert lab.rows("SELECT * FROM batch_operation_errors") == []
+    lab.do("ALTER TABLE mislaid RENAME TO needed")
+    lab.work(operation_id)
+    assert counts(lab.status(operation_id)) == (41, 41, 0, 0)
+    assert len(lab.written()) == 41
+
+
+@pytest.mark.parametrize("column", ["label", "id"])
+def test_a_column_that_is_gone_is_blamed_on_no_record(lab: Lab, column: str) -> None:
+    lab.do(f"ALTER TABLE thing RENAME {column} TO elsewhere")
+    for operation, arguments in (("put", [records(good(100))]), ("label_keys", [[1, 2], "new"])):
+        with pytest.raises(psycopg.errors.UndefinedColumn):
+            lab.call(operation, *arguments)
+    assert lab.rows("SELECT * FROM batch_operation_errors") == []
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_an_operation_of_one_record_names_it_and_ends(lab: Lab, how: str) -> None:
+    result = lab.run("put_one", "a b", how=how)
+    assert counts(result) == (1, 0, 0, 1)
+    assert lab.errors(result, "sqlstate") == ["42601"]
+
+
+def test_a_batch_that_is_cancelled_blames_nobody(lab: Lab) -> None:
+    lab.do(
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(60); RETURN NEW; END $$;"
+        " CREATE TRIGGER slow BEFORE UPDATE ON thing FOR EACH ROW EXECUTE FUNCTION slow();"
+        " SET statement_timeout = '300ms'"
+    )
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        lab.call("label_keys", [1, 2, 3], "new", how=SUBMIT)
+    lab.do("RESET statement_timeout")
+    assert lab.rows("SELECT * FROM batch_operation_errors") == []
+    assert lab.rows("SELECT status FROM batch_operations") == ["running"]
