@@ -224,8 +224,8 @@ _OF_ONE_STEP = (
     ),
     Mutant(
         "stop_on_error ends as completed",
-        "IF p_after.stopped THEN\n        v_operation.status := 'failed';",
-        "IF p_after.stopped THEN\n        v_operation.status := 'completed';",
+        "IF p_after.stopped_records > 0 THEN\n        v_operation.status := 'failed';",
+        "IF p_after.stopped_records > 0 THEN\n        v_operation.status := 'completed';",
     ),
     Mutant(
         "errors end as completed",
