@@ -192,6 +192,19 @@ def test_an_operation_of_one_record_names_it_and_ends(lab: Lab, how: str) -> Non
     assert lab.errors(result, "sqlstate") == ["42601"]
 
 
+def test_a_cancel_that_comes_while_a_neighbour_is_tried_blames_nobody(lab: Lab) -> None:
+    lab.do(
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.id = 3 THEN"
+        " PERFORM pg_sleep(60); ELSE PERFORM FROM public.nowhere; END IF; RETURN NEW; END $$;"
+        " CREATE TRIGGER slow BEFORE UPDATE ON thing FOR EACH ROW EXECUTE FUNCTION slow();"
+        " SET statement_timeout = '1s'"
+    )
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        lab.call("label_keys", [1, 2, 3], "new", how=SUBMIT)
+    lab.do("RESET statement_timeout")
+    assert lab.rows("SELECT * FROM batch_operation_errors") == []
+
+
 def test_a_batch_that_is_cancelled_blames_nobody(lab: Lab) -> None:
     lab.do(
         "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(60); RETURN NEW; END $$;"
