@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from specgen.diagnostics import Finding, Position, Span
 from specgen.plan.sqltext import ident
-from specgen.spec.lexing import char_offset
+from specgen.spec.parsererrors import error_message, error_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,7 +77,7 @@ def _error(text: str) -> Exception | None:
 
 
 def _beyond_the_parser(error: Exception) -> bool:
-    return str(error.args[0]).startswith(_UNKNOWN_TO_THE_PARSER)
+    return error_message(error).startswith(_UNKNOWN_TO_THE_PARSER)
 
 
 def _without(qualifiers: tuple[str, ...], text: str) -> str:
@@ -93,21 +93,15 @@ def _located(text: str, error: Exception) -> tuple[int, int, str]:
     try:
         parts = parser.split(text, only_slices=True)
     except parser.ParseError as syntax:
-        return (*_place(text, _offset(text, syntax)), str(syntax.args[0]))
+        return (*_place(text, error_place(text, syntax) or 0), error_message(syntax))
     for part in parts:
         again = _error(text[part])
         if again is not None and not _beyond_the_parser(again):
             lines = [line for line in text[part].splitlines() if line.strip()]
             statement = next((line for line in lines if not line.startswith("--")), "")
             start = part.start + text[part].find(statement)
-            return (*_place(text, start), f"{again.args[0]}, in {statement.strip()}")
-    return (*_place(text, _offset(text, error)), str(error.args[0]))
-
-
-def _offset(text: str, error: Exception) -> int:
-    """Return an error's offset in characters, zero when it has none that can be right."""
-    offset = error.args[1] if len(error.args) > 1 else None
-    return char_offset(text, offset) if isinstance(offset, int) and 0 <= offset < len(text) else 0
+            return (*_place(text, start), f"{error_message(again)}, in {statement.strip()}")
+    return (*_place(text, error_place(text, error) or 0), error_message(error))
 
 
 def _place(text: str, offset: int) -> tuple[int, int]:

@@ -13,7 +13,8 @@ from functools import lru_cache
 from typing import Any
 
 from specgen.spec.inference import TypeSource, free_holes, hole_of, type_source
-from specgen.spec.lexing import LexError, Words, char_offset, cut
+from specgen.spec.lexing import LexError, Words, cut
+from specgen.spec.parsererrors import error_message, error_place
 from specgen.spec.pgcatalog import (
     AGGREGATES,
     COMPARISONS,
@@ -162,8 +163,8 @@ class _Reader:
         return root
 
     def _syntax_error(self, error: Exception) -> LexError:
-        message, offset = str(error.args[0]), int(error.args[1] or 0)
-        start = self._source(char_offset(self.query, offset))
+        message = error_message(error)
+        start = self._source(error_place(self.query, error) or 0)
         visible = len(self.text.rstrip())
         if start >= visible:
             return LexError("sql-syntax", max(visible - 1, 0), visible, "this SQL stops too early")

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from specgen.spec.parsererrors import error_message, error_place
+
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _COMMENTS = ("SQL_COMMENT", "C_COMMENT")
 _OPENING = {"ASCII_40": "ASCII_41", "ASCII_91": "ASCII_93"}
@@ -106,18 +108,9 @@ def _scan(text: str) -> list[Token]:
     try:
         return [Token(t.name, text[t.start : t.end + 1], t.start, t.end + 1) for t in scan(text)]
     except ParseError as error:
-        message, offset = str(error.args[0]), int(error.args[1] or 0)
-        start = min(char_offset(text, offset), max(len(text) - 1, 0))
-        raise LexError("sql-syntax", start, start + 1, message.split(" at or near", 1)[0]) from None
-
-
-def char_offset(text: str, offset: int) -> int:
-    """Return the character that an error offset of the parser means.
-
-    The library takes PostgreSQL's character position for a byte position and converts it once more,
-    which moves it to the left behind non-ASCII text; this undoes the conversion.
-    """
-    return len(text[:offset].encode())
+        start = min(error_place(text, error) or 0, max(len(text) - 1, 0))
+        message = error_message(error).split(" at or near", 1)[0]
+        raise LexError("sql-syntax", start, start + 1, message) from None
 
 
 def _refuse_open_comment(text: str, tokens: list[Token]) -> None:
