@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 export PYTHON
 
-.PHONY: help venv demo test test-matrix lint format types wheel-check benchmark mutants reference clean
+.PHONY: help venv demo test test-matrix lint format types wheel-check lock benchmark mutants reference clean
 
 help:
 	@echo "make demo         see it work: embedded PostgreSQL, 100,000 rows, a bulk update with failures"
@@ -14,6 +14,7 @@ help:
 	@echo "make lint         what CI lints; make format mends most of it"
 	@echo "make types        mypy --strict"
 	@echo "make wheel-check  the wheel, used elsewhere, generates the same bytes"
+	@echo "make lock         the newest versions that pyproject.toml allows, for development and CI"
 	@echo "make benchmark    how long generating takes; operations against hand-written statements"
 	@echo "make mutants      break the generated SQL in many ways; the generated tests must notice"
 	@echo "make reference    docs/language.md, docs/findings.md and schemas/ anew"
@@ -43,7 +44,10 @@ types: venv
 	$(BIN)/mypy
 
 wheel-check: venv
-	$(BIN)/python tools/wheel_check.py
+	$(BIN)/python -m tools.wheel_check
+
+lock:
+	@tools/lock --upgrade
 
 benchmark: venv
 	$(BIN)/python benchmarks/generate.py

@@ -1,6 +1,9 @@
 """The wheel, in a clean environment and used from another folder, generates what the checkout does.
 
-python tools/wheel_check.py
+python -m tools.wheel_check
+
+Here with the locked versions, so that nothing that is published later can break it; `tools.ranges` does the
+same with the lowest and the newest ones.
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ import tempfile
 import venv
 from pathlib import Path
 
+from tools import locked
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -21,24 +26,44 @@ def main() -> None:
         folder = Path(name)
         wheel = build(folder)
         program = install(wheel, folder / "venv")
-        project, elsewhere = folder / "project", folder / "elsewhere"
-        project.mkdir()
-        elsewhere.mkdir()
-        shutil.copytree(ROOT / "entities", project / "entities")
-        shutil.copy(ROOT / "specgen.yaml", project)
-        expected, found = folder / "expected", folder / "found"
-        here = [sys.executable, "-m", "specgen"]
-        run([*here, "generate", "--project", str(ROOT), "-o", str(expected)], ROOT)
-        run([str(program), "generate", "--project", str(project), "-o", str(found)], elsewhere)
-        different = compare(expected, found)
-        if different:
-            sys.exit(f"wheel and checkout differ in: {', '.join(different)}")
-        new = folder / "new"
-        run([str(program), "init", str(new)], elsewhere)
-        run([str(program), "generate", "--project", str(new)], elsewhere)
-        if f'pip install "tools/{wheel.name}"' not in (new / ".github/workflows/specgen.yml").read_text():
-            sys.exit("the new project's workflow does not install the wheel that made it")
-        print(f"wheel and checkout generate the same {len(list(found.iterdir()))} files")  # noqa: T201
+        found = use(program, folder)
+        look_at_a_new_project(program, wheel, folder)
+        print(f"wheel and checkout generate the same {found} files")  # noqa: T201
+
+
+def use(program: Path, folder: Path) -> int:
+    """Validate and generate with an installed specgen, in a folder that knows no checkout.
+
+    Args:
+        program: The ``specgen`` of the environment that the wheel is installed in.
+        folder: Where to work.
+
+    Returns:
+        How many files are those that the checkout generates; it ends the program when one is not.
+    """
+    project, elsewhere = folder / "project", folder / "elsewhere"
+    project.mkdir()
+    elsewhere.mkdir()
+    shutil.copytree(ROOT / "entities", project / "entities")
+    shutil.copy(ROOT / "specgen.yaml", project)
+    expected, found = folder / "expected", folder / "found"
+    here = [sys.executable, "-m", "specgen"]
+    run([*here, "generate", "--project", str(ROOT), "-o", str(expected)], ROOT)
+    run([str(program), "validate", "--project", str(project)], elsewhere)
+    run([str(program), "generate", "--project", str(project), "-o", str(found)], elsewhere)
+    different = compare(expected, found)
+    if different:
+        sys.exit(f"wheel and checkout differ in: {', '.join(different)}")
+    return len(list(found.iterdir()))
+
+
+def look_at_a_new_project(program: Path, wheel: Path, folder: Path) -> None:
+    """Hold what ``specgen init`` writes against the wheel that it comes from."""
+    new = folder / "new"
+    run([str(program), "init", str(new)], folder)
+    run([str(program), "generate", "--project", str(new)], folder)
+    if f'pip install "tools/{wheel.name}"' not in (new / ".github/workflows/specgen.yml").read_text():
+        sys.exit("the new project's workflow does not install the wheel that made it")
 
 
 def build(folder: Path) -> Path:
@@ -48,10 +73,12 @@ def build(folder: Path) -> Path:
 
 
 def install(wheel: Path, folder: Path) -> Path:
-    """Install a wheel in an environment of its own and return its program."""
+    """Install a wheel in an environment of its own, with the locked versions, and return its program."""
     venv.create(folder, with_pip=True)
-    python = folder / "bin" / "python"
-    run([str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", str(wheel)], folder)
+    constraints = folder / "constraints.txt"
+    constraints.write_text("\n".join(locked.pins()), encoding="utf-8")
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    run([*pip, "--constraint", str(constraints), str(wheel)], folder)
     return folder / "bin" / "specgen"
 
 
