@@ -1,26 +1,24 @@
-"""``specgen run --input``: a file of records, read as it is loaded, and the file of those rejected."""
+"""``specgen run --input``: a file of records, read as it is loaded."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from specgen.cli.rejected import with_rejects
 from specgen.errors import Refused, UsageError
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from specgen.cli.outcome import Request
-    from specgen.database.connection import Connection
     from specgen.plan.planned import PlannedOperation
     from specgen.runtime.calls import Call
     from specgen.runtime.inputs.csvfile import Dialect
     from specgen.runtime.inputs.load import Load
     from specgen.runtime.inputs.records import Reader
-    from specgen.runtime.inputs.rejects import Rejects
-    from specgen.runtime.rows import Result
 
 JSON_LINES = (".jsonl", ".ndjson")
 TYPES_OF_JSON = ("json", "jsonb")
@@ -46,6 +44,7 @@ def run_file(
     source = planned.handed_in.name
     call = read_call(planned, *given, loaded=source)
     reader = open_reader(planned, Path(file))
+    request = with_rejects(request, planned, reader)
     if planned.atomic:
         _run_atomic(request, call, reader, (source, file), dry_run=dry_run)
         return
@@ -100,14 +99,12 @@ def _load(request: Request, planned: PlannedOperation, call: Call, file: str) ->
     from specgen.runtime.inputs.load import Load
 
     assert planned.handed_in is not None
-    rejects = request.reject_file or planned.reject_file
     return Load(
         call,
         planned.runtime,
         planned.handed_in.name,
         request.yes if planned.requires_confirmation else None,
         str(Path(file).absolute()),
-        str(Path(rejects).absolute()) if rejects else None,
     )
 
 
@@ -170,54 +167,3 @@ def _run_atomic(
     name, file = source
     argument = as_argument(reader, file)
     run_call(request, replace(call, arguments={**call.arguments, name: argument}), dry_run=dry_run)
-
-
-# Rejected lines
-
-
-def write(connection: Connection, request: Request, result: Result) -> Rejects | None:
-    """Write the lines that an operation rejected, if it has ended and read a file."""
-    from specgen.database.connection import translated
-    from specgen.runtime.inputs.rejects import write_rejects
-
-    if not result.ended or result.status == "dry_run":
-        return None
-    chosen = Path(request.reject_file) if request.reject_file else None
-    with translated():
-        return write_rejects(connection, request.runtime, result.operation_id, chosen)
-
-
-def document(rejects: Rejects | None) -> dict[str, Any]:
-    """Return what JSON says of rejected lines."""
-    if rejects is None:
-        return {}
-    return {
-        "rejects": {
-            "lines": rejects.lines,
-            "file": str(rejects.file) if rejects.file else None,
-            "reasons": str(rejects.reasons) if rejects.reasons else None,
-        }
-    }
-
-
-def tell(request: Request, result: Result, rejects: Rejects | None) -> None:
-    """Say where the rejected lines are, or how to get them."""
-    if rejects is None or rejects.lines == 0:
-        return
-    lines = "1 line was" if rejects.lines == 1 else f"{rejects.lines:,} lines were"
-    if rejects.file is None:
-        again = f"specgen run --resume {result.operation_id} --reject-file FILE"
-        click.echo(f"{lines} rejected; to correct them and read them again: {again}", err=True)
-        return
-    click.echo(f"{lines} rejected: {_shown(rejects.file)}", err=True)
-    click.echo(f"why: {_shown(rejects.reasons)}", err=True)
-    click.echo(
-        f"correct them, then: specgen run {request.operation} --input {_shown(rejects.file)}", err=True
-    )
-
-
-def _shown(path: Path | None) -> str:
-    """Return a path as one would type it here."""
-    assert path is not None
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

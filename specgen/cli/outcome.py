@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from uuid import UUID
 
+    from specgen.runtime.inputs.rejects import Wanted
     from specgen.runtime.rows import ErrorRow, Result
     from specgen.runtime.runner import RunReport
     from specgen.runtime.store import Store
@@ -23,16 +25,24 @@ SUCCESS = ("completed",)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the command line asks for, and the operation that it is about."""
+    """What the command line asks for, and the operation that it is about.
+
+    Attributes:
+        file: The file of records.
+        reject_file: Where its rejected lines are to go, as far as the command line says so.
+        rejects: What is known of both.
+    """
 
     operation: str
     runtime: str
     project: Path
-    url: str
+    url: str = field(repr=False)
     workers: int | None
     yes: bool
     as_json: bool
+    file: str | None = None
     reject_file: str | None = None
+    rejects: Wanted | None = None
 
     @property
     def application(self) -> str:
@@ -42,8 +52,10 @@ class Request:
     def resume_command(self, operation_id: UUID) -> str:
         """Return the command that goes on with an operation."""
         workers = f" --workers {self.workers}" if self.workers is not None else ""
-        project = f" --project {self.project}" if str(self.project) != "." else ""
-        return f"specgen run --resume {operation_id}{workers}{project}"
+        words = {"--input": self.file, "--reject-file": self.reject_file if self.file else None}
+        words["--project"] = str(self.project) if str(self.project) != "." else None
+        rest = "".join(f" {name} {shlex.quote(value)}" for name, value in words.items() if value)
+        return f"specgen run --resume {operation_id}{workers}{rest}"
 
 
 def exit_by(result: Result) -> None:
@@ -85,11 +97,11 @@ def print_outcome(
     errors: Sequence[ErrorRow] | None = None,
 ) -> None:
     """Print how an operation ended; ``errors`` are those of a run that is not stored."""
-    from specgen.cli import files, show
+    from specgen.cli import rejected, show
 
     limit = JSON_ERRORS if request.as_json else show.SHOWN_ERRORS
     failed = _errors(result, store, limit) if errors is None else list(errors)
-    rejects = files.write(store.connection, request, result) if errors is None else None
+    rejects = rejected.write(store.connection, request, result) if errors is None else None
     steps = store.steps(result.operation_id)
     if request.as_json:
         document: dict[str, Any] = {"operation": request.operation} | show.result_document(result)
@@ -99,14 +111,14 @@ def print_outcome(
             {"worker": failure.worker, "message": str(failure.error)}
             for failure in (report.failures if report else ())
         ]
-        show.print_json(document | files.document(rejects))
+        show.print_json(document | rejected.document(rejects))
         return
     show.print_result(request.operation, result)
     show.print_steps(steps)
     query = "" if result.status == "dry_run" else show.errors_query(request.runtime, result)
     show.print_errors([error for error in failed if not error.skipped], result.error_count, query)
     show.print_skipped([error for error in failed if error.skipped])
-    files.tell(request, result, rejects)
+    rejected.tell(request, result, rejects)
 
 
 def _errors(result: Result, store: Store, limit: int) -> list[ErrorRow]:

@@ -13,6 +13,7 @@ from specgen.cli.completing import complete_operation
 from specgen.cli.interrupt import interrupted, stopping
 from specgen.cli.options import json_option, project_option, url_option
 from specgen.cli.outcome import Request, confirm, exit_by, is_confirmation, print_outcome
+from specgen.cli.rejected import of_resumed
 from specgen.cli.target import find_operation, require_runtime, settings_or_exit
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ if TYPE_CHECKING:
     "--input",
     "file",
     metavar="FILE",
-    help="A file of records: .json, .jsonl, .ndjson, else CSV. It is read line by line, whatever its size.",
+    help="A file of records: .json, .jsonl, .ndjson, else CSV. It is read line by line, whatever its size. "
+    "With --resume: the file that was read, so that its rejected lines can be written.",
 )
 @click.option(
     "--reject-file",
@@ -109,14 +111,16 @@ def run(
     from specgen.cli.pipeline import plan_or_exit
     from specgen.database.connection import database_url as resolve
 
-    given = bool(pairs or option_pairs or nulls or file)
+    given = bool(pairs or option_pairs or nulls)
     _check_usage(operation, resume, once=once, dry_run=dry_run, given=given)
     if workers is not None and workers > 1 and (once or dry_run):
         raise click.UsageError("--workers goes with neither --once nor --dry-run: they are one call")
     if reject_file is not None and dry_run:
         raise click.UsageError("--reject-file goes with no --dry-run: it keeps none of the lines")
+    if reject_file is not None and file is None:
+        raise click.UsageError("--reject-file goes with --input, which names the file that is or was read")
     url = resolve(database_url)
-    request = Request("--resume", "", project, url, workers, yes, as_json, reject_file)
+    request = Request("--resume", "", project, url, workers, yes, as_json, file, reject_file)
     if resume is not None:
         _resume(request, resume)
         return
@@ -131,8 +135,6 @@ def run(
         warn_if_stale(url, plan, planned, project)
         run_file(request, planned, file, (pairs, option_pairs, nulls), once=once, dry_run=dry_run)
         return
-    if reject_file is not None:
-        raise click.UsageError("--reject-file goes with --input, or with --resume of such a run")
     call = read_call(planned, pairs, option_pairs, nulls)
     warn_if_stale(url, plan, planned, project)
     if planned.atomic and not once and not dry_run:
@@ -277,7 +279,7 @@ def _resume(request: Request, resume: str) -> None:
         row = store.operation(operation_id)
         if row is None:
             raise UsageError(f"there is no operation {operation_id}", help='see "specgen status"')
-        request = replace(request, operation=row.operation)
+        request = of_resumed(replace(request, operation=row.operation), connection, operation_id)
         if row.status not in RESUMABLE or not row.submitted:
             click.echo(f"{row.operation} has ended: {row.status}", err=True)
             result = store.result(operation_id)

@@ -7,14 +7,14 @@ consume that comparison, so they cannot disagree. A file that specgen did not wr
 from __future__ import annotations
 
 import difflib
-import os
 import re
-import shutil
+import stat
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from specgen.drafts import Draft
 from specgen.errors import SpecgenError
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def write(changes: Iterable[Change]) -> None:
         OSError: A file cannot be written.
     """
     changes = differences(changes)
-    staged: list[tuple[Path, Path]] = []
+    staged: list[tuple[Draft, int | None]] = []
     try:
         for folder in dict.fromkeys(change.path.parent for change in changes if change.new is not None):
             folder.mkdir(parents=True, exist_ok=True)
@@ -169,28 +169,27 @@ def write(changes: Iterable[Change]) -> None:
             if change.new is not None:
                 staged.append(_stage(change.path, change.new))
     except BaseException:
-        for temporary, _ in staged:
-            temporary.unlink(missing_ok=True)
+        for draft, _ in staged:
+            draft.discard()
         raise
-    for temporary, place in staged:
-        temporary.replace(place)
+    for draft, mode in staged:
+        draft.publish(mode)
     for change in changes:
         if change.verb is Verb.REMOVE:
             change.path.unlink(missing_ok=True)
 
 
-def _stage(path: Path, text: str) -> tuple[Path, Path]:
-    """Write a text beside its place; a link keeps being one."""
+def _stage(path: Path, text: str) -> tuple[Draft, int | None]:
+    """Write a text beside its place, and say which rights it is to have there; a link keeps being one."""
     place = path.resolve() if path.is_symlink() else path
-    temporary = place.with_name(f".{place.name[:200]}.{os.getpid()}.tmp")
+    draft = Draft(place)
     try:
-        temporary.write_bytes(text.encode())
-        if place.exists():
-            shutil.copymode(place, temporary)
+        draft.write(text.encode())
+        mode = stat.S_IMODE(place.stat().st_mode) if place.exists() else None
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        draft.discard()
         raise
-    return temporary, place
+    return draft, mode
 
 
 def diff(changes: Iterable[Change]) -> Iterator[str]:

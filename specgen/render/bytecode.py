@@ -15,6 +15,7 @@ import jinja2
 from jinja2 import BytecodeCache
 
 from specgen import __version__
+from specgen.drafts import Draft
 
 if TYPE_CHECKING:
     from jinja2.bccache import Bucket
@@ -30,23 +31,26 @@ class TemplateCache(BytecodeCache):
         """Read an entry, if it is there and belongs to this user."""
         path = self._folder / bucket.key
         try:
-            with path.open("rb") as file:
+            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
                 # Code is loaded from it, so nobody else may have written it.
-                if os.fstat(file.fileno()).st_uid == os.getuid():
+                found = os.fstat(file.fileno())
+                if found.st_uid == os.getuid() and not found.st_mode & 0o022:
                     bucket.load_bytecode(file)
         except OSError:
             return
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         """Write an entry, whole or not at all."""
-        path = self._folder / bucket.key
-        temporary = path.with_name(f"{path.name}.{os.getpid()}")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(bucket.bytecode_to_string())
-            temporary.replace(path)
+            draft = Draft(self._folder / bucket.key)
         except OSError:
             return
+        try:
+            draft.write(bucket.bytecode_to_string())
+            draft.publish(0o600)
+        except OSError:
+            draft.discard()
 
 
 def template_cache() -> TemplateCache | None:

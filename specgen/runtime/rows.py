@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+MOST_WORKERS = 64
+"""Connections that a client opens for an operation because its row says so."""
 RESUMABLE = frozenset({"pending", "running", "timed_out", "cancelled", "paused"})
 """States out of which an operation can go on; it has ended for good in every other."""
 
@@ -124,7 +126,7 @@ class Operation:
     @property
     def usual_workers(self) -> int:
         """How many connections work on it when nobody says how many."""
-        return (self.max_workers or 1) if self.parallel else 1
+        return min(self.max_workers or 1, MOST_WORKERS) if self.parallel else 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from contextlib import closing
 from dataclasses import dataclass
 from json.encoder import JSONEncoder
 from operator import itemgetter
@@ -29,7 +30,7 @@ from specgen.runtime.inputs.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
 _UNCLOSED = "the quote that opens column {} is never closed"
@@ -89,16 +90,23 @@ class CsvFile:
         self._cells = _Cells(dialect)
         self._header: str | None = None
         self._newline = "\n"
+        self._begun = False
 
-    @property
-    def form(self) -> FileForm:
-        """What a file of its rejected lines looks like."""
+    def read_form(self) -> FileForm:
+        """Return what a file of its rejected lines looks like.
+
+        Raises:
+            UsageError: Nothing of it has been read, and it cannot be.
+        """
+        if not self._begun:
+            with closing(self.__iter__()) as records:
+                next(records, None)
         encoding = self._dialect.encoding
         return FileForm(
             "csv", encoding, self._header, self._newline, self._bom and encoding.startswith("utf-8")
         )
 
-    def __iter__(self) -> Iterator[Item | Reject]:
+    def __iter__(self) -> Generator[Item | Reject, None, None]:
         """Read the file.
 
         Raises:
@@ -112,6 +120,7 @@ class CsvFile:
 
     def _records(self, lines: Lines) -> Iterator[Item | Reject]:
         width, pick = 0, None
+        self._begun = True
         if self._dialect.has_header:
             names = self._read_header(lines)
             width, pick = len(names), _Picker(self._places_by_name(names), self._dialect.columns)

@@ -76,7 +76,10 @@ class JsonLines:
         _read(path)
         self._path = path
         self._fields = fields
-        self.form = FileForm("jsonl", _ENCODING)
+
+    def read_form(self) -> FileForm:
+        """Return what a file of its rejected records looks like."""
+        return FileForm("jsonl", _ENCODING)
 
     def __iter__(self) -> Iterator[Item | Reject]:
         """Read the file."""
@@ -121,11 +124,14 @@ class JsonArray:
         _read(path)
         self._path = path
         self._fields = fields
-        self.form = FileForm("json", _ENCODING)
         self._text = ""
         self._place = 0
         self._line, self._column = 1, 1
         self._more: Callable[[], str] = str
+
+    def read_form(self) -> FileForm:
+        """Return what a file of its rejected records looks like."""
+        return FileForm("json", _ENCODING)
 
     def __iter__(self) -> Iterator[Item | Reject]:
         """Read the file.

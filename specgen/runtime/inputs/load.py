@@ -20,6 +20,7 @@ from specgen.errors import Refused, UsageError
 from specgen.runtime.calls import submit
 from specgen.runtime.events import Loading
 from specgen.runtime.inputs.records import Item, Reject
+from specgen.runtime.inputs.rejects import head_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,8 +59,7 @@ class Load:
     Attributes:
         source: The operation's parameter that takes records.
         confirmed: What the caller says to an operation that wants confirmation; None if it wants none.
-        file: The file's name, kept with the operation.
-        reject_file: Where rejected lines are to go, kept with the operation.
+        file: The file's name.
     """
 
     call: Call
@@ -67,7 +67,6 @@ class Load:
     source: str
     confirmed: bool | None
     file: str
-    reject_file: str | None
 
 
 def load(connection: Connection, wanted: Load, reader: Reader, listen: Callable[[Loading], None]) -> UUID:
@@ -105,9 +104,9 @@ def load(connection: Connection, wanted: Load, reader: Reader, listen: Callable[
             return operation_id
         batches = _Batches(operation_id, *limits)
         copied = _copy(connection, wanted, reader, listen, batches)
-        named = {"file": wanted.file, "reject_file": wanted.reject_file, "digest": digest}
-        form = reader.form._asdict() | named
-        values = [operation_id, copied, wanted.confirmed, json.dumps(form)]
+        # Digests only: who resumes the operation must not be told by its row what to write where.
+        known = {"head": head_digest(reader.read_form()), "digest": digest}
+        values = [operation_id, copied, wanted.confirmed, json.dumps(known)]
         connection.execute(sql.SQL(_LOADED).format(runtime=runtime), values)
     return operation_id
 

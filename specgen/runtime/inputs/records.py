@@ -53,15 +53,16 @@ class Reject(NamedTuple):
 
 
 class Reader(Protocol):
-    """Reads a file.
+    """Reads a file."""
 
-    Attributes:
-        form: How what is rejected has to be written so that it can be read again.
-    """
+    def read_form(self) -> FileForm:
+        """Return how what is rejected has to be written so that it can be read again.
 
-    @property
-    def form(self) -> FileForm:
-        """Known once the first record was read."""
+        Of a file that has not been read, its beginning is.
+
+        Raises:
+            UsageError: It cannot be read.
+        """
 
     def __iter__(self) -> Iterator[Item | Reject]:
         """Read on; the file is never held whole."""

@@ -134,7 +134,7 @@ def test_a_reject_file_that_cannot_be_written_loses_nothing(shop: Shop) -> None:
     shop.write("p.csv", "Name,SKU,Unit price\na,1,1\nb,2\n")
     code, _, err = shop.run("import_strict", "--input", "p.csv", "--reject-file", "nowhere/r.csv")
     assert code == 2
-    assert "nowhere/r.csv.part: No such file or directory" in err
+    assert "nowhere/r.csv: No such file or directory" in err
     assert shop.account == ("completed_with_errors", 2, 1, 0, 1)
 
 
@@ -155,9 +155,10 @@ def test_errors_of_lines_and_constraints_are_all_rejected(shop: Shop) -> None:
 def test_without_a_reject_file_a_hint_tells_how_to_get_one(shop: Shop) -> None:
     shop.write("p.csv", "Name,SKU,Unit price\na,1,1\nb,2\n")
     _, _, err = shop.run("import_strict", "--input", "p.csv")
-    assert "1 line was rejected; to correct them" in err
-    operation_id = shop.rows("SELECT operation_id::text FROM batch_operations")[0]
-    code, _, err = shop.run("--resume", operation_id, "--reject-file", "later.csv")
+    (operation_id,) = shop.rows("SELECT operation_id::text FROM batch_operations")
+    again = f"specgen run --resume {operation_id} --input p.csv --reject-file REJECTS"
+    assert f"1 line was rejected; to correct them and read them again: {again}\n" in err
+    code, _, err = shop.run(*again.split()[2:-1], "later.csv")
     assert code == 1
     assert (shop.folder / "later.csv").read_text() == "Name,SKU,Unit price\nb,2\n"
 

@@ -57,7 +57,9 @@ def test_a_client_that_is_killed_while_it_loads_leaves_nothing(shop: Shop) -> No
 
 
 @pytest.mark.parametrize("workers", ["1", "3"])
-def test_what_is_loaded_is_resumed_without_the_file(shop: Shop, workers: str) -> None:
+def test_what_is_loaded_is_resumed_without_the_file_whose_header_is_enough_for_the_rejects(
+    shop: Shop, workers: str
+) -> None:
     shop.write(
         "p.csv", "Name,SKU,Unit price\n" + "".join(f"n{n},s{n},{n % 50}\n" for n in range(200)) + "bad\n"
     )
@@ -79,5 +81,9 @@ def test_what_is_loaded_is_resumed_without_the_file(shop: Shop, workers: str) ->
     code, _, err = shop.run("--resume", operation_id, "--workers", workers)
     assert code == 1, err
     assert shop.account == ("completed_with_errors", 201, 200, 0, 1)
+    assert f"specgen run --resume {operation_id} --input INPUT --reject-file REJECTS" in err
+    shop.write("head.csv", "Name,SKU,Unit price\n")
+    code, _, err = shop.run("--resume", operation_id, "--input", "head.csv", "--reject-file", "r.csv")
+    assert code == 1, err
     assert (shop.folder / "r.csv").read_text() == "Name,SKU,Unit price\nbad\n"
     assert shop.rows("SELECT count(*), count(DISTINCT sku) FROM product") == [(200, 200)]

@@ -120,3 +120,15 @@ def test_a_diff_is_a_patch(tmp_path: Path) -> None:
 
 def test_verbs_are_words() -> None:
     assert [str(verb) for verb in Verb] == ["create", "update", "identical", "remove"]
+
+
+def test_a_name_that_somebody_planted_is_not_written_to(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    folder = tmp_path / "out"
+    folder.mkdir()
+    for guess in (f".a.sql.{os.getpid()}.tmp", "a.sql.part", f"a.sql.{os.getpid()}"):
+        (folder / guess).symlink_to(victim)
+    write(compare([File("a.sql", generated("x"))], folder))
+    assert victim.read_text() == "mine"
+    assert (folder / "a.sql").read_text().startswith("--")

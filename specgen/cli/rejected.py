@@ -1,0 +1,102 @@
+"""Rejected lines of a file: where they go, and what is said of them.
+
+The command line and the spec name the file, and the file that was read says what it looks like. Whoever may
+write the operation's row decides none of it.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from specgen.cli.outcome import Request
+    from specgen.database.connection import Connection
+    from specgen.plan.planned import PlannedOperation
+    from specgen.runtime.inputs.records import Reader
+    from specgen.runtime.inputs.rejects import Rejects
+    from specgen.runtime.rows import Result
+
+
+def with_rejects(request: Request, planned: PlannedOperation, reader: Reader) -> Request:
+    """Return a request that says where the rejected lines of its file go."""
+    from specgen.runtime.inputs.rejects import Wanted
+
+    assert request.file is not None
+    target = request.reject_file or planned.reject_file
+    return replace(request, rejects=Wanted(Path(request.file), reader, Path(target) if target else None))
+
+
+def of_resumed(request: Request, connection: Connection, operation_id: UUID) -> Request:
+    """Return a request that resumes, with the file that its ``--input`` says the operation has read.
+
+    Raises:
+        UsageError: It is another file, or the project does not have the operation.
+    """
+    from specgen.cli.files import open_reader
+    from specgen.cli.pipeline import plan_or_exit
+    from specgen.cli.target import find_operation
+    from specgen.runtime.inputs.rejects import refuse_other
+
+    if request.file is None:
+        return request
+    planned = find_operation(plan_or_exit((), project=request.project), request.operation)
+    request = with_rejects(request, planned, open_reader(planned, Path(request.file)))
+    assert request.rejects is not None
+    refuse_other(connection, request.runtime, operation_id, request.rejects)
+    return request
+
+
+def write(connection: Connection, request: Request, result: Result) -> Rejects | None:
+    """Write the lines that an operation rejected, if it has ended and read a file."""
+    from specgen.database.connection import translated
+    from specgen.runtime.inputs.rejects import write_rejects
+
+    if not result.ended or result.status == "dry_run":
+        return None
+    with translated():
+        return write_rejects(connection, request.runtime, result.operation_id, request.rejects)
+
+
+def document(rejects: Rejects | None) -> dict[str, Any]:
+    """Return what JSON says of rejected lines."""
+    if rejects is None:
+        return {}
+    return {
+        "rejects": {
+            "lines": rejects.lines,
+            "file": str(rejects.file) if rejects.file else None,
+            "reasons": str(rejects.reasons) if rejects.reasons else None,
+        }
+    }
+
+
+def tell(request: Request, result: Result, rejects: Rejects | None) -> None:
+    """Say where the rejected lines are, or how to get them."""
+    if rejects is None or rejects.lines == 0:
+        return
+    lines = "1 line was" if rejects.lines == 1 else f"{rejects.lines:,} lines were"
+    if rejects.file is None:
+        named = replace(request, file=request.file or "INPUT", reject_file=request.reject_file or "REJECTS")
+        again = replace(named, workers=None).resume_command(result.operation_id)
+        click.echo(f"{lines} rejected; to correct them and read them again: {again}", err=True)
+        if request.file is None:
+            click.echo("INPUT is the file that was read: its header is what the other begins with", err=True)
+        return
+    click.echo(f"{lines} rejected: {_shown(rejects.file)}", err=True)
+    click.echo(f"why: {_shown(rejects.reasons)}", err=True)
+    file = shlex.quote(_shown(rejects.file))
+    click.echo(f"correct them, then: specgen run {request.operation} --input {file}", err=True)
+
+
+def _shown(path: Path | None) -> str:
+    """Return a path as one would type it here."""
+    assert path is not None
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
