@@ -6,12 +6,12 @@ disk and the same findings give the same bytes.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from specgen.diagnostics import Severity
 from specgen.rules import RULES
+from specgen.visible import json_text, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ def render_text(findings: Sequence[Finding], read_line: LineReader) -> str:
 
 def _text(finding: Finding, read_line: LineReader) -> str:
     span = finding.span
-    place = f"{span.file}:{span.start.line}:{span.start.column}"
+    place = f"{_one_line(span.file)}:{span.start.line}:{span.start.column}"
     lines = [f"{place}: {finding.severity}[{finding.code}]: {_one_line(finding.message)}"]
     source = read_line(span.file, span.start.line)
     if source is not None and source.strip():
@@ -68,15 +68,12 @@ def _visible(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
+    return visible(text)
 
 
 def render_json(findings: Sequence[Finding]) -> str:
     """Return findings as a JSON list of objects."""
-    return json.dumps([_plain(finding) for finding in findings], indent=2, ensure_ascii=False) + "\n"
+    return json_text([_plain(finding) for finding in findings]) + "\n"
 
 
 def _plain(finding: Finding) -> dict[str, Any]:
@@ -114,7 +111,7 @@ def render_sarif(findings: Sequence[Finding], version: str) -> str:
             }
         ],
     }
-    return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
+    return json_text(log) + "\n"
 
 
 def _sarif_rule(code: str) -> dict[str, Any]:

@@ -46,10 +46,9 @@ def warn_if_stale(url: str, plan: Plan, operation: PlannedOperation, folder: Pat
     """Tell when the database has an operation in another form than the spec, which is what was read here."""
     from dataclasses import replace
 
-    import click
-
     from specgen.checks.deployed import is_stale
     from specgen.cli.pipeline import render
+    from specgen.cli.printing import say
     from specgen.database.connection import connect, translated
 
     home = next(item for item in plan.entities if operation in item.operations)
@@ -58,7 +57,7 @@ def warn_if_stale(url: str, plan: Plan, operation: PlannedOperation, folder: Pat
     with connect(url, application="specgen run") as connection, translated():
         stale = is_stale(connection, script)
     if stale:
-        click.echo(
+        say(
             f"warning: {operation.name} was deployed from another spec, or by another version of specgen\n"
             '   help: "specgen deploy" brings it up to date',
             err=True,

@@ -135,7 +135,7 @@ class Program(LazyGroup):
             code = 1
         except Exception as error:
             if debugging(arguments):
-                traceback.print_exc()
+                _print_traceback()
             code = tell(error)
         except KeyboardInterrupt:
             code = tell(click.Abort())
@@ -147,27 +147,33 @@ def debugging(arguments: Sequence[str]) -> bool:
     return "--debug" in arguments[:1] or bool(os.environ.get("SPECGEN_DEBUG"))
 
 
+def _print_traceback() -> None:
+    from specgen.cli.printing import say
+
+    say(traceback.format_exc(), err=True, nl=False)
+
+
 def tell(error: Exception) -> int:
     """Print an error for people and return the exit code that goes with it."""
+    from specgen.cli.printing import indented, say, say_usage
+
     match error:
         case click.ClickException():
-            error.show()
+            say_usage(error)
             return error.exit_code
         case click.Abort():
-            click.echo("Aborted.", err=True)
+            say("Aborted.", err=True)
             return INTERRUPTED
         case SpecgenError():
-            click.echo(f"error: {error}", err=True)
+            say(indented(f"error: {error}"), err=True)
             if error.help:
-                click.echo(f"   help: {error.help}", err=True)
+                say(indented(f"   help: {error.help}"), err=True)
             return error.exit_code
         case OSError() if error.strerror:
             place = f"{error.filename}: " if error.filename else ""
-            click.echo(f"error: {place}{error.strerror}", err=True)
+            say(indented(f"error: {place}{error.strerror}"), err=True)
             return 1
         case _:
-            click.echo(f"error: internal error: {type(error).__name__}: {error}", err=True)
-            click.echo(
-                "   help: this is a defect of specgen; `specgen --debug …` shows where it happened", err=True
-            )
+            say(indented(f"error: internal error: {type(error).__name__}: {error}"), err=True)
+            say("   help: this is a defect of specgen; `specgen --debug …` shows where it happened", err=True)
             return 1

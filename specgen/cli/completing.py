@@ -16,6 +16,7 @@ def complete_operation(
     """Offer the operations of the project; nothing where they cannot be told."""
     from click.shell_completion import CompletionItem
 
+    from specgen.cli.printing import visible
     from specgen.spec.outline import operation_names
 
     try:
@@ -23,7 +24,7 @@ def complete_operation(
     except Exception:  # whatever is wrong, a shell that completes is no place to say it
         return []
     return [
-        CompletionItem(name, help=" ".join(description.split()))
+        CompletionItem(name, help=visible(" ".join(description.split())))
         for name, description in names.items()
-        if name.startswith(incomplete)
+        if name.startswith(incomplete) and name == visible(name)
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from specgen.cli.commands import Command
+from specgen.cli.printing import document
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -27,4 +28,4 @@ def completion(context: click.Context, *, shell: str) -> None:
     assert kind is not None
     script = kind(context.find_root().command, {}, "specgen", "_SPECGEN_COMPLETE")
     # The base class's, since bash's own asks the bash that is installed here for its version.
-    click.echo(ShellComplete.source(script))
+    document(ShellComplete.source(script), nl=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from specgen.cli.commands import Command
+from specgen.cli.printing import say, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,10 +82,10 @@ def demo(*, rows: int, output: Path, keep: bool) -> None:
     files = _generate(plan, root, output)
     _heading(2, "Start PostgreSQL")
     with EmbeddedProvider() as server:
-        click.echo(server.description)
+        say(visible(server.description))
         _story(plan, files, server.dsn, root, rows)
-        click.echo(f"\nThe SQL lies in {output}{'' if output.is_absolute() else f' ({output.resolve()})'}.")
-        click.echo(f"Done in {time.monotonic() - began:.1f} s.")
+        say(f"\nThe SQL lies in {output}{'' if output.is_absolute() else f' ({output.resolve()})'}.")
+        say(f"Done in {time.monotonic() - began:.1f} s.")
         if keep:
             _wait(server.dsn)
 
@@ -121,7 +122,7 @@ def _generate(plan: Plan, root: Path, output: Path) -> Sequence[RenderedFile]:
     write(changes)
     operations = sum(len(entity.operations) for entity in plan.entities)
     what = f"{count_of(len(plan.entities), 'entity')}, {count_of(operations, 'operation')}"
-    click.echo(f"{what}: {count_of(len(files), 'file')} in {output}, {len(differences(changes))} changed")
+    say(f"{what}: {count_of(len(files), 'file')} in {output}, {len(differences(changes))} changed")
     return files
 
 
@@ -131,7 +132,7 @@ def _deploy(connection: Connection, plan: Plan, files: Sequence[RenderedFile], r
 
     scripts = setup_scripts(plan, root) + [Script(file.name, file.text) for file in files]
     for applied in deploy(connection, scripts):
-        click.echo(f"  {applied.name}")
+        say(f"  {visible(applied.name)}")
 
 
 def _load(connection: Connection, operation: PlannedOperation, rows: int) -> list[str]:
@@ -140,7 +141,7 @@ def _load(connection: Connection, operation: PlannedOperation, rows: int) -> lis
     connection.execute(_sql(LOAD, operation), (rows,))
     connection.execute(_sql("ANALYZE {table}", operation))
     keys = connection.execute(_sql("SELECT id::text FROM {table}", operation)).fetchall()
-    click.echo(f"{time.monotonic() - began:.1f} s")
+    say(f"{time.monotonic() - began:.1f} s")
     return [key for (key,) in keys]
 
 
@@ -183,20 +184,20 @@ def _tell(connection: Connection, operation: PlannedOperation, work: Run) -> Non
     row = connection.execute(_sql(COUNT, operation)).fetchone()
     assert row is not None
     found = Found(*row)
-    click.echo(f"\nThe account:  {show.equation(result.counts)}")
-    click.echo(f"The table:    {found.rows:,} users, {found.active:,} active, {found.blocked:,} blocked")
+    say(f"\nThe account:  {show.equation(result.counts)}")
+    say(f"The table:    {found.rows:,} users, {found.active:,} active, {found.blocked:,} blocked")
     if not found.agrees(result.counts):
         raise SpecgenError("the account and the table do not agree")
-    click.echo("They agree: every user is either active or named among the failed records.")
+    say("They agree: every user is either active or named among the failed records.")
 
 
 def _wait(dsn: str) -> None:
-    click.echo(f"\npsql '{dsn}'\nCtrl-C ends the database.")
+    say(f"\npsql '{dsn}'\nCtrl-C ends the database.")
     try:
         while True:
             time.sleep(3600)
     except KeyboardInterrupt:
-        click.echo()
+        say()
 
 
 def _sql(text: str, operation: PlannedOperation) -> str:
@@ -206,4 +207,4 @@ def _sql(text: str, operation: PlannedOperation) -> str:
 
 
 def _heading(number: int, text: str) -> None:
-    click.secho(f"\n{number}. {text}" if number > 1 else f"{number}. {text}", bold=True)
+    say(f"\n{number}. {text}" if number > 1 else f"{number}. {text}", bold=True)

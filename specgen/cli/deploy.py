@@ -8,6 +8,7 @@ import click
 
 from specgen.cli.commands import Command
 from specgen.cli.options import json_option, paths_argument, project_option, url_option
+from specgen.cli.printing import document, say, visible
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +68,7 @@ def deploy(
     plan = planned[1]
     scripts = gather(plan, project, setup=setup)
     if dry_run:
-        click.echo("\n".join(script.text for script in scripts), nl=False)
+        document("\n".join(script.text for script in scripts))
         return
     applied = []
     with connect(url, application="specgen deploy") as connection:
@@ -76,14 +77,16 @@ def deploy(
         for item in apply(connection, scripts, single_transaction=not each):
             applied.append({"file": item.name, "seconds": round(item.seconds, 3)})
             if each and not as_json:
-                click.echo(f"  applied  {item.name}")
+                say(f"  applied  {visible(item.name)}")
     if not each and not as_json:
         # Only now: before the end, none of them is there to stay.
-        click.echo("".join(f"  applied  {item['file']}\n" for item in applied), nl=False)
+        say("".join(f"  applied  {visible(str(item['file']))}\n" for item in applied), nl=False)
     if as_json:
         show.print_json({"database": place, "files": applied})
     operations = sum(len(entity.operations) for entity in plan.entities)
-    click.echo(f"{count_of(len(applied), 'file')}, {count_of(operations, 'operation')} to {place}", err=True)
+    say(
+        f"{count_of(len(applied), 'file')}, {count_of(operations, 'operation')} to {visible(place)}", err=True
+    )
 
 
 def _check(
@@ -100,7 +103,7 @@ def _check(
     ]
     report(found, root=folder)
     if failed(found) and not force:
-        click.echo("nothing was applied; --force applies it all the same", err=True)
+        say("nothing was applied; --force applies it all the same", err=True)
         raise click.exceptions.Exit(1)
 
 

@@ -9,6 +9,7 @@ import click
 from specgen.cli.commands import Command
 from specgen.cli.completing import complete_operation
 from specgen.cli.options import json_option, project_option
+from specgen.cli.printing import print_json, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,13 +50,11 @@ def explain(*, operation: str, project: Path, as_json: bool) -> None:
     else:
         statements = render_statements(planned, shadow=shadow)
     if as_json:
-        import json
         from dataclasses import asdict
 
-        data = asdict(explanation) | {"statements": statements}
-        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        print_json(asdict(explanation) | {"statements": statements})
     else:
-        click.echo("\n".join(_text(explanation, statements)))
+        say("\n".join(_text(explanation, statements)))
 
 
 def _text(about: Explanation, statements: dict[str, str]) -> Iterator[str]:

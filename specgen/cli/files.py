@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
+from specgen.cli.printing import say
 from specgen.cli.rejected import with_rejects
 from specgen.errors import Refused, UsageError
 
@@ -53,7 +52,7 @@ def run_file(
         _run_in_one_transaction(request, wanted, reader, dry_run=dry_run)
         return
     operation_id = _loaded(request, wanted, reader)
-    click.echo(f"submitted as {operation_id}", err=True)
+    say(f"submitted as {operation_id}", err=True)
     usual = planned.settings.get("max_workers", 1) if planned.settings.get("parallel") else 1
     work_on(request, operation_id, request.workers or int(str(usual)))
 

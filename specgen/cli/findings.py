@@ -7,9 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from specgen import __version__
+from specgen.cli.printing import say
 from specgen.diagnostics import Severity
 
 if TYPE_CHECKING:
@@ -26,15 +25,15 @@ def report(findings: Sequence[Finding], *, root: Path, form: str = "text") -> No
 
     match form:
         case "json":
-            click.echo(renderings.render_json(findings), nl=False)
+            say(renderings.render_json(findings), nl=False)
         case "sarif":
-            click.echo(renderings.render_sarif(_from_here(findings, root), __version__), nl=False)
+            say(renderings.render_sarif(_from_here(findings, root), __version__), nl=False)
         case "github":
-            click.echo(renderings.render_github(_from_here(findings, root)), nl=False)
+            say(renderings.render_github(_from_here(findings, root)), nl=False)
         case _:
-            click.echo(renderings.render_text(findings, line_reader(root)), nl=False, err=True)
+            say(renderings.render_text(findings, line_reader(root)), nl=False, err=True)
     if findings:
-        click.echo(summary(findings), err=True)
+        say(summary(findings), err=True)
 
 
 def _from_here(findings: Sequence[Finding], root: Path) -> list[Finding]:

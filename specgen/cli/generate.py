@@ -10,6 +10,7 @@ import click
 from specgen.cli import findings as out
 from specgen.cli.commands import Command, Forms
 from specgen.cli.options import F, paths_argument, project_option
+from specgen.cli.printing import document, say, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,23 +116,23 @@ def put(
     changes = compare(files, folder, owns=lambda source: source in result.selection)
     changed = differences(changes)
     if show_diff:
-        click.echo("".join(diff(changes)), nl=False)
+        document("".join(diff(changes)))
     elif check:
         for change in changed:
-            click.echo(f"{_CHECKED[change.verb]:>9}  {_shown(change)}")
+            say(f"{_CHECKED[change.verb]:>9}  {visible(_shown(change))}")
     else:
         if not dry_run:
             write(changes)
         for change in changed:
-            click.echo(f"{change.verb:>9}  {_shown(change)}")
+            say(f"{change.verb:>9}  {visible(_shown(change))}")
     told = out.count_of(len(changes), "file")
     if check or show_diff:
-        click.echo(f"{told}, {len(changed)} not up to date", err=True)
+        say(f"{told}, {len(changed)} not up to date", err=True)
         if changed:
             raise click.exceptions.Exit(1)
     else:
         verb = "would change" if dry_run else "changed"
-        click.echo(f"{told} in {folder}, {len(changed)} {verb}", err=True)
+        say(f"{told} in {folder}, {len(changed)} {verb}", err=True)
 
 
 _CHECKED = {"create": "missing", "update": "differs", "remove": "stale"}

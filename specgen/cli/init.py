@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from specgen.cli.commands import Command
+from specgen.cli.printing import say, visible
 
 
 @click.command(cls=Command, examples=("specgen init", "specgen init shop"))
@@ -24,11 +25,11 @@ def init(*, folder: Path) -> None:
     for name, text in scaffold.schemas().items():
         _tell(_refresh(folder / name, text), folder / name)
     inside = "" if folder == Path() else f"cd {folder} && "
-    click.echo(f"next: {inside}specgen generate", err=True)
+    say(f"next: {inside}specgen generate", err=True)
     root = _repository_around(folder)
     if root:
         told = f"note: {root} is a repository around {folder}: "
-        click.echo(f"{told}GitHub and pre-commit read only the files at its top", err=True)
+        say(f"{told}GitHub and pre-commit read only the files at its top", err=True)
 
 
 def _create(path: Path, text: str) -> bool:
@@ -51,7 +52,7 @@ def _refresh(path: Path, text: str) -> str:
 
 
 def _tell(verb: str, path: Path) -> None:
-    click.echo(f"{verb:>9}  {path}")
+    say(f"{verb:>9}  {visible(str(path))}")
 
 
 def _repository_around(folder: Path) -> Path | None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from specgen.cli.printing import visible
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
@@ -37,7 +39,7 @@ class Interruption:
         self.asked = True
         self._stop()
         # Not through a buffered stream, which the signal may have interrupted in the middle of a write.
-        os.write(2, f"\n{self._notice}\n".encode())
+        os.write(2, f"\n{visible(self._notice)}\n".encode())
 
 
 @contextmanager

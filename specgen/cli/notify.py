@@ -12,6 +12,7 @@ import click
 from specgen.cli.commands import Command
 from specgen.cli.interrupt import interrupted, stopping
 from specgen.cli.options import json_option, project_option, url_option
+from specgen.cli.printing import indented, say, visible
 from specgen.cli.target import settings_or_exit
 
 if TYPE_CHECKING:
@@ -191,13 +192,13 @@ class _Notifier:
                         outbox = self._outbox(connection, retry_dead=retry_dead)
                         retry_dead, pause = False, LEAST_WAIT
                         outbox.listen()
-                        click.echo("listening; Ctrl-C ends it", err=True)
+                        say("listening; Ctrl-C ends it", err=True)
                         while not interruption.asked:
                             self._deliver_and_wait(outbox, interruption)
                 except DatabaseUnavailable as error:
                     if not pause:
                         raise
-                    click.echo(f"{error}; trying again in {pause:g} s", err=True)
+                    say(f"{indented(str(error))}; trying again in {pause:g} s", err=True)
                     _sleep(pause, interruption)
                     pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -226,18 +227,18 @@ class _Notifier:
                 f"the database has no outbox in schema {self.runtime}", help='run "specgen deploy" first'
             )
         if retry_dead:
-            click.echo(f"{_messages(outbox.retry_dead())} from the dead", err=True)
+            say(f"{_messages(outbox.retry_dead())} from the dead", err=True)
         return outbox
 
     def _tell(self, delivery: Delivery) -> None:
         message = delivery.message
-        what = f"{message.id} to {message.channel}: {message.title}"
+        what = f"{message.id} to {visible(message.channel)}: {visible(message.title)}"
         if delivery.error is None:
-            click.echo(f"delivered {what}")
+            say(f"delivered {what}")
             return
         then = "dead" if delivery.retry_in is None else f"again in {delivery.retry_in:,.0f} s"
         attempt = f"attempt {delivery.attempts} of {self.policy.max_attempts}, {then}"
-        click.echo(f"failed {what}: {delivery.error} ({attempt})")
+        say(f"failed {what}: {visible(delivery.error)} ({attempt})")
 
     def _tell_waiting(self, waiting: Sequence[Waiting]) -> bool:
         """Say what waits for an address, once a channel; return whether anything does."""
@@ -245,9 +246,9 @@ class _Notifier:
         for item in stuck:
             if item.channel not in self._told:
                 problem, help = self.addresses.problem(item.channel)
-                click.echo(f"error: {_messages(item.messages)} cannot be delivered: {problem}", err=True)
+                say(f"error: {_messages(item.messages)} cannot be delivered: {visible(problem)}", err=True)
                 if help:
-                    click.echo(f"   help: {help}", err=True)
+                    say(f"   help: {visible(help)}", err=True)
                 self._told.add(item.channel)
         return bool(stuck)
 
@@ -295,9 +296,10 @@ def _sleep(seconds: float, interruption: Interruption) -> None:
 def _tell_dead(dead: Sequence[Message]) -> None:
     if not dead:
         return
-    click.echo("dead after too many attempts (--retry-dead tries them again):", err=True)
+    say("dead after too many attempts (--retry-dead tries them again):", err=True)
     for message in dead:
-        click.echo(f"   {message.id} to {message.channel}: {message.title}: {message.last_error}", err=True)
+        what = f"{message.id} to {visible(message.channel)}: {visible(message.title)}"
+        say(f"   {what}: {visible(message.last_error or '')}", err=True)
 
 
 def _facts(message: Message, attempts: int) -> Mapping[str, Any]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from specgen.cli.printing import ask
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -84,7 +86,7 @@ def confirm(what: str, refused: Exception | None) -> None:
     """
     from specgen.errors import Refused
 
-    if sys.stdin.isatty() and sys.stderr.isatty() and click.confirm(f"{what}. Go on?", err=True):
+    if sys.stdin.isatty() and sys.stderr.isatty() and ask(f"{what}. Go on?"):
         return
     raise Refused(f"{what}; nothing was changed", help="confirm with --yes") from refused
 

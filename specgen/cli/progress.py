@@ -7,8 +7,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-import click
-
+from specgen.cli.printing import indented, say, visible
 from specgen.runtime.events import (
     BatchDone,
     Counts,
@@ -21,6 +20,7 @@ from specgen.runtime.events import (
     WorkerEnded,
     WorkerFailed,
 )
+from specgen.visible import visible_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ class Lines:
     """A line every few seconds."""
 
     def __init__(self, title: str) -> None:
-        self._title = title
+        self._title = visible(title)
         self._began = time.monotonic()
         self._next = self._began + INTERVAL
         self._base: int | None = None
@@ -75,16 +75,16 @@ class Lines:
         """Print a line if it is time, or if there is trouble."""
         told = trouble(event)
         if told:
-            click.echo(told, err=True)
+            say(indented(told), err=True)
         match event:
             case Loading() if time.monotonic() >= self._next:
                 self._next = time.monotonic() + INTERVAL
-                click.echo(f"{self._title}: {event.records:,} records read", err=True)
+                say(f"{self._title}: {event.records:,} records read", err=True)
             case Started():
                 self._base = event.counts.done
             case Progress() if time.monotonic() >= self._next:
                 self._next = time.monotonic() + INTERVAL
-                click.echo(self._line(event.counts), err=True)
+                say(self._line(event.counts), err=True)
             case _:
                 pass
 
@@ -99,7 +99,7 @@ class Bar:
 
     def __init__(self, title: str, bars: RichProgress) -> None:
         self._bars = bars
-        self._task = bars.add_task(title, total=None, counted="", failed="", rate="")
+        self._task = bars.add_task(visible(title), total=None, counted="", failed="", rate="")
         self._base = 0
         self._began = time.monotonic()
 
@@ -107,7 +107,7 @@ class Bar:
         """Move the bar."""
         told = trouble(event)
         if told:
-            self._bars.console.print(told, markup=False, highlight=False)
+            self._bars.console.print(visible_lines(indented(told)), markup=False, highlight=False)
         match event:
             case Loading():
                 self._bars.update(self._task, counted=f"{event.records:,} records read")

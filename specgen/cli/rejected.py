@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
+from specgen.cli.printing import say, visible
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -85,14 +85,14 @@ def tell(request: Request, result: Result, rejects: Rejects | None) -> None:
     if rejects.file is None:
         named = replace(request, file=request.file or "INPUT", reject_file=request.reject_file or "REJECTS")
         again = replace(named, workers=None).resume_command(result.operation_id)
-        click.echo(f"{lines} rejected; to correct them and read them again: {again}", err=True)
+        say(f"{lines} rejected; to correct them and read them again: {visible(again)}", err=True)
         if request.file is None:
-            click.echo("INPUT is the file that was read: its header is what the other begins with", err=True)
+            say("INPUT is the file that was read: its header is what the other begins with", err=True)
         return
-    click.echo(f"{lines} rejected: {_shown(rejects.file)}", err=True)
-    click.echo(f"why: {_shown(rejects.reasons)}", err=True)
+    say(f"{lines} rejected: {visible(_shown(rejects.file))}", err=True)
+    say(f"why: {visible(_shown(rejects.reasons))}", err=True)
     file = shlex.quote(_shown(rejects.file))
-    click.echo(f"correct them, then: specgen run {request.operation} --input {file}", err=True)
+    say(f"correct them, then: specgen run {visible(request.operation)} --input {visible(file)}", err=True)
 
 
 def _shown(path: Path | None) -> str:

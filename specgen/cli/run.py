@@ -13,6 +13,7 @@ from specgen.cli.completing import complete_operation
 from specgen.cli.interrupt import interrupted, stopping
 from specgen.cli.options import json_option, project_option, url_option
 from specgen.cli.outcome import Request, confirm, exit_by, is_confirmation, print_outcome
+from specgen.cli.printing import say, visible
 from specgen.cli.rejected import of_resumed
 from specgen.cli.target import find_operation, require_runtime, settings_or_exit
 
@@ -138,7 +139,7 @@ def run(
     call = read_call(planned, pairs, option_pairs, nulls)
     warn_if_stale(url, plan, planned, project)
     if planned.atomic and not once and not dry_run:
-        click.echo(f"{operation} is atomic: it runs in one call (--once)", err=True)
+        say(f"{operation} is atomic: it runs in one call (--once)", err=True)
     if once or dry_run or planned.atomic:
         run_call(request, call, dry_run=dry_run)
     else:
@@ -233,7 +234,7 @@ def run_call(request: Request, call: Call, *, dry_run: bool) -> None:
                 confirm(f"{call.operation}: {result.total_records:,} records", None)
                 result = attempt(confirm=True)
         except KeyboardInterrupt:
-            click.echo('interrupted: the call is undone, unless "specgen status" lists it', err=True)
+            say('interrupted: the call is undone, unless "specgen status" lists it', err=True)
             raise interrupted() from None
         print_outcome(request, result, Store(connection, request.runtime))
     exit_by(result)
@@ -258,7 +259,7 @@ def _submit_and_work(request: Request, call: Call) -> None:
             operation_id = submit(connection, call, confirm=True)
         with translated():
             row = Store(connection, request.runtime).operation(operation_id)
-    click.echo(f"submitted as {operation_id}", err=True)
+    say(f"submitted as {operation_id}", err=True)
     work_on(request, operation_id, request.workers or (row.usual_workers if row else 1))
 
 
@@ -281,7 +282,7 @@ def _resume(request: Request, resume: str) -> None:
             raise UsageError(f"there is no operation {operation_id}", help='see "specgen status"')
         request = of_resumed(replace(request, operation=row.operation), connection, operation_id)
         if row.status not in RESUMABLE or not row.submitted:
-            click.echo(f"{row.operation} has ended: {row.status}", err=True)
+            say(f"{visible(row.operation)} has ended: {visible(row.status)}", err=True)
             result = store.result(operation_id)
             print_outcome(request, result, store)
             exit_by(result)
@@ -324,7 +325,7 @@ def _conclude(request: Request, report: RunReport, again: str) -> None:
     with connect(request.url, application=request.application) as connection, translated():
         print_outcome(request, report.result, Store(connection, request.runtime), report)
     if report.result.status in ("timed_out", "cancelled"):
-        click.echo(f"go on with: {again}", err=True)
+        say(f"go on with: {visible(again)}", err=True)
 
 
 def _exit_by_report(report: RunReport, again: str) -> None:

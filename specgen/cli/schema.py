@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from specgen.cli.commands import Command
+from specgen.cli.printing import document
 
 
 @click.command(
@@ -26,4 +27,4 @@ def schema(*, which: str) -> None:
     """
     from specgen.spec.published import published_text
 
-    click.echo(published_text(which), nl=False)
+    document(published_text(which))

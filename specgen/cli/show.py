@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import click
+from specgen.cli import printing
+from specgen.cli.printing import say, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,7 +19,7 @@ SHOWN_ERRORS = 5
 
 def print_json(document: Any) -> None:
     """Print a document to stdout; times and ids as text."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=_plain))
+    printing.print_json(document, default=_plain)
 
 
 def accounting(counts: Counts, *, ended: bool) -> dict[str, Any]:
@@ -113,7 +114,7 @@ def print_pairs(rows: Iterable[tuple[str, str]]) -> None:
     listed = list(rows)
     width = max(len(name) for name, _ in listed)
     for name, value in listed:
-        click.echo(f"{name:<{width}}  {value}")
+        say(f"{name:<{width}}  {visible(value)}")
 
 
 def print_errors(errors: Sequence[ErrorRow], count: int, query: str) -> None:
@@ -126,17 +127,17 @@ def print_errors(errors: Sequence[ErrorRow], count: int, query: str) -> None:
     """
     if not errors:
         return
-    click.echo(f"\nfailed records ({min(len(errors), count):,} of {count:,}):")
+    say(f"\nfailed records ({min(len(errors), count):,} of {count:,}):")
     header = ("step", "record", "SQLSTATE", "constraint", "column", "message")
     print_table(header, [_error_cells(error) for error in errors])
     if query:
-        click.echo(f"all of them: {query}")
+        say(f"all of them: {query}")
 
 
 def print_skipped(errors: Sequence[ErrorRow]) -> None:
     """Print the first records that were skipped because they are invalid."""
     if errors:
-        click.echo("\nskipped as invalid, for example:")
+        say("\nskipped as invalid, for example:")
         print_table(
             ("step", "record", "SQLSTATE", "constraint", "column", "message"),
             [_error_cells(error) for error in errors],
@@ -147,7 +148,7 @@ def print_steps(steps: Sequence[StepRow]) -> None:
     """Print the steps of an operation, if it has any, each with its account."""
     if not steps:
         return
-    click.echo("\nsteps:")
+    say("\nsteps:")
     header = ("", "step", "status", "total", "processed", "skipped", "failed", "time", "message")
     rows = [
         (
@@ -170,7 +171,7 @@ def print_groups(groups: Sequence[ErrorGroup]) -> None:
     """Print failed records by what refused them."""
     if not groups:
         return
-    click.echo("\nfailed records by cause:")
+    say("\nfailed records by cause:")
     header = ("records", "SQLSTATE", "constraint", "column", "for example")
     rows = [
         (
@@ -191,9 +192,9 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     # A column that is empty throughout tells nothing.
     shown = [n for n in range(len(header)) if any(row[n] for row in table)]
     widths = {n: max(len(header[n]), *(len(row[n]) for row in table)) for n in shown}
-    click.secho("  ".join(f"{header[n]:<{widths[n]}}" for n in shown).rstrip(), bold=True)
+    say("  ".join(f"{header[n]:<{widths[n]}}" for n in shown).rstrip(), bold=True)
     for row in table:
-        click.echo("  ".join(f"{row[n]:<{widths[n]}}" for n in shown).rstrip())
+        say("  ".join(f"{row[n]:<{widths[n]}}" for n in shown).rstrip())
 
 
 def errors_query(runtime_schema: str, result: Result) -> str:
@@ -225,7 +226,7 @@ def _key(key: Any) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return visible(" ".join(text.split()))
 
 
 def _plain(value: Any) -> Any:

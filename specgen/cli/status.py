@@ -10,6 +10,7 @@ import click
 
 from specgen.cli.commands import Command
 from specgen.cli.options import json_option, project_option, url_option
+from specgen.cli.printing import say
 from specgen.cli.target import require_runtime, settings_or_exit
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _list(store: Store, limit: int, *, as_json: bool) -> None:
         show.print_json([_document(item) for item in operations])
         return
     if not operations:
-        click.echo("no operations yet", err=True)
+        say("no operations yet", err=True)
         return
     header = ("id", "operation", "status", "total", "processed", "skipped", "failed", "began")
     rows = [
@@ -114,7 +115,7 @@ def _show(store: Store, operation_id: UUID, *, as_json: bool) -> None:
     show.print_groups(groups)
     _print_workers(workers, operation)
     if _resumable(operation):
-        click.echo(f"go on with: specgen run --resume {operation.operation_id}", err=True)
+        say(f"go on with: specgen run --resume {operation.operation_id}", err=True)
 
 
 def _print_workers(workers: Sequence[WorkerRow], operation: Operation) -> None:
@@ -122,7 +123,7 @@ def _print_workers(workers: Sequence[WorkerRow], operation: Operation) -> None:
 
     if not workers:
         return
-    click.echo("\nworkers:")
+    say("\nworkers:")
     header = ("pid", "from", "application", "batches", "records", "failed", "last heartbeat", "state")
     rows = [
         (

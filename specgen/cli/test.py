@@ -10,6 +10,7 @@ import click
 from specgen.cli.commands import Command
 from specgen.cli.interrupt import unwinding
 from specgen.cli.options import database_options, paths_argument, project_option
+from specgen.cli.printing import say, visible
 
 
 @click.group()
@@ -58,16 +59,16 @@ def run(
     if result.plan is None or result.project is None:
         raise click.exceptions.Exit(1)
     if not any(entity.operations for entity in result.plan.entities):
-        click.echo("there is no operation to test", err=True)
+        say("there is no operation to test", err=True)
     arguments = [f"--junit-xml={junit.absolute()}"] if junit else []
     arguments += ["-k", expression] if expression else []
     chosen = choose(kind=provider, database_url=database_url, postgres=postgres)
     wanted = Wanted(result.plan, result.project, arguments, keep=keep)
     with unwinding(), tested(chosen, wanted) as outcome:
         if outcome.kept:
-            click.echo(outcome.kept)
+            say(visible(outcome.kept))
             if not outcome.stays:
-                click.echo("the server ends with this command: press Enter", err=True)
+                say("the server ends with this command: press Enter", err=True)
                 sys.stdin.readline()
     if outcome.code:
         raise click.exceptions.Exit(1)

@@ -9,6 +9,7 @@ import click
 from specgen.cli import findings as out
 from specgen.cli.commands import Command
 from specgen.cli.options import paths_argument, project_option
+from specgen.cli.printing import say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,7 +80,7 @@ def validate(
     if form == "text":
         operations = sum(len(entity.operations) for entity in result.plan.entities)
         entities = out.count_of(len(result.plan.entities), "entity")
-        click.echo(f"{entities}, {out.count_of(operations, 'operation')}: valid")
+        say(f"{entities}, {out.count_of(operations, 'operation')}: valid")
 
 
 def _against(url: str, result: Result, folder: Path, *, setup: bool) -> tuple[Finding, ...]:

@@ -55,12 +55,17 @@ class SqlError(SpecgenError):
 
     def __str__(self) -> str:
         """The message with the facts that tell errors of one wording apart."""
-        lines = [f"{self.args[0]} (SQLSTATE {self.sqlstate})"]
+        lines = [f"{_set_in(self.args[0])} (SQLSTATE {self.sqlstate})"]
         if self.detail:
-            lines.append(f"   detail: {self.detail}")
+            lines.append(f"   detail: {_set_in(self.detail)}")
         if self.where:
             lines.append(f"   in: {self.where.splitlines()[0]}")
         return "\n".join(lines)
+
+
+def _set_in(text: str) -> str:
+    """Return the database's words so that no line of them looks like one of ours."""
+    return text.replace("\n", "\n      ")
 
 
 def database_url(given: str | None, environment: Mapping[str, str] = os.environ) -> str:

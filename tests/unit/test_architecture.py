@@ -18,7 +18,8 @@ ALLOWED = {
     "diagnostics": set(),
     "drafts": set(),
     "errors": set(),
-    "renderings": {"diagnostics", "rules"},
+    "renderings": {"diagnostics", "rules", "visible"},
+    "visible": set(),
     "rules": set(),
     "spec": {"diagnostics", "errors"},
     "plan": {"spec", "diagnostics", "errors"},
@@ -90,6 +91,19 @@ def test_only_the_command_line_prints_and_exits(path: Path) -> None:
     assert (
         calls & {"print", "sys.exit", "exit", "click.echo", "sys.stdout.write", "sys.stderr.write"} == set()
     )
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "cli").glob("*.py")), ids=lambda path: path.name)
+def test_one_place_prints_so_that_no_escape_sequence_finds_another_way(path: Path) -> None:
+    if path.name == "printing.py":
+        return
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    printing = {"print", "sys.stdout.write", "sys.stderr.write", "traceback.print_exc", "error.show"}
+    printing |= {
+        f"click.{name}" for name in ("echo", "secho", "confirm", "prompt", "echo_via_pager", "pause")
+    }
+    assert calls & printing == set()
 
 
 HEAVY = "apprise requests yaml jinja2 jsonschema pglast psycopg rich testcontainers docker pytest"

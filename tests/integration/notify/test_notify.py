@@ -8,6 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+import hostile
 import peers
 import pytest
 
@@ -375,3 +376,20 @@ def test_interrupting_finishes_the_message_at_hand(
         ("delivered", 1),
         ("pending", 2),
     ]
+
+
+def test_what_a_message_says_of_itself_does_nothing_to_a_terminal(notify: Notifier) -> None:
+    notify.configure(email="json://127.0.0.1:1/")
+    notify.ended()
+    text = hostile.TEXT.replace("'", "")
+    notify.rows(f"UPDATE batch_outbox SET subject = '{text}', message = '{text}' WHERE channel = 'email'")
+    notify.rows(f"UPDATE batch_outbox SET channel = '{text}' WHERE channel = 'webhook'")
+    for arguments in ((), ("--json",), ("--max-attempts", "1"), ()):
+        code, out, err = notify(*arguments)
+        assert code == 1, err
+        hostile.check_harmless(out)
+        hostile.check_harmless(err)
+        notify.make_due()
+    notify.rows(f"UPDATE batch_outbox SET status = 'dead', last_error = '{text}' WHERE channel = 'email'")
+    code, out, err = notify()
+    hostile.check_shown(err)
