@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from specgen.database.argv import hide_secrets, urls, without_logins
 from specgen.errors import SpecgenError
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ class Program(LazyGroup):
     def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> NoReturn:
         """Run, and exit."""
         arguments = list(sys.argv[1:] if args is None else args)
+        hide_secrets()
         try:
             result = super().main(arguments, "specgen", standalone_mode=False)
             # Only here can a full disk or a closed pipe still be told.
@@ -135,8 +137,8 @@ class Program(LazyGroup):
             code = 1
         except Exception as error:
             if debugging(arguments):
-                _print_traceback()
-            code = tell(error)
+                _print_traceback(arguments)
+            code = tell(error, arguments)
         except KeyboardInterrupt:
             code = tell(click.Abort())
         sys.exit(code)
@@ -147,15 +149,29 @@ def debugging(arguments: Sequence[str]) -> bool:
     return "--debug" in arguments[:1] or bool(os.environ.get("SPECGEN_DEBUG"))
 
 
-def _print_traceback() -> None:
+def _print_traceback(arguments: Sequence[str]) -> None:
     from specgen.cli.printing import say
 
-    say(traceback.format_exc(), err=True, nl=False)
+    say(_without_secrets(traceback.format_exc(), arguments), err=True, nl=False)
 
 
-def tell(error: Exception) -> int:
+def _without_secrets(text: str, arguments: Sequence[str]) -> str:
+    """Return a text that nobody wrote for people without any secret of the databases that were named."""
+    if "psycopg" in sys.modules:  # else no connection string has been read yet
+        from specgen.database.conninfo import masked, secrets_of
+
+        for dsn in (*urls(arguments), os.environ.get("SPECGEN_DATABASE_URL", "")):
+            text = masked(text, secrets_of(dsn, os.environ))
+    return without_logins(text)
+
+
+def tell(error: Exception, arguments: Sequence[str] = ()) -> int:
     """Print an error for people and return the exit code that goes with it."""
-    from specgen.cli.printing import indented, say, say_usage
+    from specgen.cli.printing import indented, say_usage
+    from specgen.cli.printing import say as print_text
+
+    def say(text: str, *, err: bool) -> None:
+        print_text(without_logins(text), err=err)
 
     match error:
         case click.ClickException():
@@ -174,6 +190,7 @@ def tell(error: Exception) -> int:
             say(indented(f"error: {place}{error.strerror}"), err=True)
             return 1
         case _:
-            say(indented(f"error: internal error: {type(error).__name__}: {error}"), err=True)
+            what = _without_secrets(f"{type(error).__name__}: {error}", arguments)
+            say(indented(f"error: internal error: {what}"), err=True)
             say("   help: this is a defect of specgen; `specgen --debug …` shows where it happened", err=True)
             return 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,7 +193,13 @@ def _tell(connection: Connection, operation: PlannedOperation, work: Run) -> Non
 
 
 def _wait(dsn: str) -> None:
-    say(f"\npsql '{dsn}'\nCtrl-C ends the database.")
+    from psycopg.conninfo import conninfo_to_dict
+
+    from specgen.database.conninfo import shown
+
+    # Not as a part of the address: every user of the machine sees the arguments of psql.
+    password = shlex.quote(str(conninfo_to_dict(dsn)["password"]))
+    say(f"\nPGPASSWORD={password} psql '{shown(dsn)}'\nCtrl-C ends the database.")
     try:
         while True:
             time.sleep(3600)

@@ -40,7 +40,7 @@ class Addresses:
         problems: Channel → why it has none, of those that ``specgen.yaml`` names.
     """
 
-    usable: dict[str, str] = field(default_factory=dict)
+    usable: dict[str, str] = field(default_factory=dict, repr=False)
     problems: dict[str, str] = field(default_factory=dict)
 
     def problem(self, channel: str) -> tuple[str, str | None]:
@@ -140,7 +140,7 @@ def _addresses(settings: Settings) -> Addresses:
 class _Notifier:
     """Delivers, and says so."""
 
-    url: str
+    url: str = field(repr=False)
     runtime: str
     addresses: Addresses
     policy: Policy

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import click
 
+from specgen.database.argv import without_logins
 from specgen.visible import json_text, visible, visible_lines
 
 if TYPE_CHECKING:
@@ -49,7 +50,6 @@ def ask(question: str) -> bool:
 
 def say_usage(error: click.ClickException) -> None:
     """Print what click has to say of a wrong command line."""
-    error.message = indented(error.message)
     error.show(cast("IO[str]", _Guarded(sys.stderr)))
 
 
@@ -61,7 +61,10 @@ class _Guarded:
 
     def write(self, text: str) -> int:
         """Write text, which a terminal then only shows."""
-        return self._stream.write(visible_lines(text))
+        body = text.removesuffix("\n")
+        end = text[len(body) :]
+        body = without_logins(body)
+        return self._stream.write(visible_lines(indented(body) if body.startswith("Error") else body) + end)
 
     def flush(self) -> None:
         """Flush the stream."""

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from specgen.database.conninfo import dial, options_of
 from specgen.database.provider import LIBPQ_VARIABLES, URL_VARIABLE
 from specgen.errors import DatabaseUnavailable, Refused, SpecgenError, UsageError
 
@@ -93,17 +93,10 @@ def connect(url: str, *, application: str) -> Connection:
     Raises:
         DatabaseUnavailable: The string is malformed, nothing answers, or the login is refused.
     """
-    try:
-        given = conninfo_to_dict(url)
-        chosen = {name: value for name, value in PATIENCE.items() if name not in given}
-        # Nothing is prepared on the server: behind a pooler the next transaction may meet another one.
-        return psycopg.connect(
-            make_conninfo(url, application_name=application[:63], **chosen),
-            autocommit=True,
-            prepare_threshold=None,
-        )
-    except psycopg.Error as error:
-        raise DatabaseUnavailable(str(error).strip()) from error
+    given = options_of(url)
+    chosen = {name: value for name, value in PATIENCE.items() if name not in given}
+    # Nothing is prepared on the server: behind a pooler the next transaction may meet another one.
+    return dial(url, autocommit=True, prepare_threshold=None, application_name=application[:63], **chosen)
 
 
 def is_lost(error: psycopg.Error, connection: Connection) -> bool:

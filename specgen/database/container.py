@@ -223,20 +223,20 @@ def _container(image: str, session: str) -> Any:
 
 def _await_answer(container: Any, dsn: str) -> tuple[int, str]:
     """The server's version, major and full, once it answers."""
-    import psycopg  # slow to import
+    from specgen.database.conninfo import dial, redacted  # slow to import
 
     deadline = time.monotonic() + START_TIMEOUT
     while True:
         try:
-            with psycopg.connect(dsn, connect_timeout=5) as connection:
+            with dial(dsn, connect_timeout=5) as connection:
                 number = connection.info.server_version
                 return number // 10000, f"{number // 10000}.{number % 10000}"
-        except psycopg.OperationalError as error:
+        except DatabaseUnavailable as error:
             wrapped = container.get_wrapped_container()
             wrapped.reload()
             if wrapped.status not in ("created", "running") or time.monotonic() > deadline:
                 said = wrapped.logs(tail=5).decode(errors="replace").strip()
                 raise DatabaseUnavailable(
-                    f"the container does not answer: {error}\n  {said}", kind=Kind.CONTAINER
+                    redacted(f"the container does not answer: {error}\n  {said}", dsn), kind=Kind.CONTAINER
                 ) from error
             time.sleep(0.05)

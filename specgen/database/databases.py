@@ -15,6 +15,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from specgen.database import owner
+from specgen.database.conninfo import ConnectionString, dial, redacted
 from specgen.database.server import Kind
 from specgen.errors import DatabaseUnavailable
 
@@ -28,7 +29,7 @@ PREFIX = "specgen_"
 
 def dsn_of(server: Server, database: str) -> str:
     """The connection string of another database on the server."""
-    return make_conninfo(server.dsn, dbname=database)
+    return ConnectionString(make_conninfo(server.dsn, dbname=database))
 
 
 def create_database(server: Server, *, template: str | None = None, name: str | None = None) -> str:
@@ -87,10 +88,10 @@ def drop_orphans(server: Server) -> list[str]:
            AND pg_catalog.pg_has_role(datdba, 'USAGE')
     """
     try:
-        with psycopg.connect(server.dsn, autocommit=True) as connection:
+        with dial(server.dsn, kind=server.kind, autocommit=True) as connection:
             rows = connection.execute(query, (PREFIX,)).fetchall()
     except psycopg.Error as error:
-        raise DatabaseUnavailable(str(error).strip(), kind=server.kind) from error
+        raise DatabaseUnavailable(redacted(str(error).strip(), server.dsn), kind=server.kind) from error
     orphans = [name for name, comment in rows if owner.is_gone(comment or "")]
     for name in orphans:
         drop_database(server, dsn_of(server, name))
@@ -138,8 +139,8 @@ def clone(server: Server, template: str) -> Iterator[str]:
 def _execute(server: Server, *statements: sql.Composed) -> None:
 
     try:
-        with psycopg.connect(server.dsn, autocommit=True) as connection:
+        with dial(server.dsn, kind=server.kind, autocommit=True) as connection:
             for statement in statements:
                 connection.execute(statement)
     except psycopg.Error as error:
-        raise DatabaseUnavailable(str(error).strip(), kind=server.kind) from error
+        raise DatabaseUnavailable(redacted(str(error).strip(), server.dsn), kind=server.kind) from error

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from specgen.database.conninfo import dial, options_of, redacted
 from specgen.database.databases import drop_orphans
 from specgen.database.server import Kind, Server
 from specgen.errors import DatabaseUnavailable
@@ -40,18 +40,13 @@ class UrlProvider:
             DatabaseUnavailable: The URL is malformed, nothing answers within five seconds, the login is
                 refused, or the version is another.
         """
-        try:
-            patience = conninfo_to_dict(self._url).get("connect_timeout", CONNECT_TIMEOUT)
-            with psycopg.connect(
-                make_conninfo(self._url, connect_timeout=patience), autocommit=True
-            ) as connection:
-                info = connection.info
-                version, place = (
-                    info.server_version,
-                    f"{info.host or 'local socket'}:{info.port}/{info.dbname}",
-                )
-        except psycopg.Error as error:
-            raise DatabaseUnavailable(str(error).strip(), kind=Kind.URL) from error
+        patience = options_of(self._url, kind=Kind.URL).get("connect_timeout", CONNECT_TIMEOUT)
+        with dial(self._url, kind=Kind.URL, autocommit=True, connect_timeout=patience) as connection:
+            info = connection.info
+            version, place = (
+                info.server_version,
+                f"{info.host or 'local socket'}:{info.port}/{info.dbname}",
+            )
         if self._postgres not in (None, version // 10000):
             raise DatabaseUnavailable(
                 f"the server at {place} is PostgreSQL {version // 10000}, not {self._postgres}", kind=Kind.URL
@@ -79,8 +74,10 @@ def can_create_databases(server: Server) -> bool:
     """
     query = "SELECT rolcreatedb OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
     try:
-        with psycopg.connect(server.dsn, autocommit=True, connect_timeout=CONNECT_TIMEOUT) as connection:
+        with dial(
+            server.dsn, kind=server.kind, autocommit=True, connect_timeout=CONNECT_TIMEOUT
+        ) as connection:
             row = connection.execute(query).fetchone()
     except psycopg.Error as error:
-        raise DatabaseUnavailable(str(error).strip(), kind=server.kind) from error
+        raise DatabaseUnavailable(redacted(str(error).strip(), server.dsn), kind=server.kind) from error
     return bool(row and row[0])

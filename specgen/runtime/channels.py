@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from specgen.database.conninfo import masked
 from specgen.errors import SpecgenError
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 WEBHOOKS = ("http", "https")
 MAIL = ("mailto", "mailtos")
 _LOGIN = ("user", "pass")
+TOKEN = 4
+"""Characters that a part of a path has that may be a secret; a login's parts may have fewer."""
 EXCERPT = 120
 """Characters of a refusal's body that are worth keeping."""
 
@@ -236,14 +239,15 @@ def _redacted(text: str, address: str) -> str:
     rest = address.partition("://")[2]
     netloc, *behind = re.split(r"(?=[/?#])", rest, maxsplit=1)
     login = netloc.rpartition("@")[0]
+    known = [login, *login.split(":", 1)]
     if _scheme(address) in MAIL:
-        query = parse_qsl(urlsplit(address).query)
-        secret = "/".join([login, *(value for name, value in query if name in _LOGIN)])
+        known += [value for name, value in parse_qsl(urlsplit(address).query) if name in _LOGIN]
+        secret = ""
     elif _scheme(address) in WEBHOOKS:
-        secret = f"{login}{''.join(behind)}"
+        secret = "".join(behind)
+        # As the peer gets it, and may send it back.
+        known.append(base64.b64encode(unquote(login).encode()).decode())
     else:
         secret = rest
-    parts = {part for part in re.split(r"[/:@?&=#;,]", secret) if len(part) >= 4}
-    for part in sorted(parts | {unquote(part) for part in parts}, key=len, reverse=True):
-        text = text.replace(part, "***")
-    return text
+    parts = {part for part in re.split(r"[/:@?&=#;,]", secret) if len(part) >= TOKEN}
+    return masked(text, parts.union(known, map(unquote, parts.union(known))))

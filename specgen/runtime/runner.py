@@ -65,7 +65,7 @@ class Run:
         report: How it ended, once the events are through.
     """
 
-    url: str
+    url: str = field(repr=False)
     runtime_schema: str
     operation_id: UUID
     application: str

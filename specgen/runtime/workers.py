@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -47,7 +47,7 @@ class Job:
         stop: Set when workers are to leave after the batch they are at.
     """
 
-    url: str
+    url: str = field(repr=False)
     runtime_schema: str
     operation_id: UUID
     application: str

@@ -106,8 +106,10 @@ def fill(dsn: str, project: Project, files: Iterable[tuple[str, str]] | None = N
     """
     import psycopg
 
+    from specgen.database.conninfo import dial
+
     helpers = resources.files("specgen.testing").joinpath("helpers.sql").read_text(encoding="utf-8")
-    with psycopg.connect(dsn) as connection:
+    with dial(dsn) as connection:
         for name, text in [*(files if files is not None else rendered(project)), ("helpers.sql", helpers)]:
             try:
                 connection.execute(text)

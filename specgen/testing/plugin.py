@@ -38,6 +38,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--specgen-postgres", metavar="MAJOR", type=int, help="PostgreSQL version")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Take a password in the database's URL off the title of this process."""
+    if config.getoption("--specgen-database-url"):
+        from specgen.database.argv import hide_secrets
+
+        hide_secrets()
+
+
 @pytest.fixture(scope="session")
 def specgen_values() -> Mapping[str, Sequence[str]]:
     """Values to try as test data: name of a column, parameter or field to SQL constants."""

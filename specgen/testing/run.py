@@ -71,6 +71,7 @@ def tested(provider: Provider, wanted: Wanted) -> Iterator[Outcome]:
         wanted: What to run on it.
     """
     from specgen.database import databases
+    from specgen.database.conninfo import shown
     from specgen.database.server import Kind
     from specgen.testing.render import render_tests
 
@@ -92,17 +93,19 @@ def tested(provider: Provider, wanted: Wanted) -> Iterator[Outcome]:
             }
             paths = list(_paths(tests, wanted.project, Path(folder)))
             code = run_pytest(paths, wanted.arguments, variables) if paths else 0
-        yield Outcome(code, kept, server.kind is Kind.URL)
+        stays = server.kind is Kind.URL
+        # Of a server of one's own the password is known, of one that was started here it is needed.
+        yield Outcome(code, shown(kept) if kept and stays else kept, stays)
 
 
 def _disown(dsn: str) -> None:
     """Take the owner's mark off a database, so that nobody clears it away when this process is gone."""
-    import psycopg
     from psycopg import sql
 
     from specgen.database import databases
+    from specgen.database.conninfo import dial
 
-    with psycopg.connect(dsn) as connection:
+    with dial(dsn) as connection:
         name = sql.Identifier(databases.name_of(dsn))
         connection.execute(sql.SQL("COMMENT ON DATABASE {} IS NULL").format(name))
 

@@ -12,6 +12,7 @@ from psycopg import Rollback
 from psycopg.rows import namedtuple_row
 from psycopg.types.json import Jsonb
 
+from specgen.database.conninfo import dial
 from specgen.testing.case import Case, Changes, blurred, ordered
 from specgen.testing.joins import quote
 from specgen.testing.make import Maker
@@ -314,7 +315,7 @@ class Sandbox(Stepping):
 
 def connect(dsn: str, *, autocommit: bool = True) -> psycopg.Connection[Any]:
     """A session for a test: it waits for nobody for long."""
-    connection = psycopg.connect(dsn, autocommit=autocommit)
+    connection = dial(dsn, autocommit=autocommit)
     connection.execute("SET lock_timeout = '5s'")
     connection.execute("SET statement_timeout = '20s'")
     if not autocommit:
