@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 HIDDEN = "***"
 _OPTIONS = ("--database-url", "--specgen-database-url")
-_SECRET = re.compile(r"://.*:.*@|password", re.IGNORECASE | re.DOTALL)
+_SECRET = re.compile(r"://.*:.*@|password|secret", re.IGNORECASE | re.DOTALL)
 _LOGIN = re.compile(r"://[^\s\"']*@")
 
 

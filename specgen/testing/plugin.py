@@ -134,10 +134,11 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     ):
         return (yield)
     from specgen.testing.solve import Unbreakable, Unsolvable
+    from specgen.visible import visible_lines
 
     try:
         return (yield)
     except Unbreakable as unknown:
-        pytest.skip(str(unknown))
+        pytest.skip(visible_lines(str(unknown)))
     except Unsolvable as unknown:
-        pytest.fail(str(unknown), pytrace=False)
+        pytest.fail(visible_lines(str(unknown)), pytrace=False)

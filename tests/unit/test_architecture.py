@@ -25,7 +25,7 @@ ALLOWED = {
     "plan": {"spec", "diagnostics", "errors"},
     "render": {"plan", "spec", "diagnostics", "drafts", "errors"},
     "output": {"drafts", "errors"},
-    "testing": {"plan", "spec", "render", "database", "runtime", "diagnostics", "errors"},
+    "testing": {"plan", "spec", "render", "database", "runtime", "diagnostics", "errors", "visible"},
     "database": {"errors"},
     "runtime": {"database", "drafts", "errors"},
     "checks": {"plan", "spec", "database", "diagnostics", "errors"},
