@@ -205,7 +205,7 @@ MUTANTS = (
     ),
     _meter(
         "an idempotency key begins the steps again",
-        "IF v_operation.operation_id = p_operation.operation_id THEN\n        INSERT INTO app.batch_steps",
-        "IF true THEN\n        INSERT INTO app.batch_steps",
+        "IF v_planned.status <> 'planned' THEN\n        RETURN v_planned.operation_id;",
+        "IF false THEN\n        RETURN v_planned.operation_id;",
     ),
 )
