@@ -10,6 +10,7 @@ from specgen.cli.rejected import with_rejects
 from specgen.errors import Refused, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from specgen.cli.outcome import Request
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from specgen.runtime.inputs.csvfile import Dialect
     from specgen.runtime.inputs.load import Load
     from specgen.runtime.inputs.records import Reader
+    from specgen.runtime.rows import ErrorRow, Result
 
 JSON_LINES = (".jsonl", ".ndjson")
 TYPES_OF_JSON = ("json", "jsonb")
@@ -111,46 +113,59 @@ def _loaded(request: Request, wanted: Load, reader: Reader) -> UUID:
     """Load the file; ask for a confirmation where one is wanted, and then load it again."""
     from dataclasses import replace
 
+    from specgen.cli import lost
     from specgen.cli.outcome import confirm, is_confirmation
     from specgen.cli.progress import showing
-    from specgen.database.connection import connect
     from specgen.runtime.inputs.load import load
 
-    with connect(request.url, application=request.application) as connection:
-        try:
+    def attempt(wanted: Load) -> UUID:
+        def work(connection: Connection) -> UUID:
             with showing(request.operation) as listener, connection.transaction():
                 return load(connection, wanted, reader, listener)
-        except Refused as refused:
-            if not is_confirmation(refused):
-                raise
-            confirm(str(refused).partition(";")[0], refused)
-        with showing(request.operation) as listener, connection.transaction():
-            return load(connection, replace(wanted, confirmed=True), reader, listener)
+
+        return lost.persist(request, wanted.call, work)
+
+    try:
+        return attempt(wanted)
+    except Refused as refused:
+        if not is_confirmation(refused):
+            raise
+        confirm(str(refused).partition(";")[0], refused)
+    return attempt(replace(wanted, confirmed=True))
 
 
 def _run_in_one_transaction(request: Request, wanted: Load, reader: Reader, *, dry_run: bool) -> None:
     from dataclasses import replace
 
-    from specgen.cli.outcome import confirm, exit_by, is_confirmation, print_outcome
+    from specgen.cli import lost
+    from specgen.cli.outcome import confirm, exit_by, is_confirmation
     from specgen.cli.progress import showing
     from specgen.database.connection import connect
+    from specgen.errors import DatabaseUnavailable
     from specgen.runtime.inputs.once import run_once
-    from specgen.runtime.store import Store
 
     if dry_run:
         wanted = replace(wanted, confirmed=None)
+
+    def attempt(connection: Connection, wanted: Load) -> tuple[Result, Sequence[ErrorRow]]:
+        with showing(request.operation) as listener:
+            return run_once(connection, wanted, reader, listener, dry_run=dry_run)
+
     with connect(request.url, application=request.application) as connection:
+        errors: Sequence[ErrorRow] | None = None
         try:
-            with showing(request.operation) as listener:
-                result, errors = run_once(connection, wanted, reader, listener, dry_run=dry_run)
-        except Refused as refused:
-            if not is_confirmation(refused):
-                raise
-            confirm(str(refused).partition(";")[0], refused)
-            wanted = replace(wanted, confirmed=True)
-            with showing(request.operation) as listener:
-                result, errors = run_once(connection, wanted, reader, listener, dry_run=dry_run)
-        print_outcome(request, result, Store(connection, request.runtime), errors=errors if dry_run else None)
+            try:
+                result, errors = attempt(connection, wanted)
+            except Refused as refused:
+                if not is_confirmation(refused):
+                    raise
+                confirm(str(refused).partition(";")[0], refused)
+                result, errors = attempt(connection, replace(wanted, confirmed=True))
+        except DatabaseUnavailable as error:
+            if dry_run:
+                raise DatabaseUnavailable(error.reason, help="nothing was changed by the dry run") from error
+            result = lost.outcome_of(request, wanted.call, error)
+        lost.print_over_losses(request, connection, result, errors if dry_run else None)
     exit_by(result)
 
 

@@ -33,6 +33,7 @@ class Request:
         file: The file of records.
         reject_file: Where its rejected lines are to go, as far as the command line says so.
         rejects: What is known of both.
+        command: The arguments that say what to run, without those that say where.
     """
 
     operation: str
@@ -45,6 +46,7 @@ class Request:
     file: str | None = None
     reject_file: str | None = None
     rejects: Wanted | None = None
+    command: tuple[str, ...] = ()
 
     @property
     def application(self) -> str:
@@ -55,9 +57,25 @@ class Request:
         """Return the command that goes on with an operation."""
         workers = f" --workers {self.workers}" if self.workers is not None else ""
         words = {"--input": self.file, "--reject-file": self.reject_file if self.file else None}
-        words["--project"] = str(self.project) if str(self.project) != "." else None
         rest = "".join(f" {name} {shlex.quote(value)}" for name, value in words.items() if value)
-        return f"specgen run --resume {operation_id}{workers}{rest}"
+        return f"specgen run --resume {operation_id}{workers}{rest}{self.place}"
+
+    def repeat_command(self, operation_id: UUID) -> str:
+        """Return the command that was given, with the id that makes it harmless to give it again."""
+        named = (
+            ()
+            if any(part.startswith("operation_id=") for part in self.command)
+            else (
+                "-o",
+                f"operation_id={operation_id}",
+            )
+        )
+        return shlex.join(("specgen", "run", *self.command, *named)) + self.place
+
+    @property
+    def place(self) -> str:
+        """The option that names the project, where it is another folder's."""
+        return f" --project {shlex.quote(str(self.project))}" if str(self.project) != "." else ""
 
 
 def exit_by(result: Result) -> None:

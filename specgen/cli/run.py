@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import click
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from specgen.database.connection import Connection
     from specgen.plan.planned import PlannedOperation
     from specgen.runtime.calls import Call
     from specgen.runtime.rows import Result
@@ -121,7 +122,10 @@ def run(
     if reject_file is not None and file is None:
         raise click.UsageError("--reject-file goes with --input, which names the file that is or was read")
     url = resolve(database_url)
-    request = Request("--resume", "", project, url, workers, yes, as_json, file, reject_file)
+    command = _command(operation)
+    request = Request(
+        "--resume", "", project, url, workers, yes, as_json, file, reject_file, command=command
+    )
     if resume is not None:
         _resume(request, resume)
         return
@@ -144,6 +148,24 @@ def run(
         run_call(request, call, dry_run=dry_run)
     else:
         _submit_and_work(request, call)
+
+
+def _command(operation: str | None) -> tuple[str, ...]:
+    """Return what was asked for as arguments, without the database, whose URL may hold a password."""
+    context = click.get_current_context()
+    arguments = [operation] if operation is not None else []
+    for parameter in context.command.params:
+        if not isinstance(parameter, click.Option) or parameter.name in ("database_url", "project", "resume"):
+            continue
+        value = context.params.get(str(parameter.name))
+        name = parameter.opts[0]
+        if value is True:
+            arguments.append(name)
+        elif isinstance(value, tuple):
+            arguments += [part for each in value for part in (name, str(each))]
+        elif value is not None and value is not False:
+            arguments += [name, str(value)]
+    return tuple(arguments)
 
 
 def _check_workers(wanted: int | None, most: object) -> None:
@@ -184,7 +206,8 @@ def read_call(
     call = prepare_call(planned, {})
     parameters = [item for item in call.parameters if item.name != loaded]
     arguments = read_arguments(pairs, parameters, nulls)
-    return replace(call, arguments=arguments, options=read_options(option_pairs))
+    options = {"operation_id": str(uuid4())} | read_options(option_pairs)
+    return replace(call, arguments=arguments, options=options)
 
 
 def prepare_call(planned: PlannedOperation, arguments: Mapping[str, str | None]) -> Call:
@@ -217,10 +240,11 @@ def prepare_call(planned: PlannedOperation, arguments: Mapping[str, str | None])
 
 def run_call(request: Request, call: Call, *, dry_run: bool) -> None:
     """Do an operation in one call, print how it ended, and exit accordingly."""
+    from specgen.cli import lost
     from specgen.cli.progress import showing
     from specgen.database.connection import connect
+    from specgen.errors import DatabaseUnavailable
     from specgen.runtime.calls import call_once
-    from specgen.runtime.store import Store
 
     with connect(request.url, application=request.application) as connection:
 
@@ -236,7 +260,11 @@ def run_call(request: Request, call: Call, *, dry_run: bool) -> None:
         except KeyboardInterrupt:
             say('interrupted: the call is undone, unless "specgen status" lists it', err=True)
             raise interrupted() from None
-        print_outcome(request, result, Store(connection, request.runtime))
+        except DatabaseUnavailable as error:
+            if dry_run:
+                raise DatabaseUnavailable(error.reason, help="nothing was changed by the dry run") from error
+            result = lost.outcome_of(request, call, error)
+        lost.print_over_losses(request, connection, result)
     exit_by(result)
 
 
@@ -244,23 +272,28 @@ def run_call(request: Request, call: Call, *, dry_run: bool) -> None:
 
 
 def _submit_and_work(request: Request, call: Call) -> None:
-    from specgen.database.connection import connect, translated
+    from specgen.cli import lost
     from specgen.errors import Refused
     from specgen.runtime.calls import submit
     from specgen.runtime.store import Store
 
-    with connect(request.url, application=request.application) as connection:
-        try:
-            operation_id = submit(connection, call, confirm=request.yes)
-        except Refused as refused:
-            if not is_confirmation(refused):
-                raise
-            confirm(str(refused).partition(";")[0], refused)
-            operation_id = submit(connection, call, confirm=True)
-        with translated():
+    def attempt(*, confirmed: bool) -> tuple[UUID, int]:
+        def work(connection: Connection) -> tuple[UUID, int]:
+            operation_id = submit(connection, call, confirm=confirmed)
             row = Store(connection, request.runtime).operation(operation_id)
+            return operation_id, row.usual_workers if row else 1
+
+        return lost.persist(request, call, work)
+
+    try:
+        operation_id, usual = attempt(confirmed=request.yes)
+    except Refused as refused:
+        if not is_confirmation(refused):
+            raise
+        confirm(str(refused).partition(";")[0], refused)
+        operation_id, usual = attempt(confirmed=True)
     say(f"submitted as {operation_id}", err=True)
-    work_on(request, operation_id, request.workers or (row.usual_workers if row else 1))
+    work_on(request, operation_id, request.workers or usual)
 
 
 def _resume(request: Request, resume: str) -> None:

@@ -97,6 +97,12 @@ def _show(store: Store, operation_id: UUID, *, as_json: bool) -> None:
     from specgen.errors import UsageError
 
     operation = store.operation(operation_id)
+    if operation is None and store.call_state(operation_id) == "running":
+        if as_json:
+            show.print_json({"operation_id": str(operation_id), "status": "running", "submitted": False})
+            return
+        click.echo("at work, in one call and one transaction: what it does is seen when it ends")
+        return
     if operation is None:
         raise UsageError(f"there is no operation {operation_id}", help='see "specgen status"')
     groups = store.error_groups(operation_id)

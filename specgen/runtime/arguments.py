@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from specgen.errors import UsageError
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 OPTIONS = (
+    "operation_id",
     "batch_size",
     "max_records",
     "max_errors",
@@ -104,7 +106,7 @@ def read_options(pairs: Iterable[str]) -> dict[str, Any]:
     """Return the ``options`` of a call from ``name=value``.
 
     Raises:
-        UsageError: A name is unknown or comes twice, or ``context`` is no JSON.
+        UsageError: A name is unknown or comes twice, ``context`` is no JSON, or an id is no UUID.
     """
     options: dict[str, Any] = {}
     for pair in pairs:
@@ -113,8 +115,23 @@ def read_options(pairs: Iterable[str]) -> dict[str, Any]:
             raise _unknown("option", name, OPTIONS)
         if name in options:
             raise UsageError(f"option {name} is given twice")
-        options[name] = _json(value, f"option {name}") if name == "context" else value
+        options[name] = _option(name, value)
     return options
+
+
+def _option(name: str, value: str) -> Any:
+    match name:
+        case "context":
+            return _json(value, f"option {name}")
+        case "operation_id":
+            try:
+                return str(UUID(value))
+            except ValueError:
+                raise UsageError(
+                    f'option operation_id: "{value}" is not a UUID', help="leave it out, and one is made"
+                ) from None
+        case _:
+            return value
 
 
 def array_literal(elements: Iterable[Any]) -> str:

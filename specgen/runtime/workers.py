@@ -18,6 +18,7 @@ import psycopg
 from specgen.database.connection import connect, explain, is_lost
 from specgen.errors import DatabaseUnavailable, SpecgenError
 from specgen.runtime.events import BatchDone, Reconnecting, Retrying, WorkerEnded, WorkerFailed
+from specgen.runtime.lost import RECONNECT_DELAYS
 from specgen.runtime.store import Store
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ IDLE = 0.05
 # Deadlock, serialization failure, lock not available: nobody's fault, over in a moment.
 TRANSIENT = frozenset({"40001", "40P01", "55P03"})
 QUERY_CANCELED = "57014"
-# A crashed server needs some seconds to recover; in all, about 20 s.
-RECONNECT_DELAYS = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 6.0, 6.0)
 # Past the deadline the database itself ends the operation between two batches; only what hangs in a
 # batch is cancelled.
 GRACE = 0.1

@@ -79,7 +79,7 @@ def load(connection: Connection, wanted: Load, reader: Reader, listen: Callable[
         listen: Hears how far it is.
 
     Returns:
-        The operation; an earlier one if the idempotency key is known, and then nothing is loaded.
+        The operation; an earlier one if the id or the key is known, and then nothing is loaded.
 
     Raises:
         Refused: A confirmation, a precondition or a limit forbids it, or the key was another file's.
@@ -97,9 +97,9 @@ def load(connection: Connection, wanted: Load, reader: Reader, listen: Callable[
         if not mine:
             if earlier is not None and earlier != digest:
                 raise Refused(
-                    f"{call.operation}: the idempotency key was used with another file before,"
+                    f"{call.operation}: the idempotency key, or the id, was used with another file before,"
                     f" by operation {operation_id}",
-                    help="give the file of that time, or use another key",
+                    help="give the file of that time, or use another one",
                 )
             return operation_id
         batches = _Batches(operation_id, *limits)
@@ -112,12 +112,12 @@ def load(connection: Connection, wanted: Load, reader: Reader, listen: Callable[
 
 
 def _digest(wanted: Load) -> str | None:
-    """Return what tells the file from another, where an idempotency key asks for it.
+    """Return what tells the file from another, where the call may come again.
 
     Raises:
         UsageError: It cannot be read.
     """
-    if "idempotency_key" not in wanted.call.options:
+    if not wanted.call.options.keys() & {"operation_id", "idempotency_key"}:
         return None
     try:
         with Path(wanted.file).open("rb") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,8 @@ def run_once(
         SpecgenError: As :func:`load` does, or what a batch says; nothing is changed then.
     """
     store = Store(connection, wanted.runtime)
-    with translated(), connection.transaction():
+    # A rollback that is not answered leaves the exception: the database undoes what it does not commit.
+    with suppress(psycopg.Rollback), translated(), connection.transaction():
         operation_id = load(connection, wanted, reader, listen)
         while store.step(operation_id, timeout=None).state != "finished":
             listen(Progress(store.counts(operation_id)))
