@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from specgen.cli.outcome import Request
+    from specgen.database.connection import Connection
     from specgen.plan.planned import PlannedOperation
     from specgen.runtime.calls import Call
     from specgen.runtime.inputs.csvfile import Dialect

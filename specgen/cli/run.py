@@ -123,9 +123,7 @@ def run(
         raise click.UsageError("--reject-file goes with --input, which names the file that is or was read")
     url = resolve(database_url)
     command = _command(operation)
-    request = Request(
-        "--resume", "", project, url, workers, yes, as_json, file, reject_file, command=command
-    )
+    request = Request("--resume", "", project, url, workers, yes, as_json, file, reject_file, command=command)
     if resume is not None:
         _resume(request, resume)
         return
