@@ -23,8 +23,9 @@ PATIENCE = {
     "keepalives_idle": "30",
     "keepalives_interval": "10",
     "keepalives_count": "3",
-    "client_encoding": "utf8",
 }
+# Whatever the settings are: what is read and shown here may be any character that a database can hold.
+SPOKEN = {"client_encoding": "utf8"}
 REFUSALS = {"P0B01", "P0B02", "P0B03", "P0B04", "P0B05", "P0B11"}
 # The server is going down, was killed, is starting up, or has no connection to spare.
 LOST = {"57P01", "57P02", "57P03", "57P05", "53300"}
@@ -94,7 +95,7 @@ def connect(url: str, *, application: str) -> Connection:
         DatabaseUnavailable: The string is malformed, nothing answers, or the login is refused.
     """
     given = options_of(url)
-    chosen = {name: value for name, value in PATIENCE.items() if name not in given}
+    chosen = {name: value for name, value in PATIENCE.items() if name not in given} | SPOKEN
     # Nothing is prepared on the server: behind a pooler the next transaction may meet another one.
     return dial(url, autocommit=True, prepare_threshold=None, application_name=application[:63], **chosen)
 

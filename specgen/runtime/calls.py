@@ -103,7 +103,8 @@ def call_once(
 
     connection.add_notice_handler(notice)
     try:
-        row = connection.execute(query, values).fetchone()
+        # Binary: times as text are written as the session's DateStyle says, which is the user's.
+        row = connection.execute(query, values, binary=True).fetchone()
     except psycopg.Error as error:
         raise _meaning(error, connection, call, call.once) from error
     finally:

@@ -248,8 +248,10 @@ class Outbox:
                 return
 
     def _rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
-        return self._execute(query, *parameters).fetchall()
+        # Binary: times as text are written as the session's DateStyle says, which is the user's.
+        return self._execute(query, *parameters, binary=True).fetchall()
 
-    def _execute(self, query: str, *parameters: object) -> Cursor[tuple[Any, ...]]:
+    def _execute(self, query: str, *parameters: object, binary: bool = False) -> Cursor[tuple[Any, ...]]:
         runtime = sql.Identifier(self._runtime.replace("%", "%%") if parameters else self._runtime)
-        return self.connection.execute(sql.SQL(query).format(runtime=runtime), parameters or None)
+        statement = sql.SQL(query).format(runtime=runtime)
+        return self.connection.execute(statement, parameters or None, binary=binary)

@@ -6,7 +6,7 @@ Every statement stands on its own, so that it works behind a pooler in transacti
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -223,6 +223,13 @@ class Store:
         assert row is not None
         return str(row[0])
 
+    def call_state(self, operation_id: UUID) -> Literal["stored", "running", "absent"]:
+        """Return what is known of the call that carried an id."""
+        row = self._execute("SELECT {runtime}.batch_call_state(%s)", operation_id).fetchone()
+        assert row is not None
+        state: Literal["stored", "running", "absent"] = row[0]
+        return state
+
     def time_out(self, operation_id: UUID, message: str) -> None:
         """Ask all workers to end because the time is up, unless all that is left is to say so."""
         self._execute(
@@ -268,7 +275,8 @@ class Store:
         return Step(*row)
 
     def _rows(self, kind: type[Row], query: str, *parameters: object) -> list[Row]:
-        with self.connection.cursor(row_factory=class_row(kind)) as cursor:
+        # Binary: times as text are written as the session's DateStyle says, which is the user's.
+        with self.connection.cursor(row_factory=class_row(kind), binary=True) as cursor:
             return cursor.execute(self._composed(query), parameters).fetchall()
 
     def _execute(self, query: str, *parameters: object) -> psycopg.Cursor[Any]:

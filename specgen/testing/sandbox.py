@@ -318,6 +318,9 @@ def connect(dsn: str, *, autocommit: bool = True) -> psycopg.Connection[Any]:
     connection = dial(dsn, autocommit=autocommit)
     connection.execute("SET lock_timeout = '5s'")
     connection.execute("SET statement_timeout = '20s'")
+    # Which day comes first stays as it is set; only so can times be read.
+    connection.execute("SET DateStyle = ISO")
+    connection.execute("SET IntervalStyle = postgres")
     if not autocommit:
         connection.commit()
     return connection

@@ -393,3 +393,16 @@ def test_what_a_message_says_of_itself_does_nothing_to_a_terminal(notify: Notifi
     notify.rows(f"UPDATE batch_outbox SET status = 'dead', last_error = '{text}' WHERE channel = 'email'")
     code, out, err = notify()
     hostile.check_shown(err)
+
+
+@pytest.mark.parametrize("style", ["SQL, DMY", "German", "Postgres, MDY"])
+def test_messages_arrive_whatever_the_database_writes_times_like(
+    notify: Notifier, webhook: Webhook, style: str
+) -> None:
+    (name,) = notify.rows("SELECT current_database()")[0]
+    notify.rows(f"ALTER DATABASE {name} SET DateStyle = '{style}'")
+    notify.configure(webhook=webhook.url)
+    notify.ended("hook_only")
+    code, _, err = notify()
+    assert code == 0, err
+    assert len(webhook.requests) == 1
