@@ -144,13 +144,16 @@ def _run_in_one_transaction(request: Request, wanted: Load, reader: Reader, *, d
     from specgen.database.connection import connect
     from specgen.errors import DatabaseUnavailable
     from specgen.runtime.inputs.once import run_once
+    from specgen.runtime.patience import patiently
 
     if dry_run:
         wanted = replace(wanted, confirmed=None)
 
     def attempt(connection: Connection, wanted: Load) -> tuple[Result, Sequence[ErrorRow]]:
         with showing(request.operation) as listener:
-            return run_once(connection, wanted, reader, listener, dry_run=dry_run)
+            return patiently(
+                connection, lambda: run_once(connection, wanted, reader, listener, dry_run=dry_run)
+            )
 
     with connect(request.url, application=request.application) as connection:
         errors: Sequence[ErrorRow] | None = None

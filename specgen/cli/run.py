@@ -243,12 +243,16 @@ def run_call(request: Request, call: Call, *, dry_run: bool) -> None:
     from specgen.database.connection import connect
     from specgen.errors import DatabaseUnavailable
     from specgen.runtime.calls import call_once
+    from specgen.runtime.patience import patiently
 
     with connect(request.url, application=request.application) as connection:
 
         def attempt(*, confirm: bool) -> Result:
             with showing(call.operation) as listener:
-                return call_once(connection, call, confirm=confirm, dry_run=dry_run, listen=listener)
+                return patiently(
+                    connection,
+                    lambda: call_once(connection, call, confirm=confirm, dry_run=dry_run, listen=listener),
+                )
 
         try:
             result = attempt(confirm=request.yes)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import random
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from specgen.database.connection import connect, translated
 from specgen.errors import DatabaseUnavailable
+from specgen.runtime.patience import patiently
 from specgen.runtime.store import Store
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ def persist(
     while True:
         try:
             with connection or connect(url, application=application) as line, translated():
-                return work(line)
+                return patiently(line, partial(work, line))
         except DatabaseUnavailable as lost:
             delay = next(delays, None)
             if delay is None:

@@ -61,11 +61,13 @@ class Bounds:
         begun: Whether its time runs.
         seconds_left: Until its deadline, negative behind it; None without a timeout.
         statement_timeout: For one batch, in seconds: the operation's, else the server's.
+        timeout_source: Whose that is: ``operation``, or what ``pg_settings.source`` says.
     """
 
     begun: bool
     seconds_left: float | None
     statement_timeout: float | None
+    timeout_source: str
     max_attempts: int
     backoff: float
 

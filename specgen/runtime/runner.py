@@ -147,12 +147,14 @@ class Run:
             self._forget_reader()
 
     def _conclude(self, failures: tuple[WorkerFailed, ...]) -> RunReport:
-        try:
-            result = self._reader().result(self.operation_id)
-        except (psycopg.Error, DatabaseUnavailable):
-            self._forget_reader()
-            return RunReport(self.operation_id, finished=False, result=None, failures=failures)
-        return RunReport(self.operation_id, result.ended, result, failures)
+        for _ in range(2):  # a connection that went while nothing was asked is no news
+            try:
+                result = self._reader().result(self.operation_id)
+            except (psycopg.Error, DatabaseUnavailable):
+                self._forget_reader()
+            else:
+                return RunReport(self.operation_id, result.ended, result, failures)
+        return RunReport(self.operation_id, finished=False, result=None, failures=failures)
 
     def _reader(self) -> Store:
         if self._store is None or self._store.connection.closed:

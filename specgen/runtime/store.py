@@ -83,11 +83,12 @@ SELECT o.status <> 'pending' AS begun,
        extract(epoch FROM least(o.deadline, o.step_deadline) - clock_timestamp())::float8 AS seconds_left,
        coalesce(extract(epoch FROM o.statement_timeout)::float8, server.statement_timeout)
            AS statement_timeout,
+       CASE WHEN o.statement_timeout IS NULL THEN server.source ELSE 'operation' END AS timeout_source,
        o.max_attempts,
        extract(epoch FROM o.backoff)::float8 AS backoff
   FROM {runtime}.batch_operations AS o
  CROSS JOIN (
-            SELECT nullif(s.setting::float8, 0) / 1000 AS statement_timeout
+            SELECT nullif(s.setting::float8, 0) / 1000 AS statement_timeout, s.source
               FROM pg_catalog.pg_settings AS s
              WHERE s.name = 'statement_timeout'
        ) AS server

@@ -15,10 +15,17 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from specgen.database.connection import connect, explain, is_lost
+from specgen.database.connection import SqlError, connect, explain, is_lost
 from specgen.errors import DatabaseUnavailable, SpecgenError
 from specgen.runtime.events import BatchDone, Reconnecting, Retrying, WorkerEnded, WorkerFailed
 from specgen.runtime.lost import RECONNECT_DELAYS
+from specgen.runtime.patience import (
+    CONFLICTS,
+    QUERY_CANCELED,
+    SERIALIZATION_FAILURE,
+    delay_after,
+    overtime,
+)
 from specgen.runtime.store import Store
 
 if TYPE_CHECKING:
@@ -30,9 +37,8 @@ if TYPE_CHECKING:
     from specgen.runtime.rows import Bounds, Step
 
 IDLE = 0.05
-# Deadlock, serialization failure, lock not available: nobody's fault, over in a moment.
-TRANSIENT = frozenset({"40001", "40P01", "55P03"})
-QUERY_CANCELED = "57014"
+# Deadlock, lock not available: nobody's fault, over in a moment.
+TRANSIENT = frozenset({"40P01", "55P03"})
 # Past the deadline the database itself ends the operation between two batches; only what hangs in a
 # batch is cancelled.
 GRACE = 0.1
@@ -59,10 +65,12 @@ class _Clock:
     """How long a batch may take, by an operation's row, which each step of it changes."""
 
     statement_timeout: float | None = None
+    source: str = "operation"
     deadline: float | None = None
 
     def read(self, bounds: Bounds) -> None:
         self.statement_timeout = bounds.statement_timeout
+        self.source = bounds.timeout_source
         left = bounds.seconds_left
         self.deadline = None if left is None else time.monotonic() + left + GRACE
 
@@ -92,7 +100,10 @@ class Worker:
         self._store: Store | None = None
         self._limits = (1, 0.1)
         self._attempt = 1
+        self._conflicts = 0
+        self._done = -1  # records, when the last conflict was met
         self._losses = 0
+        self._began = 0.0  # the batch at hand
         self._known = False  # the clock
         self._allowed: float | None = None
 
@@ -123,6 +134,7 @@ class Worker:
                 self._lost(str(error))
             else:
                 self._attempt = 1
+                self._conflicts = 0
                 self._losses = 0
                 if step.state == "finished":
                     return True
@@ -159,9 +171,11 @@ class Worker:
         if not self._known or self._clock.expired:
             self._read_clock()
         self._allowed = self._clock.allowance()
+        self._began = time.monotonic()
         step = store.step(self._job.operation_id, timeout=self._allowed)
         if step.state == "due":
             self._allowed = self._clock.allowance(planning=True)
+            self._began = time.monotonic()
             step = store.step(self._job.operation_id, timeout=self._allowed, may_plan=True)
         if step.batch_number is None:
             # The operation has begun or gone on to its next step, or somebody else may see to that.
@@ -189,7 +203,9 @@ class Worker:
             self._lost(str(explain(error)))
             return
         attempts, backoff = self._limits
-        if error.sqlstate in TRANSIENT and self._attempt < attempts:
+        if error.sqlstate == SERIALIZATION_FAILURE:
+            self._yield(error)
+        elif error.sqlstate in TRANSIENT and self._attempt < attempts:
             delay = backoff * 2 ** (self._attempt - 1) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
             self._attempt += 1
             message = error.diag.message_primary or ""
@@ -199,9 +215,55 @@ class Worker:
             pass  # it was bounded as the batches of an earlier step are
         elif error.sqlstate == QUERY_CANCELED and self._clock.expired:
             message = "stopped in the middle of a batch, which was undone (timeout)"
-            self._store.time_out(self._job.operation_id, message)
+            with suppress(psycopg.Error):  # the next step says whether it was
+                self._store.time_out(self._job.operation_id, message)
         else:
+            raise self._named(error) from error
+
+    def _yield(self, error: psycopg.Error) -> None:
+        """Wait after a serialization failure, which says that somebody else got on.
+
+        Raises:
+            SqlError: Nothing has got on for long.
+        """
+        assert self._store is not None
+        with suppress(psycopg.Error):
+            done = self._store.counts(self._job.operation_id).done
+            if done != self._done:
+                self._done = done
+                self._conflicts = 0
+        self._conflicts += 1
+        if self._conflicts == CONFLICTS:
             raise explain(error) from error
+        delay = delay_after(self._conflicts)
+        message = error.diag.message_primary or ""
+        self._job.emit(Retrying(self._number, SERIALIZATION_FAILURE, message, self._conflicts + 1, delay))
+        self._job.stop.wait(delay)
+
+    def _named(self, error: psycopg.Error) -> SpecgenError:
+        """Return what an error means, with the timeout that has canceled the batch, if one has."""
+        meant = explain(error)
+        allowed = self._clock.statement_timeout
+        if (
+            not isinstance(meant, SqlError)
+            or error.sqlstate != QUERY_CANCELED
+            or allowed is None
+            or time.monotonic() - self._began < allowed
+        ):
+            return meant
+        longer = "PGOPTIONS='-c statement_timeout=1h' lets it have more time"
+        if self._clock.source == "operation":
+            longer = (
+                f"it is kept in {self._job.runtime_schema}.batch_operations.statement_timeout,"
+                " where it can be raised for this operation"
+            )
+        return overtime(
+            meant,
+            what="a batch",
+            allowed=allowed,
+            source=self._clock.source,
+            help=f"{longer}; a new run may take a smaller batch_size",
+        )
 
     def _was_out_of_date(self) -> bool:
         """Read the clock again; says whether a batch may take longer than the last one might."""

@@ -202,6 +202,83 @@ def test_a_serialization_failure_is_tried_again(tallies: str) -> None:
     assert counting.outcome(tallies, operation_id).account == ("completed", 50, 50, 0, 0)
 
 
+@pytest.mark.parametrize("strategy", ["items", "ranges"])
+@pytest.mark.parametrize("isolation", ["serializable", "repeatable read"])
+def test_four_workers_in_isolation_do_every_record_once(
+    tallies: str, twin: str, project: Path, isolation: str, strategy: str
+) -> None:
+    expected = undisturbed(twin, strategy)
+    call_database(tallies, f"ALTER DATABASE {{}} SET default_transaction_isolation = '{isolation}'")
+    operation_id = submit(tallies, strategy)
+    code, _, err = counting.run(
+        tallies, "run", "--resume", str(operation_id), "--workers", "4", "--project", str(project)
+    )
+    assert (code, "gave up" in err) == (1, False), err
+    assert counting.outcome(tallies, operation_id) == expected
+
+
+@pytest.mark.parametrize("isolation", ["serializable", "repeatable read"])
+def test_sessions_that_call_batch_work_in_isolation_do_every_record_once(
+    tallies: str, twin: str, isolation: str
+) -> None:
+    expected = undisturbed(twin, "items")
+    call_database(tallies, f"ALTER DATABASE {{}} SET default_transaction_isolation = '{isolation}'")
+    operation_id = submit(tallies, "items")
+
+    def work_in_the_database() -> None:
+        with psycopg.connect(tallies, autocommit=True) as connection:
+            while True:
+                try:
+                    connection.execute("CALL batch_work(%s)", (operation_id,))
+                except psycopg.errors.SerializationFailure:
+                    continue  # it came with a COMMIT, where no procedure can catch it
+                return
+
+    sessions = [threading.Thread(target=work_in_the_database, daemon=True) for _ in range(4)]
+    for session in sessions:
+        session.start()
+    for session in sessions:
+        session.join(PATIENCE)
+    assert counting.outcome(tallies, operation_id) == expected
+
+
+@pytest.mark.parametrize("how", [(), ("--once",)])
+def test_submissions_in_isolation_are_made_again_where_another_was_quicker(
+    tallies: str, project: Path, how: tuple[str, ...]
+) -> None:
+    call_database(tallies, "ALTER DATABASE {} SET default_transaction_isolation = 'serializable'")
+    given = ("run", "count_rows", "-p", "lowest=0", *how, "--project", str(project))
+    with holding(tallies, "UPDATE tally SET part = part WHERE id = 25") as foreign:
+        process = counting.specgen(tallies, *given)
+        wait_until(lambda: blocked_by(foreign))
+        foreign.commit()
+        out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1, err
+    assert f"{ROWS:,} total = {ROWS - 41:,} processed + 0 skipped + 41 failed" in out
+
+
+@pytest.mark.parametrize("how", [(), ("--once",)])
+def test_a_timeout_of_the_database_that_is_too_short_is_named(
+    tallies: str, project: Path, how: tuple[str, ...]
+) -> None:
+    call_database(tallies, "ALTER DATABASE {} SET statement_timeout = '700ms'")
+    given = ("run", "count_items", "-p", "ids=25", "-p", "ids=26", *how, "--project", str(project))
+    with holding(tallies, "UPDATE tally SET part = part WHERE id = 25"):
+        code, _, err = counting.run(tallies, *given)
+    assert code == 1
+    assert "took longer than statement_timeout allows (0.7 s, set for the database) and was undone" in err
+    assert "PGOPTIONS='-c statement_timeout=1h'" in err
+
+
+def test_a_timeout_of_the_operation_that_is_too_short_is_named(tallies: str, project: Path) -> None:
+    given = ("run", "count_briefly", "-p", "ids=25", "--project", str(project))
+    with holding(tallies, "UPDATE tally SET part = part WHERE id = 25"):
+        code, _, err = counting.run(tallies, *given)
+    assert code == 1
+    assert "a batch took longer than statement_timeout allows (0.2 s, the operation's own)" in err
+    assert "specgen run --resume" in err
+
+
 def test_a_batch_that_runs_into_the_timeout(tallies: str, project: Path) -> None:
     operation_id = call(tallies, "SELECT count_in_time_submit(%s)", list(range(1, 151)))
     with holding(tallies, "UPDATE tally SET part = part WHERE id = 125"):
