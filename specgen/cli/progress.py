@@ -17,6 +17,7 @@ from specgen.runtime.events import (
     Reconnecting,
     Retrying,
     Started,
+    Waiting,
     WorkerEnded,
     WorkerFailed,
 )
@@ -59,6 +60,8 @@ def trouble(event: Event) -> str | None:
         case Reconnecting():
             message = event.message.partition("\n")[0]
             return f"worker {event.worker}: connection lost ({message}); again in {event.delay:.1f} s"
+        case Waiting():
+            return f"waiting for {'; '.join(map(str, event.holders))}"
         case WorkerFailed():
             return f"worker {event.worker} gave up: {event.error}"
         case Loading() | Started() | BatchDone() | Progress() | WorkerEnded():

@@ -108,18 +108,24 @@ def _show(store: Store, operation_id: UUID, *, as_json: bool) -> None:
     groups = store.error_groups(operation_id)
     workers = store.workers(operation_id)
     steps = store.steps(operation_id)
+    holders = store.holders(operation_id) if operation.submitted and not operation.ended else ()
     if as_json:
         errors = [show.group_document(group) for group in groups]
         listed = [_worker_document(worker, operation) for worker in workers]
         show.print_json(
             _document(operation)
             | {"steps": [asdict(step) for step in steps], "errors": errors, "workers": listed}
+            | {"holders": [asdict(holder) for holder in holders]}
         )
         return
     show.print_pairs(_facts(operation))
     show.print_steps(steps)
     show.print_groups(groups)
     _print_workers(workers, operation)
+    if holders:
+        click.echo("\nat its ranges:")
+        for holder in holders:
+            click.echo(f"  {holder}")
     if _resumable(operation):
         say(f"go on with: specgen run --resume {operation.operation_id}", err=True)
 

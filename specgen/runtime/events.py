@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from specgen.errors import SpecgenError
+    from specgen.runtime.rows import Holder
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,18 @@ class Reconnecting:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A worker has nothing to do, since other sessions hold what is left.
+
+    Attributes:
+        holders: Who, as far as it can be seen.
+    """
+
+    worker: int
+    holders: tuple[Holder, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerFailed:
     """A worker gave up."""
 
@@ -114,4 +127,6 @@ class WorkerEnded:
     finished: bool
 
 
-Event = Loading | Started | BatchDone | Progress | Retrying | Reconnecting | WorkerFailed | WorkerEnded
+Event = (
+    Loading | Started | BatchDone | Progress | Retrying | Reconnecting | Waiting | WorkerFailed | WorkerEnded
+)

@@ -158,6 +158,31 @@ class WorkerRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """A session that holds ranges of an operation, from ``batch_holders``.
+
+    Attributes:
+        ranges: How many; 0 where it is the operation's own row.
+        state: As ``pg_stat_activity`` has it; None, as what follows, where this role may not see it.
+        began_at: When its transaction began.
+    """
+
+    worker_pid: int
+    ranges: int
+    application_name: str | None
+    client_address: str | None
+    state: str | None
+    began_at: datetime | None
+
+    def __str__(self) -> str:
+        """Who it is, for people."""
+        since = f"in its transaction since {self.began_at:%H:%M:%S}" if self.began_at else None
+        return ", ".join(
+            filter(None, (f"session {self.worker_pid}", self.application_name, self.state, since))
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class StepRow:
     """A step of an operation, from ``batch_steps``, its counts up to date."""
 

@@ -12,7 +12,7 @@ import psycopg
 
 from specgen.database.connection import connect, translated
 from specgen.errors import DatabaseUnavailable, UsageError
-from specgen.runtime.events import Progress, Started, WorkerEnded, WorkerFailed
+from specgen.runtime.events import Progress, Started, Waiting, WorkerEnded, WorkerFailed
 from specgen.runtime.store import Store
 from specgen.runtime.workers import Job, Worker
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from specgen.runtime.rows import Result
 
 POLL = 0.25
+# Workers see that the operation is finished by their next step. One that does not is frozen, and it is no
+# longer waited for: its batch cannot be committed any more.
+FAREWELL = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +120,23 @@ class Run:
         failures: list[WorkerFailed] = []
         left = self.workers
         next_poll = time.monotonic()
-        while left:
+        ended: float | None = None  # when the first worker saw the operation finished
+        told: tuple[int, ...] = ()
+        while left and (ended is None or time.monotonic() - ended < FAREWELL):
             try:
                 event = self._events.get(timeout=POLL)
             except queue.Empty:
                 pass
             else:
-                left -= isinstance(event, WorkerEnded)
+                if isinstance(event, WorkerEnded):
+                    left -= 1
+                    if event.finished and ended is None:
+                        ended = time.monotonic()
+                if isinstance(event, Waiting):
+                    pids = tuple(holder.worker_pid for holder in event.holders)
+                    if pids == told:
+                        continue
+                    told = pids
                 if isinstance(event, WorkerFailed):
                     failures.append(event)
                 yield event

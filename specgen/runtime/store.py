@@ -13,7 +13,17 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from specgen.runtime.events import Counts
-from specgen.runtime.rows import Bounds, ErrorGroup, ErrorRow, Operation, Result, Step, StepRow, WorkerRow
+from specgen.runtime.rows import (
+    Bounds,
+    ErrorGroup,
+    ErrorRow,
+    Holder,
+    Operation,
+    Result,
+    Step,
+    StepRow,
+    WorkerRow,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -209,6 +219,10 @@ class Store:
     def workers(self, operation_id: UUID) -> Sequence[WorkerRow]:
         """Return the workers that an operation has or had, as far as it keeps rows of them."""
         return self._rows(WorkerRow, _WORKERS, operation_id)
+
+    def holders(self, operation_id: UUID) -> Sequence[Holder]:
+        """Return the sessions that hold ranges of an operation at this moment."""
+        return self._rows(Holder, "SELECT * FROM {runtime}.batch_holders(%s)", operation_id)
 
     def beat(self, operation_id: UUID) -> None:
         """Show for the workers that are at a batch that they are alive."""

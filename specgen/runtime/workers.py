@@ -17,7 +17,7 @@ import psycopg
 
 from specgen.database.connection import SqlError, connect, explain, is_lost
 from specgen.errors import DatabaseUnavailable, SpecgenError
-from specgen.runtime.events import BatchDone, Reconnecting, Retrying, WorkerEnded, WorkerFailed
+from specgen.runtime.events import BatchDone, Reconnecting, Retrying, Waiting, WorkerEnded, WorkerFailed
 from specgen.runtime.lost import RECONNECT_DELAYS
 from specgen.runtime.patience import (
     CONFLICTS,
@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from specgen.runtime.rows import Bounds, Step
 
 IDLE = 0.05
+# So long may others hold the last ranges before it is worth a word.
+LONG = 2.0
+# The operation was ended while this worker was at a batch, which is undone.
+ENDED = "P0B12"
 # Deadlock, lock not available: nobody's fault, over in a moment.
 TRANSIENT = frozenset({"40P01", "55P03"})
 # Past the deadline the database itself ends the operation between two batches; only what hangs in a
@@ -104,6 +108,7 @@ class Worker:
         self._done = -1  # records, when the last conflict was met
         self._losses = 0
         self._began = 0.0  # the batch at hand
+        self._idle_since: float | None = None
         self._known = False  # the clock
         self._allowed: float | None = None
 
@@ -140,8 +145,24 @@ class Worker:
                     return True
                 if step.state == "idle":
                     # Others hold the last ranges. Should one of them die, this worker carries on.
+                    self._look_around()
                     self._job.stop.wait(IDLE)
+                else:
+                    self._idle_since = None
         return False
+
+    def _look_around(self) -> None:
+        """Tell, from time to time, whom this worker waits for."""
+        now = time.monotonic()
+        if self._idle_since is None:
+            self._idle_since = now
+        if now - self._idle_since < LONG or self._store is None:
+            return
+        self._idle_since = now
+        with suppress(psycopg.Error):  # the next step says whether the connection is there
+            holders = tuple(self._store.holders(self._job.operation_id))
+            if holders:
+                self._job.emit(Waiting(self._number, holders))
 
     def _leave(self, *, finished: bool) -> None:
         if self._store is None:
@@ -205,6 +226,8 @@ class Worker:
         attempts, backoff = self._limits
         if error.sqlstate == SERIALIZATION_FAILURE:
             self._yield(error)
+        elif error.sqlstate == ENDED:
+            pass  # the next step says how
         elif error.sqlstate in TRANSIENT and self._attempt < attempts:
             delay = backoff * 2 ** (self._attempt - 1) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
             self._attempt += 1
