@@ -53,7 +53,7 @@ class MaxErrors:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """``retry`` for deadlock, serialization failure and lock timeout.
+    """``retry`` for deadlock and lock timeout.
 
     Attributes:
         max_attempts: Attempts a batch gets in all, the first included.
