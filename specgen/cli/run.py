@@ -260,7 +260,8 @@ def run_call(request: Request, call: Call, *, dry_run: bool) -> None:
                 confirm(f"{call.operation}: {result.total_records:,} records", None)
                 result = attempt(confirm=True)
         except KeyboardInterrupt:
-            say('interrupted: the call is undone, unless "specgen status" lists it', err=True)
+            shown = f'"specgen status {lost.id_of(call)}" shows it'
+            say(f"interrupted: the call is undone, unless {shown}", err=True)
             raise interrupted() from None
         except DatabaseUnavailable as error:
             if dry_run:

@@ -246,18 +246,24 @@ class Store:
         return state
 
     def time_out(self, operation_id: UUID, message: str) -> None:
-        """Ask all workers to end because the time is up, unless all that is left is to say so."""
-        self._execute(
-            """
-            SELECT {runtime}.batch_stop(%s, 'timed_out', %s)
-             WHERE EXISTS (
-                       SELECT FROM {runtime}.batch_ranges AS r WHERE r.operation_id = %s AND NOT r.done
-                   )
-            """,
-            operation_id,
-            message,
-            operation_id,
-        )
+        """Ask all workers to end because the time is up, unless all that is left is to say so.
+
+        Raises:
+            psycopg.Error: Another session holds the operation's row, for longer than a moment.
+        """
+        with self.connection.transaction():
+            self._execute("SELECT pg_catalog.set_config('lock_timeout', '1s', true)")
+            self._execute(
+                """
+                SELECT {runtime}.batch_stop(%s, 'timed_out', %s)
+                 WHERE EXISTS (
+                           SELECT FROM {runtime}.batch_ranges AS r WHERE r.operation_id = %s AND NOT r.done
+                       )
+                """,
+                operation_id,
+                message,
+                operation_id,
+            )
 
     def step(self, operation_id: UUID, *, timeout: float | None, may_plan: bool = False) -> Step:
         """Do one batch in a transaction of its own.

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from uuid import UUID
 
-    from specgen.runtime.events import Event
-
 IDS = list(range(1, 151))  # in three ranges; 97 cannot be written
 ALL = ("completed_with_errors", 150, 149, 0, 1)
 
@@ -35,7 +33,9 @@ def submit(dsn: str, timeout: str) -> UUID:
 
 
 @contextmanager
-def frozen(dsn: str, operation_id: UUID, isolation: str = "READ COMMITTED") -> Iterator[psycopg.Connection[Any]]:
+def frozen(
+    dsn: str, operation_id: UUID, isolation: str = "READ COMMITTED"
+) -> Iterator[psycopg.Connection[Any]]:
     """A session that has done a batch of 50 records and does not commit it."""
     with psycopg.connect(dsn, autocommit=True, application_name="frozen") as session:
         session.execute(f"BEGIN ISOLATION LEVEL {isolation}".encode())
@@ -109,10 +109,7 @@ def test_a_frozen_session_that_wakes_up_after_a_resume_counts(tallies: str, proj
 def test_a_session_that_is_only_slow_is_named_and_waited_for(tallies: str, project: Path) -> None:
     operation_id = submit(tallies, "1 hour")
     with frozen(tallies, operation_id) as session:
-        events: list[Event]
-        process = counting.specgen(
-            tallies, "run", "--resume", str(operation_id), "--project", str(project)
-        )
+        process = counting.specgen(tallies, "run", "--resume", str(operation_id), "--project", str(project))
         assert process.stderr is not None
         assert any(f"waiting for session {session.info.backend_pid}" in line for line in process.stderr)
         code, out, err = counting.run(tallies, "status", str(operation_id), "--project", str(project))
@@ -124,6 +121,24 @@ def test_a_session_that_is_only_slow_is_named_and_waited_for(tallies: str, proje
     counting.check_exact(found)
 
 
+def test_an_operation_that_a_frozen_session_was_about_to_begin_is_not_waited_for_in_silence(
+    tallies: str, project: Path
+) -> None:
+    with psycopg.connect(tallies) as session:
+        row = session.execute("SELECT count_items_submit(%s)", (IDS,)).fetchone()
+        assert row is not None
+        session.commit()
+        session.execute("SELECT batch_step(%s)", row)
+        process = counting.specgen(tallies, "run", "--resume", str(row[0]), "--project", str(project))
+        assert process.stderr is not None
+        assert any(f"waiting for session {session.info.backend_pid}" in line for line in process.stderr)
+        session.commit()
+        process.communicate(timeout=PATIENCE)
+    found = counting.outcome(tallies, row[0])
+    assert found.account == ALL
+    counting.check_exact(found)
+
+
 def test_a_session_that_calls_batch_work_is_told_whom_it_waits_for(tallies: str, project: Path) -> None:
     operation_id = submit(tallies, "3 seconds")
     told: list[str | None] = []
@@ -131,7 +146,9 @@ def test_a_session_that_calls_batch_work_is_told_whom_it_waits_for(tallies: str,
         worker.add_notice_handler(lambda notice: told.append(notice.message_primary))
         worker.execute("CALL batch_work(%s)", (operation_id,))
         assert len(told) == 1
-        assert str(told[0]).startswith(f"waiting for session {session.info.backend_pid}, frozen, idle in tran")
+        assert str(told[0]).startswith(
+            f"waiting for session {session.info.backend_pid}, frozen, idle in tran"
+        )
         assert counting.outcome(tallies, operation_id).account == ("timed_out", 150, 99, 50, 1)
         session.execute("ROLLBACK")
     check_the_rest_is_done(tallies, project, operation_id)
