@@ -93,6 +93,8 @@ RULES = {
     "unused-parameter": "A declared parameter is used.",
     # what a database tells
     "function-arguments": "A function takes what it is called with.",
+    "key-not-unique": "A key that rows are found by is that of one row, by a unique index.",
+    "key-type": "A column that rows are found by has the type in the database that the spec says.",
     "not-deployable": "What is generated can be applied to the database.",
     "refused-sql": "PostgreSQL takes every piece of SQL, with the types that it finds.",
     "table-differs": "A table that is there is what the spec says.",

@@ -14,6 +14,7 @@ import psycopg
 from specgen.checks.catalog import Catalog
 from specgen.checks.fragments import check_entity, check_part, check_whole
 from specgen.checks.functions import check_call, check_outputs
+from specgen.checks.keys import check_key
 from specgen.checks.parts import parts_of
 from specgen.checks.probe import Probe
 from specgen.checks.sources import check_source
@@ -51,6 +52,7 @@ def check_database(
     plan: Plan,
     render: Callable[[Plan], Sequence[Script]],
     *,
+    catalog_sql: str,
     setup: Sequence[Script] = (),
 ) -> tuple[Finding, ...]:
     """Return what a database has against a project; nothing of it is left there.
@@ -60,6 +62,7 @@ def check_database(
         project: The whole project.
         plan: What is checked of it.
         render: Makes the files of a plan.
+        catalog_sql: Makes the functions that :mod:`specgen.checks.keys` asks.
         setup: What is applied first, and undone as all else.
 
     Raises:
@@ -70,11 +73,14 @@ def check_database(
     try:
         with connection.transaction(force_rollback=True):
             connection.execute(f"SET LOCAL lock_timeout = {PATIENCE_MS}")
+            connection.execute(catalog_sql.encode())
             _check(_Checked(connection, project, plan, findings), render, setup)
     except psycopg.Error as error:
         raise _meaning(error) from error
     ordered = sorted(dict.fromkeys(findings.items), key=lambda item: (item.span, item.code, item.message))
-    return tuple(ordered)
+    # That a key's type differs is said as what it is, not as that of any column.
+    keys = {item.span for item in ordered if item.code == "key-type"}
+    return tuple(item for item in ordered if item.code != "table-differs" or item.span not in keys)
 
 
 def _meaning(error: psycopg.Error) -> SpecgenError:
@@ -204,6 +210,7 @@ def _check_operation(
             check_part(part, catalog, findings)
             if part.target.name in there or not part.target.managed:
                 check_inserted(part, catalog, findings)
+                check_key(part, catalog.probe, findings)
     for part in parts.inner:
         check_outputs(part, returned, calls, catalog, findings)
 

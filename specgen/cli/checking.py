@@ -32,14 +32,16 @@ def check(
         setup: What is applied first, and undone.
     """
     from specgen.checks.database import check_database
+    from specgen.checks.keys import SCHEMA
     from specgen.cli.pipeline import render
     from specgen.database.deploy import Script
+    from specgen.render.engine import render_catalog
 
     def scripts(part: Plan) -> list[Script]:
         return [Script(file.name, file.text) for file in render(part, project=folder)]
 
     project, plan = planned
-    return check_database(connection, project, plan, scripts, setup=setup)
+    return check_database(connection, project, plan, scripts, catalog_sql=render_catalog(SCHEMA), setup=setup)
 
 
 def warn_if_stale(url: str, plan: Plan, operation: PlannedOperation, folder: Path) -> None:

@@ -39,7 +39,7 @@ def persist(request: Request, call: Call, work: Callable[[Connection], T]) -> T:
     sent = False
 
     def tell(reason: str, delay: float) -> None:
-        click.echo(f"connection lost ({reason}); again, as the same operation, in {delay:.1f} s", err=True)
+        say(f"connection lost ({reason}); again, as the same operation, in {delay:.1f} s", err=True)
 
     def working(connection: Connection) -> T:
         nonlocal sent
@@ -65,7 +65,7 @@ def outcome_of(request: Request, call: Call, loss: DatabaseUnavailable) -> Resul
     operation_id = id_of(call)
 
     def tell(text: str) -> None:
-        click.echo(text, err=True)
+        say(text, err=True)
 
     state = state_of(request.url, request.application, request.runtime, operation_id, tell)
     if state == "absent":
@@ -75,7 +75,7 @@ def outcome_of(request: Request, call: Call, loss: DatabaseUnavailable) -> Resul
         ) from loss
     if state != "stored":
         raise _unknown(request, operation_id, loss.reason) from loss
-    click.echo("the connection was lost after the call was done; this is how it ended:", err=True)
+    say("the connection was lost after the call was done; this is how it ended:", err=True)
     return _over_a_new_line(request, lambda store: store.result(operation_id))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from specgen.plan.sqltext import ident
 
 if TYPE_CHECKING:
+    from specgen.plan.keys import PlannedKey
     from specgen.plan.naming import OperationNames, QualifiedName
     from specgen.spec.model import CsvFormat
 
@@ -193,6 +194,7 @@ class PlannedOperation:
         is_step: Whether it is a step, whose functions get everything from the operation's row.
         steps: The steps of an operation that does nothing by itself.
         handed_in_records: Parameters whose records its steps go through, and the fields that they read.
+        key: The columns by which it tells rows, and what the table has to promise of them.
     """
 
     name: str
@@ -264,6 +266,7 @@ class PlannedOperation:
     contract: str = ""
     steps: tuple[PlannedStep, ...] = ()
     handed_in_records: tuple[tuple[PlannedParameter, tuple[str, ...]], ...] = ()
+    key: PlannedKey | None = None
 
     @property
     def kind(self) -> str:

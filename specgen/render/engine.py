@@ -65,6 +65,11 @@ def render_runtime(settings: Settings, *, shadow: Path | None = None) -> str:
     return template.render(runtime=settings.runtime_schema, postgres=settings.postgres, version=__version__)
 
 
+def render_catalog(schema: str) -> str:
+    """Render the functions that read the catalog alone, into a schema of the caller's choice."""
+    return _environment(None).get_template("runtime/catalog.sql.j2").render(runtime=schema)
+
+
 def render_statements(op: PlannedOperation, *, shadow: Path | None = None) -> dict[str, str]:
     """Render the statement that writes a batch, for each form of batch that the operation may take."""
     template = _environment(shadow).get_template("operation/statement.sql.j2")
