@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from specgen.plan.expressions import INSERTING
-from specgen.spec.model import KeySource, RecordSource, RelationSource, RowSource
+from specgen.spec.model import KeySource, OperationType, RecordSource, RelationSource, RowSource
 
 if TYPE_CHECKING:
     from specgen.plan.records import Records
@@ -47,6 +47,15 @@ def planned_key(records: Records) -> PlannedKey | None:
             return _key(records, "records", operation.conflict_target or target.primary_key)
         case _:
             return None
+
+
+def identity_key(records: Records) -> PlannedKey | None:
+    """Return the columns that tell the records of an operation apart, if any must not repeat."""
+    columns = records.identity_columns()
+    if records.operation.type is OperationType.UPSERT:
+        given = {item.column for item in records.operation.data}
+        columns = tuple(name for name in columns if name in given)
+    return _key(records, "records", columns) if columns else None
 
 
 def _key(records: Records, use: str, columns: tuple[str, ...]) -> PlannedKey:

@@ -37,7 +37,8 @@ class OperationNames:
         batch: Writes one batch.
         start: Stores an operation of several steps.
         validate: Tells the invalid records of a batch.
-        repeated: Marks loaded records whose identity an earlier one has.
+        identity: Tells by what records are told apart.
+        repeated: Marks loaded records that are the same as an earlier one.
     """
 
     call: QualifiedName
@@ -47,6 +48,7 @@ class OperationNames:
     batch: QualifiedName
     start: QualifiedName
     validate: QualifiedName
+    identity: QualifiedName
     repeated: QualifiedName
 
 
@@ -73,6 +75,7 @@ def operation_names(schema: str, operation: str) -> OperationNames:
         batch=derived("batch"),
         start=derived("start"),
         validate=derived("validate"),
+        identity=derived("identity"),
         repeated=derived("repeated"),
     )
 

@@ -9,7 +9,7 @@ from specgen.plan import naming
 from specgen.plan.beforehand import Beforehand
 from specgen.plan.expressions import Expressions, names_of, value_names
 from specgen.plan.functions import functions_of, quote_of
-from specgen.plan.keys import planned_key
+from specgen.plan.keys import identity_key, planned_key
 from specgen.plan.naming import QualifiedName
 from specgen.plan.planned import (
     OwnTable,
@@ -179,6 +179,7 @@ class _Planner:
             call_function=self._call(),
             is_step=self.step_numbers is not None,
             key=planned_key(self.records),
+            identity_key=identity_key(self.records),
         )
         return _with_functions(planned, settings_of(operation, planned))
 

@@ -195,6 +195,7 @@ class PlannedOperation:
         steps: The steps of an operation that does nothing by itself.
         handed_in_records: Parameters whose records its steps go through, and the fields that they read.
         key: The columns by which it tells rows, and what the table has to promise of them.
+        identity_key: The columns that tell its records apart.
     """
 
     name: str
@@ -267,6 +268,7 @@ class PlannedOperation:
     steps: tuple[PlannedStep, ...] = ()
     handed_in_records: tuple[tuple[PlannedParameter, tuple[str, ...]], ...] = ()
     key: PlannedKey | None = None
+    identity_key: PlannedKey | None = None
 
     @property
     def kind(self) -> str:
@@ -373,8 +375,13 @@ class PlannedOperation:
         return self.names.validate
 
     @property
+    def tells(self) -> QualifiedName:
+        """Tells by what records are told apart."""
+        return self.names.identity
+
+    @property
     def repeated(self) -> QualifiedName:
-        """Marks the loaded records whose identity an earlier one has."""
+        """Marks the loaded records that are the same as an earlier one."""
         return self.names.repeated
 
     @property

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from specgen.diagnostics import Findings, Span
     from specgen.spec.model import BatchOperation, Entity
 
-DERIVED_SUFFIXES = ("_submit", "_plan", "_ranges", "_batch", "_start", "_validate", "_repeated")
+DERIVED_SUFFIXES = ("_submit", "_plan", "_ranges", "_batch", "_start", "_validate", "_identity", "_repeated")
 """What the functions beside an operation's own are called; a test holds it to the plan's naming."""
 
 
