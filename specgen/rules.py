@@ -96,6 +96,7 @@ RULES = {
     "key-not-unique": "A key that rows are found by is that of one row, by a unique index.",
     "key-type": "A column that rows are found by has the type in the database that the spec says.",
     "not-deployable": "What is generated can be applied to the database.",
+    "open-schema": "Nobody else may create in a schema that an operation looks names up in.",
     "refused-sql": "PostgreSQL takes every piece of SQL, with the types that it finds.",
     "table-differs": "A table that is there is what the spec says.",
     "unknown-function": "A function that is called exists in the database.",

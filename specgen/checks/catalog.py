@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from specgen.plan.sqltext import ident
+from specgen.spec.builtins import EXTENSION_TYPES
 from specgen.spec.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -25,7 +26,22 @@ _COLUMNS = """
 SELECT a.attname,
        format_type(a.atttypid, a.atttypmod),
        t.typcategory::text || coalesce(e.typcategory::text, ''),
-       a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = ''
+       a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = '',
+       (
+           WITH RECURSIVE base AS (
+               SELECT t.typtype, t.typbasetype, t.typnamespace
+                UNION ALL
+               SELECT b.typtype, b.typbasetype, b.typnamespace
+                 FROM base
+                 JOIN pg_catalog.pg_type AS b ON b.oid = base.typbasetype AND base.typtype = 'd'
+           )
+           SELECT bool_or(typtype NOT IN ('d', 'e') AND typnamespace <> 'pg_catalog'::regnamespace) FROM base
+       ),
+       CASE
+           WHEN t.typnamespace <> 'pg_catalog'::regnamespace AND t.typcategory <> 'A' AND t.typname <> ALL (%s)
+               THEN format('%%s.%%I', t.typnamespace::regnamespace, t.typname)
+           ELSE format_type(a.atttypid, a.atttypmod)
+       END
   FROM pg_catalog.pg_attribute AS a
   JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
   LEFT JOIN pg_catalog.pg_type AS e ON e.oid = t.typelem AND t.typcategory = 'A'
@@ -90,12 +106,16 @@ class TableColumn:
         type: As PostgreSQL writes it, such as ``numeric(10,2)``.
         category: The letter of its type's category, two for an array.
         required: Whether an insert has to give it.
+        extended: Whether its type, under any domain, may bring operators that PostgreSQL does not have.
+        spelt: Its type as a spec names it.
     """
 
     name: str
     type: str
     category: str
     required: bool
+    extended: bool
+    spelt: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +159,7 @@ class Catalog:
         if place not in self._columns:
             if self.probe.rows("SELECT to_regclass(%s)", (_regclass(schema, table),)) == [(None,)]:
                 return None
-            rows = self.probe.rows(_COLUMNS, (_regclass(schema, table),))
+            rows = self.probe.rows(_COLUMNS, (list(EXTENSION_TYPES), _regclass(schema, table)))
             self._columns[place] = {row[0]: TableColumn(*row) for row in rows}
         return self._columns[place]
 

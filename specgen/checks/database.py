@@ -17,6 +17,7 @@ from specgen.checks.functions import check_call, check_outputs
 from specgen.checks.keys import check_key
 from specgen.checks.parts import parts_of
 from specgen.checks.probe import Probe
+from specgen.checks.schemas import check_schemas
 from specgen.checks.sources import check_source
 from specgen.checks.tables import check_inserted, check_table
 from specgen.database.connection import explain
@@ -109,8 +110,10 @@ def _check(checked: _Checked, render: Callable[[Plan], Sequence[Script]], setup:
         pass
     there = _tables_there(checked)
     failed = _apply(checked, render, there)
-    path = ", ".join(ident(name) for name in ("pg_catalog", *checked.project.settings.search_path, "pg_temp"))
-    checked.connection.execute(f"SET LOCAL search_path = {path}".encode())
+    everywhere = tuple(
+        ident(name) for name in ("pg_catalog", *checked.project.settings.search_path, "pg_temp")
+    )
+    _search(everywhere, checked)
     for item in checked.project.entities:
         if item.managed and item.name not in there:
             _make_bare(item, checked.connection)
@@ -129,6 +132,15 @@ def _check(checked: _Checked, render: Callable[[Plan], Sequence[Script]], setup:
         if len(checked.findings.items) == before and entity.name in failed:
             # What is said at its place need not be said again of the whole file.
             checked.findings.items.append(failed[entity.name])
+
+
+def _search(path: Sequence[str], checked: _Checked) -> None:
+    """Look names up as the functions of an operation will."""
+    checked.connection.execute(f"SET LOCAL search_path = {', '.join(path)}".encode())
+
+
+def _search_everywhere(checked: _Checked) -> None:
+    _search(("pg_catalog", *map(ident, checked.project.settings.search_path), "pg_temp"), checked)
 
 
 def _tables_there(checked: _Checked) -> frozenset[str]:
@@ -196,10 +208,13 @@ def _check_operation(
 ) -> None:
     findings = checked.findings
     parts = parts_of(planned, checked.project)
+    check_schemas(parts, catalog.probe, findings)
+    _search(parts.outer.planned.search_path, checked)
     check_whole(parts.outer, catalog, findings, table_exists=tables[parts.outer.target.name])
     returned: dict[str, tuple[Column, ...]] = {}
     calls: dict[str, str] = {}
     for part in parts.inner:
+        _search(part.planned.search_path, checked)
         check_source(part, catalog, findings)
         call = part.operation.call
         columns = check_call(part, call, catalog, findings) if call else None
@@ -211,6 +226,7 @@ def _check_operation(
             if part.target.name in there or not part.target.managed:
                 check_inserted(part, catalog, findings)
                 check_key(part, catalog.probe, findings)
+    _search_everywhere(checked)
     for part in parts.inner:
         check_outputs(part, returned, calls, catalog, findings)
 

@@ -51,21 +51,24 @@ def _check_field(
             near or f"ALTER TABLE {table} ADD COLUMN {ident(item.name)} {item.type.sql}",
         )
         return
-    if not entity.managed and category(item.type.sql, catalog) == there.category == "S":
+    kind = category(item.type.sql, catalog)
+    if not entity.managed and kind == there.category == "S" and not there.extended:
         return
     wanted = _written(item.type.sql, catalog)
     probe = catalog.probe
     if wanted == there.type or (not entity.managed and probe.type_oid(wanted) == probe.type_oid(there.type)):
         return
-    # One of a kind, such as integer and bigint, may well be meant; of two kinds, one is wrong.
-    report = findings.warning if category(item.type.sql, catalog) == there.category else findings.error
+    # One of a kind, such as integer and bigint, may well be meant; of two kinds, one is wrong. What brings
+    # operators of its own, such as citext, is compared by others where the spec does not name it.
+    alike = kind == there.category and not there.extended
+    report = findings.warning if alike else findings.error
     report(
         "table-differs",
         item.span,
         f"{item.name} is {there.type} in {table}, and {wanted} here",
         f"ALTER TABLE {table} ALTER COLUMN {ident(item.name)} TYPE {item.type.sql}, or change it here"
         if entity.managed
-        else f"write {there.type}",
+        else f"write {there.spelt}",
     )
 
 

@@ -6,8 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
-import click
-
+from specgen.cli.printing import say
 from specgen.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:

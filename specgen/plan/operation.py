@@ -11,6 +11,7 @@ from specgen.plan.expressions import Expressions, names_of, value_names
 from specgen.plan.functions import functions_of, quote_of
 from specgen.plan.keys import identity_key, planned_key
 from specgen.plan.naming import QualifiedName
+from specgen.plan.path import fragments, search_path
 from specgen.plan.planned import (
     OwnTable,
     PlannedAssignment,
@@ -112,9 +113,7 @@ class _Planner:
             origin=f"{operation.span.file}:{operation.span.start.line}",
             description=operation.description,
             runtime=self.settings.runtime_schema,
-            search_path=tuple(
-                ident(name) for name in dict.fromkeys(("pg_catalog", *self.settings.search_path, "pg_temp"))
-            ),
+            search_path=search_path(self.records, self.settings),
             table=self.table,
             names=names,
             parameters=self.names.parameters,
@@ -180,6 +179,7 @@ class _Planner:
             is_step=self.step_numbers is not None,
             key=planned_key(self.records),
             identity_key=identity_key(self.records),
+            sources=tuple(item.source for item in fragments(self.records)),
         )
         return _with_functions(planned, settings_of(operation, planned))
 

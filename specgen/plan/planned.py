@@ -196,6 +196,7 @@ class PlannedOperation:
         handed_in_records: Parameters whose records its steps go through, and the fields that they read.
         key: The columns by which it tells rows, and what the table has to promise of them.
         identity_key: The columns that tell its records apart.
+        sources: The pieces of SQL in its functions, as the spec has them.
     """
 
     name: str
@@ -269,6 +270,7 @@ class PlannedOperation:
     handed_in_records: tuple[tuple[PlannedParameter, tuple[str, ...]], ...] = ()
     key: PlannedKey | None = None
     identity_key: PlannedKey | None = None
+    sources: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:

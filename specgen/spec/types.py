@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from specgen.spec.builtins import EXTENSION_TYPES
 from specgen.spec.model import FieldType
 from specgen.spec.pgcatalog import SQL_NAMES, quoted_name
 from specgen.spec.suggest import did_you_mean
@@ -82,15 +83,10 @@ _OTHER_TYPES = frozenset(
         "xid",
         "xid8",
         "xml",
-        "citext",
-        "geography",
-        "geometry",
-        "halfvec",
-        "hstore",
-        "ltree",
-        "vector",
+        *EXTENSION_TYPES,
     )
 )
+_BUILT_IN = frozenset((*SHORT_TYPES.values(), *_OTHER_TYPES, *SQL_NAMES, "timestamp")) - EXTENSION_TYPES
 _SHORT = re.compile(r"\s*([A-Za-z]+)\s*(?:\(([^()]*)\))?\s*(\[\])?\s*", re.DOTALL)
 _ENUM = re.compile(r"\s*enum\s*\((.*)\)\s*(\[\])?\s*", re.DOTALL | re.IGNORECASE)
 _ENUM_VALUE = re.compile(r"""\s*(?:'((?:[^']|'')*)'|"((?:[^"]|"")*)"|([^,'"]+?))\s*(?:,|\Z)""")
@@ -110,6 +106,11 @@ def referenced_entity(text: str) -> str | None:
     """Return the entity of ``ref(entity)``, if that is what the text says."""
     match = _REF.fullmatch(text)
     return match[1].strip("\"'") if match else None
+
+
+def is_built_in(base: str) -> bool:
+    """Say whether a type, named without modifiers, is PostgreSQL's own, and its values name nothing."""
+    return base in _BUILT_IN and not base.startswith("reg")
 
 
 @lru_cache(maxsize=1024)
