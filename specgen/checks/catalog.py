@@ -38,7 +38,9 @@ SELECT a.attname,
            SELECT bool_or(typtype NOT IN ('d', 'e') AND typnamespace <> 'pg_catalog'::regnamespace) FROM base
        ),
        CASE
-           WHEN t.typnamespace <> 'pg_catalog'::regnamespace AND t.typcategory <> 'A' AND t.typname <> ALL (%s)
+           WHEN t.typnamespace <> 'pg_catalog'::regnamespace
+                AND t.typcategory <> 'A'
+                AND t.typname <> ALL (%s)
                THEN format('%%s.%%I', t.typnamespace::regnamespace, t.typname)
            ELSE format_type(a.atttypid, a.atttypmod)
        END

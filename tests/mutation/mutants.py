@@ -207,8 +207,8 @@ _OF_ONE_STEP = (
     ),
     Mutant(
         "the last of records with one key counts",
-        "ORDER BY item.item_number) AS occurrence",
-        "ORDER BY item.item_number DESC) AS occurrence",
+        "ORDER BY typed.range_number, typed.place) AS occurrence",
+        "ORDER BY typed.range_number, typed.place DESC) AS occurrence",
         ("stock",),
     ),
     Mutant(

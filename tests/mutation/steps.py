@@ -163,8 +163,8 @@ MUTANTS = (
     _meter("a function's input is kept for its result", "to_jsonb(returned)\n", "to_jsonb(item)\n"),
     _meter(
         "repeated records of an output are written",
-        "WHERE counted.occurrence > 1",
-        "WHERE counted.occurrence > 2",
+        "ORDER BY repeated.record_number\n",
+        "LIMIT 0\n",
     ),
     _meter(
         "records of a relation are numbered anew in each batch", "batch.number * v_size + 1, NULL", "1, NULL"
