@@ -90,7 +90,7 @@ def need_icu(lab_of: Any, needed: bool) -> Any:
     if (
         needed
         and lab_of("name: none\nfields: {id: uuid}\n").rows(
-            "SELECT FROM pg_collation WHERE collprovider = 'i'"
+            "SELECT FROM pg_collation WHERE collname = 'und-x-icu'"
         )
         == []
     ):
