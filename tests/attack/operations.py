@@ -202,7 +202,8 @@ def _over_keys(random: Random, connection: psycopg.Connection[Any], table: Table
     missing = column.type.value.format(i=f"({table.rows} + 3 * g)")
     seed, share = random.randrange(10**6), random.choice((0.05, 0.5, 1))
     connection.execute(
-        f"CREATE TABLE attack.keys AS SELECT row_number() OVER (ORDER BY hashint4(source * 31 + {seed})) AS n, id"
+        f"CREATE TABLE attack.keys (n bigint, id {column.type.real});"
+        f"INSERT INTO attack.keys SELECT row_number() OVER (ORDER BY hashint4(source * 31 + {seed})) AS n, id"
         f" FROM (SELECT rid::integer AS source, id FROM thing WHERE abs(hashint4(rid::integer + {seed}) / 2147483648.0) <= {share}"
         f" UNION ALL SELECT rid::integer, id FROM thing WHERE rid % 9 = 2"
         f" UNION ALL SELECT g, {missing} FROM generate_series(1, {random.choice((0, 3, 40))}) AS g"
@@ -224,7 +225,7 @@ def _over_records(
 ) -> Operation:
     kind = kind or random.choice(("update", "insert", "insert", "upsert", "upsert", "delete"))
     columns = [] if kind == "delete" else random.sample(["amount", "label", "at", "flag"], 2)
-    if kind in ("insert", "upsert") and random.random() < 0.6:
+    if kind == "upsert" or (kind == "insert" and random.random() < 0.6):
         columns.append("mark")
     handed = hand_in(random, connection, table, kind, columns, as_text=drive == "file")
     fields = [*table.key_names, *columns]

@@ -94,8 +94,11 @@ def hand_in(
     if as_text:
         rows = [(label, fate, {k: _text(v) for k, v in record.items()}) for label, fate, record in rows]
     with connection.cursor() as cursor, cursor.copy("COPY attack.handed FROM STDIN") as copy:
+        line = 2 if as_text else 1
         for number, (label, fate, record) in enumerate(rows, 1):
-            copy.write_row((number, label if label.startswith("=") else str(number), fate, json.dumps(record)))
+            known = label if label.startswith("=") else str(number)
+            copy.write_row((number, line, known, fate, json.dumps(record)))
+            line += 1 + (sum(str(item).count("\n") for item in record.values()) if as_text else 0)
     return Handed((*table.key_names, *columns), tuple(record for *_, record in rows))
 
 

@@ -1,99 +1,25 @@
-"""A round: a database, an operation and a disturbance made from a seed, run, and judged."""
+"""The kinds of rounds, and how one is played."""
 
 from __future__ import annotations
 
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-import yaml
-from click.testing import CliRunner
-
-from specgen.cli.main import main
 from specgen.database import databases
-from tests.attack import ways
-from tests.attack.disturb import CRASH, CUTTING, HARMLESS, Disturber
-from tests.attack.operations import Operation, make_operation
-from tests.attack.oracle import compare, contents, expect, observe, observer
-from tests.attack.settings import SHARED, make_settings, statements
+from tests.attack import special, ways
+from tests.attack.disturb import CRASH, CUTTING, HARMLESS
+from tests.attack.operations import make_operation
+from tests.attack.oracle import observer
+from tests.attack.settings import make_settings
+from tests.attack.stage import FINDING, REFUSED, RIGHT, Arena, Report, Scene, Stage, build, run_scene
 from tests.attack.tables import KEYS, Table, make_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from specgen.database.embedded import EmbeddedProvider
-    from specgen.database.server import Server
-
-RIGHT, REFUSED, FINDING = "right", "refused", "finding"
-
-
-@dataclass(frozen=True, slots=True)
-class Arena:
-    """Where rounds take place: the server, and the handle to hurt it."""
-
-    server: Server
-    provider: EmbeddedProvider
-
-
-@dataclass
-class Report:
-    """How a round ended.
-
-    Attributes:
-        verdict: ``right``, ``refused`` or ``finding``.
-        text: The reason of a refusal, or the differences.
-    """
-
-    seed: int
-    kind: str
-    verdict: str
-    text: str = ""
-    facts: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass
-class Scene:
-    """What a kind of round has decided, before it is run."""
-
-    table: Table
-    operation: Operation
-    settings: dict[str, str]
-    way: str
-    workers: int
-    disturbances: tuple[str, ...] = ()
-
-
-@dataclass
-class Stage:
-    """The databases of a round: the one that is attacked and the oracle's copy."""
-
-    arena: Arena
-    folder: Path
-    base: str
-    stack: ExitStack
-
-    def deploy(self, entity: dict[str, Any], dsn: str) -> str | None:
-        """Deploy as users do; what is said against it, or nothing."""
-        entities = self.folder / "entities"
-        entities.mkdir(exist_ok=True)
-        text = yaml.safe_dump(entity, sort_keys=False, allow_unicode=True, width=110)
-        (entities / "thing.yaml").write_text(text, encoding="utf-8")
-        (self.folder / "specgen.yaml").write_text("search_path: [public]\n", encoding="utf-8")
-        result = CliRunner().invoke(main, ["deploy", "--project", str(self.folder), "--database-url", dsn])
-        if result.exit_code == 0:
-            return None
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result.output
-
-    def clone(self) -> str:
-        """A copy of the database as it is, for the round."""
-        name = databases.name_of(self.base)
-        return self.stack.enter_context(databases.clone(self.arena.server, name))
-
 
 def play(arena: Arena, seed: int, kind: str) -> Report:
     """Play a round."""
@@ -122,11 +48,12 @@ def _play(
     table: Table | None = None,
     many_settings: bool = False,
     crash: bool = False,
+    after: tuple[str, ...] = (),
     most: int = 3000,
 ) -> None:
     """A round of the usual course."""
     table = table or make_table(random, key=random.choice(list(KEYS)) if drive == "keys" else None, most=most)
-    _build(stage, table, report)
+    build(stage, table, report)
     with observer(stage.base) as connection:
         operation = make_operation(random, connection, table, drive, kind)
     way = random.choice((ways.CALL, ways.SQL, ways.SQL, ways.RUNNER, ways.RUNNER, ways.CLI))
@@ -145,15 +72,8 @@ def _play(
         disturbances += (random.choice(CUTTING),)
     if crash:
         disturbances += (CRASH,)
-    scene = Scene(table, operation, settings, way, workers, disturbances)
-    _run(random, stage, report, scene)
-
-
-def _build(stage: Stage, table: Table, report: Report) -> None:
-    report.facts["DDL"] = ";\n".join(table.ddl[1:])
-    with observer(stage.base) as connection:
-        for statement in table.ddl:
-            connection.execute(statement.encode())
+    scene = Scene(table, operation, settings, way, workers, disturbances, after)
+    run_scene(random, stage, report, scene)
 
 
 def _options(random: Random, way: str) -> dict[str, Any]:
@@ -165,52 +85,6 @@ def _options(random: Random, way: str) -> dict[str, Any]:
     if random.random() < 0.1:
         options["idempotency_key"] = "May"
     return options
-
-
-def _run(random: Random, stage: Stage, report: Report, scene: Scene) -> None:
-    """Deploy, let the oracle do it on a copy, run and disturb it, and compare."""
-    entity = scene.table.entity([scene.operation.pattern])
-    _describe(report, scene, entity)
-    refusal = stage.deploy(entity, stage.base)
-    if refusal is not None:
-        report.verdict, report.text = REFUSED, refusal
-        return
-    twin, dsn = stage.clone(), stage.clone()
-    _set(stage, dsn, scene.settings)
-    shared = {name: value for name, value in scene.settings.items() if name in SHARED}
-    expected = expect(twin, scene.operation, scene.table, shared)
-    untouched = contents(dsn)
-    job = ways.Job(dsn, stage.folder, scene.operation, scene.way, scene.workers)
-    seed = random.randrange(10**9)
-    try:
-        with Disturber(seed, job, scene.disturbances, scene.table.rows, stage.arena.provider):
-            operation_id = job.run()
-    except ways.RefusedError as refused:
-        report.verdict, report.text = REFUSED, str(refused)
-        if contents(dsn) != untouched:
-            report.verdict, report.text = FINDING, f"refused, and rows were written: {refused}"
-        return
-    found = observe(dsn, operation_id, scene.operation, scene.table)
-    problems = compare(expected, found, strict=scene.operation.strict)
-    if problems:
-        said = [f"said: {text}" for text in dict.fromkeys(job.said[-3:])]
-        report.verdict, report.text = FINDING, "\n".join(problems + said)
-
-
-def _set(stage: Stage, dsn: str, settings: dict[str, str]) -> None:
-    with observer(stage.arena.server.dsn) as connection:
-        for statement in statements(databases.name_of(dsn), settings):
-            connection.execute(statement)
-
-
-def _describe(report: Report, scene: Scene, entity: dict[str, Any]) -> None:
-    report.facts |= {
-        "YAML": yaml.safe_dump(entity, sort_keys=False, allow_unicode=True, width=110),
-        "settings": str(scene.settings),
-        "options": str(scene.operation.options),
-        "way": f"{scene.way}, {scene.workers} workers, disturbed by {', '.join(scene.disturbances) or 'nobody'}",
-        "rows": f"{scene.table.rows}, key {[c.type.real for c in scene.table.key]}, {', '.join(scene.table.traits)}",
-    }
 
 
 def _rows(random: Random, stage: Stage, report: Report) -> None:
@@ -251,12 +125,28 @@ def _crash(random: Random, stage: Stage, report: Report) -> None:
 
 def _mistyped(random: Random, stage: Stage, report: Report) -> None:
     table = make_table(random, mistyped=True, most=400, calm=random.random() < 0.7)
-    _play(random, stage, report, drive=random.choice(("rows", "keys")), table=table)
+    after: tuple[str, ...] = ()
+    if random.random() < 0.3:
+        kind, real = random.choice((("timestamptz", "timestamp"), ("text", "char(60)"), ("float", "real"),
+                                    ("text", "public.citext"), ("bigint", "numeric"), ("date", "timestamp")))  # fmt: skip
+        plain = make_table(random, key=kind, most=400, calm=True, traits=())
+        (column,) = plain.key
+        after = ("CREATE EXTENSION IF NOT EXISTS citext", f"ALTER TABLE thing ALTER id TYPE {real}")
+        table = replace(plain, key=(replace(column, type=replace(column.type, real=real)),), ddl=plain.ddl)
+    _play(random, stage, report, drive="rows", table=table, after=after)
 
 
 def _not_unique(random: Random, stage: Stage, report: Report) -> None:
-    table = make_table(random, unique=False, most=400, calm=random.random() < 0.7)
-    _play(random, stage, report, drive="rows", table=table)
+    if random.random() < 0.6:
+        table = make_table(random, unique=False, most=400, calm=random.random() < 0.7)
+        _play(random, stage, report, drive="rows", table=table)
+        return
+    table = make_table(random, most=400, calm=True, traits=())
+    names = ", ".join([*table.key_names, "rid", "mark", "amount", "label", "code", "at", "flag"])
+    after = ("ALTER TABLE thing DROP CONSTRAINT thing_pkey",
+             f"INSERT INTO thing ({names}) SELECT {names.replace('rid', 'rid + 10000')} FROM thing WHERE rid % 5 = 1",
+             "TRUNCATE attack.writes")  # fmt: skip
+    _play(random, stage, report, drive="rows", table=table, after=after)
 
 
 def _sameness(random: Random, stage: Stage, report: Report) -> None:
@@ -279,6 +169,7 @@ KINDS: dict[str, Callable[[Random, Stage, Report], None]] = {
     "mistyped": _mistyped,
     "not-unique": _not_unique,
     "sameness": _sameness,
+    **special.KINDS,
 }
 WEIGHTS = {"rows": 6, "keys": 4, "records": 5, "file": 2, "relation": 2, "steps": 2, "settings": 5, "crash": 1,
-           "mistyped": 3, "not-unique": 2, "sameness": 3}  # fmt: skip
+           "mistyped": 3, "not-unique": 2, "sameness": 3, **special.WEIGHTS}  # fmt: skip

@@ -166,7 +166,7 @@ GUARD = """
 CREATE SCHEMA attack;
 CREATE TABLE attack.refusals (mark integer PRIMARY KEY, sqlstate text NOT NULL, wait float NOT NULL DEFAULT 0);
 CREATE TABLE attack.writes (op text, row_key text, before jsonb, after jsonb);
-CREATE TABLE attack.handed (n integer, label text, fate text, record jsonb);
+CREATE TABLE attack.handed (n integer, line integer, label text, fate text, record jsonb);
 CREATE TABLE attack.account (id integer PRIMARY KEY);
 CREATE TABLE attack.ledger (account integer
     CONSTRAINT ledger_account REFERENCES attack.account DEFERRABLE INITIALLY DEFERRED);
@@ -219,6 +219,7 @@ def make_table(
     unique: bool = True,
     mistyped: bool = False,
     calm: bool = False,
+    traits: tuple[str, ...] | None = None,
 ) -> Table:
     """A random table.
 
@@ -228,6 +229,7 @@ def make_table(
         unique: Whether the declared key is unique in truth.
         mistyped: Whether the key's type is not the one that the YAML names.
         calm: Nothing refuses to be written.
+        traits: What else is special about it, random if None.
     """
     columns = _key(random, key, mistyped=mistyped)
     rows = _rows(random, most)
@@ -235,7 +237,7 @@ def make_table(
     cast = random.choice(list(CASTS)) if not calm and random.random() < 0.3 else None
     if cast in ("ltree", "hstore"):
         ddl.append(f"CREATE EXTENSION {cast}")
-    traits = _traits(random, unique=unique, calm=calm)
+    traits = _traits(random, unique=unique, calm=calm) if traits is None else traits
     ddl.append(_create(columns, traits, unique=unique))
     ddl.append(_fill(random, columns, rows, cast, unique=unique))
     ddl.append("ANALYZE thing") if random.random() < 0.5 else None

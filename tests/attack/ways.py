@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 CALL, SQL, RUNNER, CLI = "call", "sql", "runner", "cli"
 FATAL_ATTEMPTS = 4
 """Undisturbed attempts without any progress after which an operation counts as stuck."""
-PATIENCE = 90.0
+PATIENCE = 45.0
 REFUSALS = ("P0B", "22023", "0A000", "55000")
 PASSING = ("40001", "40P01", "57P01", "57P02", "57P03", "08006", "08003", "55P03")
 
@@ -120,7 +120,7 @@ class Job:
 
     def _work(self, operation_id: UUID | None) -> UUID | None:
         """Work until the operation has ended; whatever cuts an attempt off, the next one goes on."""
-        idle, before = 0, None
+        idle, before, row = 0, None, None
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             disturbed = self.disturbed()
@@ -130,14 +130,15 @@ class Job:
                 operation_id, status, ended = row[:3]
                 if ended and status != "timed_out":
                     return operation_id
-            idle = idle + 1 if row == before and not disturbed else 0
-            before = row
-            if idle >= FATAL_ATTEMPTS:
+            progress = row and (row[0], row[3:])
+            idle = idle + 1 if progress == before and not disturbed else 0
+            before = progress
+            if idle >= (FATAL_ATTEMPTS if row is None or row[1] != "timed_out" else 3 * FATAL_ATTEMPTS):
                 break
         said = self.said[-1] if self.said else "nothing was said"
         if operation_id is None and self.way == CLI:
             raise RefusedError(said)
-        raise StuckError(f"{before}: {said}")
+        raise StuckError(f"{row and row[1]}, {row and row[3]} records done: {said}")
 
     def _attempt(self, operation_id: UUID | None) -> None:
         try:
@@ -191,7 +192,7 @@ class Job:
             self.running.kill()
             _, said = self.running.communicate()
             self.said.append("the command hangs")
-        if self.running.returncode not in (0, 1):
+        if self.running.returncode != 0:
             self.said.append(f"exit {self.running.returncode}: {' '.join(said.split())[-300:]}")
 
     def _first_arguments(self) -> list[str]:
