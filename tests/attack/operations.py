@@ -225,7 +225,7 @@ def _over_records(
 ) -> Operation:
     kind = kind or random.choice(("update", "insert", "insert", "upsert", "upsert", "delete"))
     columns = [] if kind == "delete" else random.sample(["amount", "label", "at", "flag"], 2)
-    if kind == "upsert" or (kind == "insert" and random.random() < 0.6):
+    if kind in ("insert", "upsert"):
         columns.append("mark")
     handed = hand_in(random, connection, table, kind, columns, as_text=drive == "file")
     fields = [*table.key_names, *columns]

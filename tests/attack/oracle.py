@@ -225,6 +225,11 @@ def difference(name: str, expected: Counter[Any], found: Counter[Any]) -> list[s
     if not lost and not extra:
         return []
     lines = [f"{name}: {sum(lost.values())} missing, {sum(extra.values())} too many"]
-    lines += [f"  missing  {item}  x{count}" for item, count in list(lost.items())[:4]]
-    lines += [f"  too many {item}  x{count}" for item, count in list(extra.items())[:4]]
+    lines += [f"  missing  {_shown(item)}  x{count}" for item, count in list(lost.items())[:3]]
+    lines += [f"  too many {_shown(item)}  x{count}" for item, count in list(extra.items())[:3]]
     return lines
+
+
+def _shown(item: object) -> str:
+    text = item if isinstance(item, str) else repr(item)
+    return text if len(text) < 400 else f"{text[:400]}…"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import select
 import socket
 import threading
@@ -17,7 +18,7 @@ class Proxy:
 
     Args:
         server: The server's port.
-        wanted: What the request has in it.
+        wanted: A pattern of what the request has in it.
         answered: Whether the server may do it first; else the request is lost as well.
     """
 
@@ -57,7 +58,7 @@ class Proxy:
                     data = source.recv(1 << 20)
                     if not data:
                         return
-                    if source is client and self._armed and self._wanted in data:
+                    if source is client and self._armed and re.search(self._wanted, data):
                         self._armed = False
                         self._cut(server, data)
                         return

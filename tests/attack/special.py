@@ -51,10 +51,10 @@ def _conclude(report: Report, scene: Scene, dsn: str, expected: Outcome, job: wa
 
 def redeployed(random: Random, stage: Stage, report: Report) -> None:
     """Submitted, deployed anew with other names, and gone on with: refused, or right; never NULL."""
-    table = make_table(random, most=400, calm=True)
+    table = make_table(random, mild=stage.arena.mild, most=400, calm=True)
     drive, kind = random.choice((("records", "insert"), ("records", "update"), ("rows", "update"), ("keys", "update")))
     if drive == "keys":
-        table = make_table(random, key="bigint", most=400, calm=True)
+        table = make_table(random, mild=stage.arena.mild, key="bigint", most=400, calm=True)
     scene, dsn, expected, job = _scene(random, stage, report, table, drive, kind, ways.SQL, batch_size=7)
     operation_id = job._submit()
     with observer(dsn) as connection:
@@ -80,9 +80,9 @@ def redeployed(random: Random, stage: Stage, report: Report) -> None:
 
 def late(random: Random, stage: Stage, report: Report) -> None:
     """The deadline falls into the batch in which a record fails."""
-    table = make_table(random, most=60, calm=True, traits=())
-    marks = random.sample(range(60), random.choice((3, 20)))
-    rows = ", ".join(f"({mark}, '23514', {random.choice((0, 0.05, 0.12))})" for mark in marks)
+    table = make_table(random, mild=stage.arena.mild, most=60, calm=True, traits=())
+    marks = random.sample(range(60), random.choice((5, 20, 40)))
+    rows = ", ".join(f"({mark}, '23514', {0.12 if mark == marks[0] else 0})" for mark in marks)
     table = replace(table, ddl=(*table.ddl[:-1], f"INSERT INTO attack.refusals VALUES {rows}", table.ddl[-1]))
     keys = random.choice(({"error_handling": "stop_on_error"}, {"max_errors": 0}, {"max_errors": 2}, {}))
     way = random.choice((ways.SQL, ways.RUNNER))
@@ -95,16 +95,16 @@ def late(random: Random, stage: Stage, report: Report) -> None:
 
 def cut(random: Random, stage: Stage, report: Report) -> None:
     """The connection is lost between a request and its answer; then whatever the command says is done."""
-    table = make_table(random, most=300, calm=True, traits=())
+    table = make_table(random, mild=stage.arena.mild, most=300, calm=True, traits=())
     drive, kind = random.choice((("records", "insert"), ("rows", "update"), ("records", "upsert")))
     scene, dsn, expected, job = _scene(random, stage, report, table, drive, kind, ways.CLI, batch_size=50)
     once = random.random() < 0.5
     arguments = job._first_arguments() + (["--once"] if once else ["--workers", "2"])
     answered = random.random() < 0.75
-    function = OPERATION if once else random.choice((f"{OPERATION}_submit", "batch_step", "batch_operations"))
+    function = OPERATION if once else random.choice((f"{OPERATION}_submit", f"{OPERATION}_submit", "batch_step", "batch_status"))
     report.facts["cut"] = f"{'after' if answered else 'before'} the server answered {function}"
     info = psycopg.conninfo.conninfo_to_dict(dsn)
-    with Proxy(int(info["port"]), function.encode(), answered=answered) as proxy:
+    with Proxy(int(info["port"]), rf'{function}"?\(|UPDATE.*{function}'.encode(), answered=answered) as proxy:
         through = make_conninfo(dsn, host="127.0.0.1", port=proxy.port, sslmode="disable", gssencmode="disable")
         process = ways.specgen(through, stage.folder, "run", *arguments)
         said = " ".join(process.communicate(timeout=60))
@@ -124,7 +124,7 @@ def cut(random: Random, stage: Stage, report: Report) -> None:
 
 def exclusive(random: Random, stage: Stage, report: Report) -> None:
     """Submitted twice: a second run is refused, a repeated one is the first."""
-    table = make_table(random, most=200, calm=True, traits=())
+    table = make_table(random, mild=stage.arena.mild, most=200, calm=True, traits=())
     key = random.choice((None, "", "", "May"))
     options = {} if key is None else {"idempotency_key": key}
     scene, dsn, expected, job = _scene(
@@ -158,7 +158,7 @@ def _submit_again(job: ways.Job) -> Any:
 
 def rights(random: Random, stage: Stage, report: Report) -> None:
     """A right is missing: that is nobody's record. Once it is there, the operation goes on."""
-    table = make_table(random, most=200, calm=True, traits=("ledger",))
+    table = make_table(random, mild=stage.arena.mild, most=200, calm=True, traits=("ledger",))
     missing = random.choice(("thing", "attack.ledger"))
     drive = random.choice(("rows", "records"))
     scene, dsn, expected, job = _scene(random, stage, report, table, drive, "update", ways.RUNNER, batch_size=20)
@@ -183,7 +183,7 @@ def rights(random: Random, stage: Stage, report: Report) -> None:
 
 def frozen(random: Random, stage: Stage, report: Report) -> None:
     """A session keeps the last open range and says nothing more; the others must not wait for ever."""
-    table = make_table(random, most=200, calm=True, traits=())
+    table = make_table(random, mild=stage.arena.mild, most=200, calm=True, traits=())
     scene, dsn, expected, job = _scene(
         random, stage, report, table, "rows", "update", random.choice((ways.SQL, ways.RUNNER)), batch_size=1000,
         timeout="400ms",

@@ -30,10 +30,16 @@ RIGHT, REFUSED, FINDING = "right", "refused", "finding"
 
 @dataclass(frozen=True, slots=True)
 class Arena:
-    """Where rounds take place: the server, and the handle to hurt it."""
+    """Where rounds take place.
+
+    Attributes:
+        provider: The handle to hurt the server.
+        mild: Nothing raises what looks like a fault of the system.
+    """
 
     server: Server
     provider: EmbeddedProvider
+    mild: bool = False
 
 
 @dataclass

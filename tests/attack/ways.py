@@ -131,6 +131,8 @@ class Job:
                 if ended and status != "timed_out":
                     return operation_id
             progress = row and (row[0], row[3:])
+            if idle == FATAL_ATTEMPTS and row is not None and row[1] == "timed_out":
+                self._allow_more_time(operation_id)
             idle = idle + 1 if progress == before and not disturbed else 0
             before = progress
             if idle >= (FATAL_ATTEMPTS if row is None or row[1] != "timed_out" else 3 * FATAL_ATTEMPTS):
@@ -139,6 +141,13 @@ class Job:
         if operation_id is None and self.way == CLI:
             raise RefusedError(said)
         raise StuckError(f"{row and row[1]}, {row and row[3]} records done: {said}")
+
+    def _allow_more_time(self, operation_id: UUID | None) -> None:
+        """What an administrator does with an operation whose timeout is too short for a batch."""
+        with observer(self.dsn) as connection:
+            connection.execute(
+                "UPDATE public.batch_operations SET timeout = '60 s' WHERE operation_id = %s", (operation_id,)
+            )
 
     def _attempt(self, operation_id: UUID | None) -> None:
         try:
