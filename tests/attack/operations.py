@@ -146,7 +146,7 @@ def _common(random: Random) -> dict[str, Any]:
         keys["logging_level"] = random.choice(("none", "detailed"))
     if random.random() < 0.15:
         keys["collect_metrics"] = True
-    keys["retry"] = {"max_attempts": 50, "backoff": "10ms"}
+    keys["retry"] = {"max_attempts": 9, "backoff": "10ms"}
     return keys
 
 

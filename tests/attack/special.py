@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-PLAIN = {"parallel": True, "max_workers": 4, "retry": {"max_attempts": 50, "backoff": "10ms"}}
+PLAIN = {"parallel": True, "max_workers": 4, "retry": {"max_attempts": 9, "backoff": "10ms"}}
 
 
 def _scene(
@@ -56,7 +56,7 @@ def redeployed(random: Random, stage: Stage, report: Report) -> None:
     if drive == "keys":
         table = make_table(random, mild=stage.arena.mild, key="bigint", most=400, calm=True)
     scene, dsn, expected, job = _scene(random, stage, report, table, drive, kind, ways.SQL, batch_size=7)
-    operation_id = job._submit()
+    operation_id = job.submit()
     with observer(dsn) as connection:
         for _ in range(random.choice((0, 1, 3))):
             connection.execute("SELECT batch_step(%s)", (operation_id,))
@@ -68,7 +68,7 @@ def redeployed(random: Random, stage: Stage, report: Report) -> None:
     if refusal is not None:
         raise ways.RefusedError(refusal)
     try:
-        job._work(operation_id)
+        job.work(operation_id)
     except ways.StuckError as stuck:
         report.verdict, report.text = REFUSED, re.sub(r"^.*?records done: ", "", str(stuck))
         found = contents(dsn)[1]
@@ -99,7 +99,7 @@ def cut(random: Random, stage: Stage, report: Report) -> None:
     drive, kind = random.choice((("records", "insert"), ("rows", "update"), ("records", "upsert")))
     scene, dsn, expected, job = _scene(random, stage, report, table, drive, kind, ways.CLI, batch_size=50)
     once = random.random() < 0.5
-    arguments = job._first_arguments() + (["--once"] if once else ["--workers", "2"])
+    arguments = job.first_arguments() + (["--once"] if once else ["--workers", "2"])
     answered = random.random() < 0.75
     function = OPERATION if once else random.choice((f"{OPERATION}_submit", f"{OPERATION}_submit", "batch_step", "batch_status"))
     report.facts["cut"] = f"{'after' if answered else 'before'} the server answered {function}"
@@ -119,7 +119,7 @@ def cut(random: Random, stage: Stage, report: Report) -> None:
             if known and "there is no operation" in said:
                 said = ""
             report.facts["and then"] = f"{' '.join(again[:2])}: {said}"
-    _conclude(report, scene, dsn, expected, job, (job._latest() or (None,))[0])
+    _conclude(report, scene, dsn, expected, job, (job.latest() or (None,))[0])
 
 
 def exclusive(random: Random, stage: Stage, report: Report) -> None:
@@ -132,7 +132,7 @@ def exclusive(random: Random, stage: Stage, report: Report) -> None:
     )
     scene.operation.options.update(options)
     report.facts["options"] = str(options)
-    first = job._submit()
+    first = job.submit()
     try:
         second = _submit_again(job)
     except ways.RefusedError:
@@ -140,17 +140,17 @@ def exclusive(random: Random, stage: Stage, report: Report) -> None:
     if second is not None and (second != first or key != "May"):
         report.verdict, report.text = FINDING, f"two runs at once: {first} and {second}"
         return
-    job._work(first)
+    job.work(first)
     _conclude(report, scene, dsn, expected, job, first)
 
 
 def _submit_again(job: ways.Job) -> Any:
     with psycopg.connect(job.dsn, autocommit=True) as connection:
-        query, values = job._statement(f"{OPERATION}_submit")
+        query, values = job.statement(f"{OPERATION}_submit")
         try:
-            row = connection.execute(f"SELECT {query}".encode(), values).fetchone()
+            row = connection.execute(f"SELECT {query}".encode(), values or None).fetchone()
         except psycopg.Error as error:
-            job._judge(error)
+            job.take_for(error)
             raise
     assert row is not None
     return row[0]
@@ -171,13 +171,13 @@ def rights(random: Random, stage: Stage, report: Report) -> None:
         )
     report.facts["missing right"] = missing
     job.dsn = make_conninfo(dsn, options="-c role=attack_user")
-    operation_id = job._submit()
+    operation_id = job.submit()
     try:
-        job._work(operation_id)
+        job.work(operation_id)
     except ways.StuckError:
         with observer(dsn) as connection:
             connection.execute(f"GRANT ALL ON {missing} TO attack_user")
-        job._work(operation_id)
+        job.work(operation_id)
     _conclude(report, scene, dsn, expected, job, operation_id)
 
 
@@ -188,10 +188,10 @@ def frozen(random: Random, stage: Stage, report: Report) -> None:
         random, stage, report, table, "rows", "update", random.choice((ways.SQL, ways.RUNNER)), batch_size=1000,
         timeout="400ms",
     )  # fmt: skip
-    operation_id = job._submit()
+    operation_id = job.submit()
     with psycopg.connect(dsn) as holder:
         holder.execute("SELECT public.batch_step(%s)", (operation_id,))
-        thread = threading.Thread(target=job._attempt, args=(operation_id,), daemon=True)
+        thread = threading.Thread(target=job.attempt, args=(operation_id,), daemon=True)
         thread.start()
         thread.join(8)
         waited = thread.is_alive()
@@ -200,7 +200,7 @@ def frozen(random: Random, stage: Stage, report: Report) -> None:
     if waited:
         report.verdict, report.text = FINDING, "the others wait beyond the timeout for a session that is frozen"
         return
-    job._work(operation_id)
+    job.work(operation_id)
     _conclude(report, scene, dsn, expected, job, operation_id)
 
 

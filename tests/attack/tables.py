@@ -100,7 +100,7 @@ SQLSTATES = (
     "40P99", "0A000", "2F003", "F0001", "HV000", "25006", "55000", "54001", "ZZ123",
 )  # fmt: skip
 # What anybody takes for a fault of the record.
-MILD = ("P0001", "23505", "23514", "22012", "22P02", "F0001", "ZZ123")
+MILD = ("P0001", "23505", "23514", "22012", "22P02", "ZZ123")
 # Values of `code` that are refused when they are cast so.
 CASTS = {
     "tsquery": ("code::tsquery::text", ("a & b", "a & & b", "(a", "fat")),

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from tests.attack.operations import OPERATION
 from tests.attack.oracle import observer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from uuid import UUID
 
     from tests.attack.operations import Operation
@@ -59,6 +60,7 @@ class Job:
     workers: int
     disturbed: Callable[[], bool] = lambda: False
     running: subprocess.Popen[str] | None = None
+    run_at_work: Run | None = None
     said: list[str] = field(default_factory=list)
 
     def run(self) -> UUID | None:
@@ -68,24 +70,68 @@ class Job:
             RefusedError: It was refused before it began.
             StuckError: It does not end.
         """
-        if self.way == CALL:
-            return self._call()
-        operation_id = None if self.way == CLI else self._submit()
-        return self._work(operation_id)
+        with self.watched():
+            if self.way == CALL:
+                return self.call()
+            operation_id = None if self.way == CLI else self.submit()
+            return self.work(operation_id)
 
-    def _call(self) -> UUID:
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """End everything that hangs, and say so.
+
+        Raises:
+            StuckError: Something hung.
+        """
+        over = threading.Event()
+        hung: list[str] = []
+
+        def watch() -> None:
+            if over.wait(PATIENCE):
+                return
+            hung.append("it hangs")
+            while not over.wait(0.2):
+                self._end_sessions(hung)
+
+        thread = threading.Thread(target=watch, daemon=True)
+        thread.start()
+        try:
+            yield
+        except StuckError as stuck:
+            raise StuckError("; ".join([*dict.fromkeys(hung), str(stuck)])) from stuck
+        finally:
+            over.set()
+            thread.join()
+        if hung:
+            raise StuckError("; ".join(dict.fromkeys(hung)))
+
+    def _end_sessions(self, hung: list[str]) -> None:
+        if self.run_at_work is not None:
+            self.run_at_work.stop()
+        if self.running is not None:
+            self.running.kill()
+        with suppress(psycopg.Error), observer(self.dsn) as connection:
+            hung += [
+                f"{state} {wait}: {query}"
+                for state, wait, query, _ in connection.execute(
+                    "SELECT state, wait_event, left(query, 80), pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                ).fetchall()
+            ]
+
+    def call(self) -> UUID:
         deadline = time.monotonic() + PATIENCE
         tries = 0
         while time.monotonic() < deadline:
             try:
                 with psycopg.connect(self.dsn, autocommit=True, application_name="attacked") as connection:
-                    query, values = self._statement(OPERATION)
-                    row = connection.execute(f"SELECT (r).operation_id FROM {query} AS r".encode(), values).fetchone()
+                    query, values = self.statement(OPERATION)
+                    row = connection.execute(f"SELECT (r).operation_id FROM {query} AS r".encode(), values or None).fetchone()
                 assert row is not None
                 return row[0]  # type: ignore[no-any-return]
             except psycopg.Error as error:
-                self._judge(error)
-                done = self._latest()
+                self.take_for(error)
+                done = self.latest()
                 if done is not None:
                     return done[0]  # type: ignore[no-any-return]
                 tries += not self.disturbed()
@@ -93,23 +139,23 @@ class Job:
                     break
         raise StuckError(self.said[-1])
 
-    def _submit(self) -> UUID:
+    def submit(self) -> UUID:
         for _ in range(200):
             try:
                 with psycopg.connect(self.dsn, autocommit=True, application_name="attacked") as connection:
-                    query, values = self._statement(f"{OPERATION}_submit")
-                    row = connection.execute(f"SELECT {query}".encode(), values).fetchone()
+                    query, values = self.statement(f"{OPERATION}_submit")
+                    row = connection.execute(f"SELECT {query}".encode(), values or None).fetchone()
                 assert row is not None
                 return row[0]  # type: ignore[no-any-return]
             except psycopg.Error as error:
-                self._judge(error)
-                found = self._latest()
+                self.take_for(error)
+                found = self.latest()
                 if found is not None:
                     return found[0]  # type: ignore[no-any-return]
                 time.sleep(0.02)
         raise StuckError(self.said[-1])
 
-    def _judge(self, error: psycopg.Error) -> None:
+    def take_for(self, error: psycopg.Error) -> None:
         """Take an error for what passes, for a refusal, or for what must not be."""
         self.said.append(f"{error.sqlstate}: {str(error).splitlines()[0]}")
         state = error.sqlstate or "08006"
@@ -118,14 +164,14 @@ class Job:
         if state not in PASSING:
             raise StuckError(f"before it began, {self.said[-1]}") from error
 
-    def _work(self, operation_id: UUID | None) -> UUID | None:
+    def work(self, operation_id: UUID | None) -> UUID | None:
         """Work until the operation has ended; whatever cuts an attempt off, the next one goes on."""
         idle, before, row = 0, None, None
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             disturbed = self.disturbed()
-            self._attempt(operation_id)
-            row = self._latest()
+            self.attempt(operation_id)
+            row = self.latest()
             if row is not None:
                 operation_id, status, ended = row[:3]
                 if ended and status != "timed_out":
@@ -149,14 +195,14 @@ class Job:
                 "UPDATE public.batch_operations SET timeout = '60 s' WHERE operation_id = %s", (operation_id,)
             )
 
-    def _attempt(self, operation_id: UUID | None) -> None:
+    def attempt(self, operation_id: UUID | None) -> None:
         try:
             if self.way == CLI:
                 self._command(operation_id)
                 return
             assert operation_id is not None
             with psycopg.connect(self.dsn, autocommit=True, application_name="attacked") as connection:
-                row = self._latest()
+                row = self.latest()
                 if row is not None and row[1] == "timed_out":
                     connection.execute("SELECT public.batch_resume(%s)", (operation_id,))
             if self.way == SQL:
@@ -181,17 +227,17 @@ class Job:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(PATIENCE)
+            thread.join()
 
     def _runner(self, operation_id: UUID) -> None:
-        run = Run(self.dsn, "public", operation_id, "attacked", self.workers)
+        run = self.run_at_work = Run(self.dsn, "public", operation_id, "attacked", self.workers)
         for _ in run.events():
             pass
         if run.report is not None:
             self.said += [str(failure.error).splitlines()[0] for failure in run.report.failures]
 
     def _command(self, operation_id: UUID | None) -> None:
-        arguments = ["--resume", str(operation_id)] if operation_id else self._first_arguments()
+        arguments = ["--resume", str(operation_id)] if operation_id else self.first_arguments()
         if "--once" not in arguments:
             arguments += ["--workers", str(self.workers)]
         self.running = specgen(self.dsn, self.folder, "run", *arguments)
@@ -204,7 +250,7 @@ class Job:
         if self.running.returncode != 0:
             self.said.append(f"exit {self.running.returncode}: {' '.join(said.split())[-300:]}")
 
-    def _first_arguments(self) -> list[str]:
+    def first_arguments(self) -> list[str]:
         """The command line of the operation, its arguments as texts."""
         arguments = [OPERATION]
         with observer(self.dsn) as connection:
@@ -231,16 +277,14 @@ class Job:
         path.write_text(handed.as_csv(), encoding="utf-8", newline="")
         return path
 
-    def _statement(self, function: str) -> tuple[str, list[Any]]:
+    def statement(self, function: str) -> tuple[str, list[Any]]:
         given = [f"{name} => {expression}" for name, expression in self.operation.arguments.items()]
-        values: list[Any] = []
-        if self.operation.options:
-            given.append("options => %s")
-            values.append(Jsonb(self.operation.options))
-        text = ", ".join(given)
-        return f"public.{function}({text if values else text.replace('%', '%%') if values else text})", values
+        if not self.operation.options:
+            return f"public.{function}({', '.join(given)})", []
+        text = ", ".join(given).replace("%", "%%")
+        return f"public.{function}({f'{text}, ' if text else ''}options => %s)", [Jsonb(self.operation.options)]
 
-    def _latest(self) -> tuple[Any, ...] | None:
+    def latest(self) -> tuple[Any, ...] | None:
         """The operation's row: id, status, whether it has ended, and how far it is."""
         for _ in range(500):
             try:
