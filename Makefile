@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 export PYTHON
 
-.PHONY: help venv demo test test-matrix lint format types wheel-check lock benchmark mutants reference clean
+.PHONY: help venv demo test test-matrix lint format types wheel-check lock benchmark mutants attack reference clean
 
 help:
 	@echo "make demo         see it work: embedded PostgreSQL, 100,000 rows, a bulk update with failures"
@@ -17,6 +17,7 @@ help:
 	@echo "make lock         the newest versions that pyproject.toml allows, for development and CI"
 	@echo "make benchmark    how long generating takes; operations against hand-written statements"
 	@echo "make mutants      break the generated SQL in many ways; the generated tests must notice"
+	@echo "make attack       random attacks on a real server, each judged row by row by an oracle of its own"
 	@echo "make reference    docs/language.md, docs/findings.md and schemas/ anew"
 
 venv:
@@ -58,6 +59,11 @@ reference: venv
 
 mutants: venv
 	$(BIN)/python -m tests.mutation
+
+ROUNDS ?= 240
+SEED ?= 1
+attack: venv
+	$(BIN)/python -m tests.attack --rounds $(ROUNDS) --seed $(SEED)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

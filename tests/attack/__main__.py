@@ -11,7 +11,7 @@ from collections import Counter
 from random import Random
 
 from specgen.database.embedded import EmbeddedProvider
-from tests.attack.rounds import FINDING, KINDS, REFUSED, WEIGHTS, Arena, Report, play
+from tests.attack.rounds import FINDING, KINDS, REFUSED, WEIGHTS, Arena, Report, open_arena, play
 
 SERVER = {"deadlock_timeout": "30ms", "max_connections": "60", "restart_after_crash": "on"}
 
@@ -21,15 +21,19 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.attack", description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1, help="of the first round; the next one has the next")
-    parser.add_argument("--only", choices=list(KINDS), action="append", help="kinds of rounds; more than once")
+    parser.add_argument(
+        "--only", choices=list(KINDS), action="append", help="kinds of rounds; more than once"
+    )
     parser.add_argument("--postgres", type=int, help="the server's major version")
     parser.add_argument("--brief", action="store_true", help="of a finding, its differences only")
-    parser.add_argument("--mild", action="store_true", help="nothing raises what looks like a fault of the system")
+    parser.add_argument(
+        "--mild", action="store_true", help="nothing raises what looks like a fault of the system"
+    )
     options = parser.parse_args(arguments)
     reports = []
     provider = EmbeddedProvider(postgres=options.postgres, in_memory=True, settings=SERVER)
     with provider as server:
-        arena = Arena(server, provider, options.mild)
+        arena = open_arena(server, provider, mild=options.mild)
         for seed in range(options.seed, options.seed + options.rounds):
             began = time.monotonic()
             report = _round(arena, seed, kind_of(seed, options.only))
@@ -48,7 +52,7 @@ def kind_of(seed: int, only: list[str] | None) -> str:
 def _round(arena: Arena, seed: int, kind: str) -> Report:
     try:
         return play(arena, seed, kind)
-    except Exception:  # noqa: BLE001 - whatever goes wrong is a finding, in specgen or in the attack
+    except Exception:
         return Report(seed, kind, FINDING, "".join(traceback.format_exc()))
 
 
@@ -62,7 +66,10 @@ def _print(report: Report, seconds: float, options: argparse.Namespace) -> None:
     if not options.brief:
         for name, text in report.facts.items():
             print(f"--- {name}\n{text.strip()}")
-    print(f"--- again: python -m tests.attack --rounds 1 --seed {report.seed} --only {report.kind}{version}", flush=True)
+    print(
+        f"--- again: python -m tests.attack --rounds 1 --seed {report.seed} --only {report.kind}{version}",
+        flush=True,
+    )
 
 
 def _summarize(reports: list[Report]) -> None:

@@ -73,7 +73,9 @@ class Disturber:
 
     def _writers(self, random: Random) -> None:
         with self._session() as session:
-            session.execute("UPDATE thing SET noise = noise + 1 WHERE rid = ANY(%s)", (self._some(random, 5),))
+            session.execute(
+                "UPDATE thing SET noise = noise + 1 WHERE rid = ANY(%s)", (self._some(random, 5),)
+            )
 
     def _locks(self, random: Random) -> None:
         with self._session() as session, session.transaction():

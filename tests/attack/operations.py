@@ -158,13 +158,19 @@ def _changes(random: Random, table: Table) -> dict[str, Any]:
     return changes
 
 
-def _write(random: Random, table: Table, kind: str | None, condition: str) -> tuple[dict[str, Any], str, tuple[str, ...]]:
+def _write(
+    random: Random, table: Table, kind: str | None, condition: str
+) -> tuple[dict[str, Any], str, tuple[str, ...]]:
     """An operation's own keys, the oracle's statement for a row, and its outputs."""
     kind = kind or random.choice(("update", "update", "update", "delete", "select"))
     where = f"WHERE rid = $1 AND (({condition}) IS TRUE)"
     if kind == "select":
         columns = random.sample(["amount", "at", "label", *table.key_names], 3)
-        return {"operation_type": kind, "select_fields": columns}, f"SELECT FROM thing {where}", tuple(columns)
+        return (
+            {"operation_type": kind, "select_fields": columns},
+            f"SELECT FROM thing {where}",
+            tuple(columns),
+        )
     keys: dict[str, Any] = {"operation_type": kind}
     statement = f"DELETE FROM thing {where}"
     if kind == "update":
@@ -194,7 +200,9 @@ def _over_rows(random: Random, _: Any, table: Table, kind: str | None) -> Operat
     return Operation(found, "rows", pattern, used((condition, keys)), units, statement, outputs)
 
 
-def _over_keys(random: Random, connection: psycopg.Connection[Any], table: Table, kind: str | None) -> Operation:
+def _over_keys(
+    random: Random, connection: psycopg.Connection[Any], table: Table, kind: str | None
+) -> Operation:
     (column,) = table.key
     extra = random.choice(("", "", " AND mark <> :rest"))
     keys, statement, outputs = _write(random, table, kind, literal(f"true{extra}"))
@@ -268,7 +276,9 @@ def _record_statement(table: Table, kind: str, columns: list[str]) -> str:
     if kind == "delete":
         return f"DELETE FROM thing USING {source} WHERE {same}"
     names = ", ".join(fields)
-    statement = f"INSERT INTO thing ({names}) SELECT {', '.join(f'item.{name}' for name in fields)} FROM {source}"
+    statement = (
+        f"INSERT INTO thing ({names}) SELECT {', '.join(f'item.{name}' for name in fields)} FROM {source}"
+    )
     if kind == "upsert":
         sets = ", ".join(f"{name} = excluded.{name}" for name in columns)
         statement += f" ON CONFLICT ({', '.join(table.key_names)}) DO UPDATE SET {sets}"
@@ -284,7 +294,9 @@ def _over_relation(random: Random, connection: psycopg.Connection[Any], table: T
         f" WHERE abs(hashint4(rid::integer + {seed})) % 100 < {random.choice((5, 60, 101))}".encode()
     )
     named = ", ".join(table.key_names)
-    source = random.choice(({"table": "attack.staging"}, {"query": f"SELECT {named}, fresh FROM attack.staging"}))
+    source = random.choice(
+        ({"table": "attack.staging"}, {"query": f"SELECT {named}, fresh FROM attack.staging"})
+    )
     pattern = {"operation": OPERATION, "operation_type": "update", "data_source": source,
                "update_data": {"amount": {"sql": "coalesce(amount, 0) + :item.fresh"}}, **_common(random)}  # fmt: skip
     if "table" in source:

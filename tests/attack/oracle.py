@@ -122,9 +122,7 @@ def observe(dsn: str, operation_id: UUID | str | None, operation: Operation, tab
         outputs = Counter[str]()
         if operation.outputs:
             given = normalised("record", operation.outputs, table)
-            outputs = _counted(
-                connection, f"SELECT {given} FROM batch_output(%s) AS record", (operation_id,)
-            )
+            outputs = _counted(connection, f"SELECT {given} FROM batch_output(%s) AS record", (operation_id,))
     return Outcome(*row, failed, rows, writes, ledger, outputs, int(named[0]))
 
 
@@ -191,7 +189,9 @@ def compare(expected: Outcome, found: Outcome, operation: Operation) -> list[str
         if found.status != expected.status and not (found.status == "failed" and not expected.processed):
             problems.append(f"status: expected {expected.status}, found {found.status}")
         if found.account != expected.account:
-            problems.append(f"total, processed, skipped, failed: expected {expected.account}, found {found.account}")
+            problems.append(
+                f"total, processed, skipped, failed: expected {expected.account}, found {found.account}"
+            )
         for name in ("failed", "rows", "writes", "ledger", "outputs"):
             problems += difference(name, getattr(expected, name), getattr(found, name))
         return problems
@@ -206,7 +206,11 @@ def _compare_loosely(expected: Outcome, found: Outcome, operation: Operation) ->
         problems.append(f"status: {found.status}")
     stopping = keys.get("error_handling") == "stop_on_error"
     bound = keys.get("max_errors")
-    if found.errors and found.status != "failed" and (stopping or (isinstance(bound, int) and found.errors > bound)):
+    if (
+        found.errors
+        and found.status != "failed"
+        and (stopping or (isinstance(bound, int) and found.errors > bound))
+    ):
         problems.append(f"status: {found.errors} failed, which should have stopped it, found {found.status}")
     if keys.get("error_isolation") != "batch":
         problems += difference("failed, more than there may be", Counter(), found.failed - expected.failed)

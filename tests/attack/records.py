@@ -74,7 +74,9 @@ def hand_in(
     rows: list[tuple[str, str, Any]] = []
     clean = random.random() < 0.3
     for number, (key, where) in enumerate(chosen):
-        wrong = not clean and random.random() < 0.04 and not (where == "absent" and kind in ("update", "delete"))
+        wrong = (
+            not clean and random.random() < 0.04 and not (where == "absent" and kind in ("update", "delete"))
+        )
         record = key | {name: random.choice(GOOD[name]) for name in columns}
         if wrong and columns:
             name = random.choice(columns)
@@ -115,7 +117,9 @@ def _keys(
     connection: psycopg.Connection[Any], table: Table, query: str, most: int, random: Random
 ) -> list[dict[str, Any]]:
     parts = ", ".join(f"'{name}', t.{name}" for name in table.key_names)
-    found = connection.execute((query.format(f"jsonb_build_object({parts})") + " ORDER BY rid").encode()).fetchall()
+    found = connection.execute(
+        (query.format(f"jsonb_build_object({parts})") + " ORDER BY rid").encode()
+    ).fetchall()
     return random.sample([row[0] for row in found], min(most, len(found)))
 
 

@@ -16,10 +16,24 @@ from tests.attack.operations import make_operation
 from tests.attack.oracle import observer
 from tests.attack.settings import make_settings
 from tests.attack.stage import FINDING, REFUSED, RIGHT, Arena, Report, Scene, Stage, build, run_scene
-from tests.attack.tables import KEYS, WIDER, Table, make_table
+from tests.attack.tables import KEYS, WIDER, Ground, Table, make_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from specgen.database.embedded import EmbeddedProvider
+    from specgen.database.server import Server
+
+
+def open_arena(server: Server, provider: EmbeddedProvider, *, mild: bool) -> Arena:
+    """Look at what a server has."""
+    with observer(server.dsn) as connection:
+        row = connection.execute(
+            "SELECT EXISTS (SELECT FROM pg_collation WHERE collname = 'und-x-icu')"
+        ).fetchone()
+    assert row is not None
+    return Arena(server, provider, Ground(icu=row[0], mild=mild))
+
 
 def play(arena: Arena, seed: int, kind: str) -> Report:
     """Play a round."""
@@ -52,7 +66,12 @@ def _play(
     most: int = 3000,
 ) -> None:
     """A round of the usual course."""
-    table = table or make_table(random, mild=stage.arena.mild, key=random.choice(list(KEYS)) if drive == "keys" else None, most=most)
+    table = table or make_table(
+        random,
+        ground=stage.arena.ground,
+        key=random.choice(stage.arena.ground.kinds(KEYS)) if drive == "keys" else None,
+        most=most,
+    )
     build(stage, table, report)
     with observer(stage.base) as connection:
         operation = make_operation(random, connection, table, drive, kind)
@@ -113,23 +132,30 @@ def _steps(random: Random, stage: Stage, report: Report) -> None:
 
 def _settings(random: Random, stage: Stage, report: Report) -> None:
     drive = random.choice(("rows", "rows", "keys", "records"))
-    key = random.choice(list(KEYS)) if drive == "keys" else None
-    table = make_table(random, mild=stage.arena.mild, key=key, most=300, calm=True)
+    key = random.choice(stage.arena.ground.kinds(KEYS)) if drive == "keys" else None
+    table = make_table(random, ground=stage.arena.ground, key=key, most=300, calm=True)
     _play(random, stage, report, drive=drive, table=table, many_settings=True)
 
 
 def _crash(random: Random, stage: Stage, report: Report) -> None:
     drive = random.choice(("rows", "records"))
-    _play(random, stage, report, drive=drive, crash=True, table=make_table(random, mild=stage.arena.mild, most=3000))
+    _play(
+        random,
+        stage,
+        report,
+        drive=drive,
+        crash=True,
+        table=make_table(random, ground=stage.arena.ground, most=3000),
+    )
 
 
 def _mistyped(random: Random, stage: Stage, report: Report) -> None:
-    table = make_table(random, mild=stage.arena.mild, mistyped=True, most=400, calm=random.random() < 0.7)
+    table = make_table(random, ground=stage.arena.ground, mistyped=True, most=400, calm=random.random() < 0.7)
     after: tuple[str, ...] = ()
     if random.random() < 0.3:
         kind, real = random.choice((("timestamptz", "timestamp"), ("text", "char(60)"), ("float", "real"),
                                     ("text", "public.citext"), ("bigint", "numeric"), ("date", "timestamp")))  # fmt: skip
-        plain = make_table(random, mild=stage.arena.mild, key=kind, most=400, calm=True, traits=())
+        plain = make_table(random, ground=stage.arena.ground, key=kind, most=400, calm=True, traits=())
         (column,) = plain.key
         after = ("CREATE EXTENSION IF NOT EXISTS citext", f"ALTER TABLE thing ALTER id TYPE {real}")
         table = replace(plain, key=(replace(column, type=replace(column.type, real=real)),), ddl=plain.ddl)
@@ -138,10 +164,12 @@ def _mistyped(random: Random, stage: Stage, report: Report) -> None:
 
 def _not_unique(random: Random, stage: Stage, report: Report) -> None:
     if random.random() < 0.6:
-        table = make_table(random, mild=stage.arena.mild, unique=False, most=400, calm=random.random() < 0.7)
+        table = make_table(
+            random, ground=stage.arena.ground, unique=False, most=400, calm=random.random() < 0.7
+        )
         _play(random, stage, report, drive="rows", table=table)
         return
-    table = make_table(random, mild=stage.arena.mild, most=400, calm=True, traits=())
+    table = make_table(random, ground=stage.arena.ground, most=400, calm=True, traits=())
     names = ", ".join([*table.key_names, "rid", "mark", "amount", "label", "code", "at", "flag"])
     after = ("ALTER TABLE thing DROP CONSTRAINT thing_pkey",
              f"INSERT INTO thing ({names}) SELECT {names.replace('rid', 'rid + 10000')} FROM thing WHERE rid % 5 = 1",
@@ -150,8 +178,10 @@ def _not_unique(random: Random, stage: Stage, report: Report) -> None:
 
 
 def _sameness(random: Random, stage: Stage, report: Report) -> None:
-    key = random.choice([*(name for name, type_ in KEYS.items() if type_.other != "{t}"), *WIDER])
-    table = make_table(random, mild=stage.arena.mild, key=key, most=300, calm=random.random() < 0.5)
+    key = random.choice(
+        [*(name for name in stage.arena.ground.kinds(KEYS) if KEYS[name].other != "{t}"), *WIDER]
+    )
+    table = make_table(random, ground=stage.arena.ground, key=key, most=300, calm=random.random() < 0.5)
     drive = random.choice(("records", "records", "file"))
     kind = random.choice(("update", "upsert", "upsert", "delete"))
     _play(random, stage, report, drive=drive, kind=kind, table=table)

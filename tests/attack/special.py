@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from specgen.database import databases
 from tests.attack import ways
-from tests.attack.operations import OPERATION, Operation, make_operation
+from tests.attack.operations import OPERATION, make_operation
 from tests.attack.oracle import Outcome, compare, contents, observe, observer
 from tests.attack.proxy import Proxy
 from tests.attack.stage import FINDING, REFUSED, Report, Scene, Stage, build, describe, judge, prepare
@@ -26,7 +25,14 @@ PLAIN = {"parallel": True, "max_workers": 4, "retry": {"max_attempts": 9, "backo
 
 
 def _scene(
-    random: Random, stage: Stage, report: Report, table: Table, drive: str, kind: str | None, way: str, **keys: Any
+    random: Random,
+    stage: Stage,
+    report: Report,
+    table: Table,
+    drive: str,
+    kind: str | None,
+    way: str,
+    **keys: Any,
 ) -> tuple[Scene, str, Outcome, ways.Job]:
     """A scene whose operation has these keys, deployed; where, and what is expected."""
     build(stage, table, report)
@@ -44,24 +50,30 @@ def _scene(
     return scene, dsn, expected, ways.Job(dsn, stage.folder, operation, way, scene.workers)
 
 
-def _conclude(report: Report, scene: Scene, dsn: str, expected: Outcome, job: ways.Job, operation_id: Any) -> None:
+def _conclude(
+    report: Report, scene: Scene, dsn: str, expected: Outcome, job: ways.Job, operation_id: Any
+) -> None:
     found = observe(dsn, operation_id, scene.operation, scene.table)
     judge(report, compare(expected, found, scene.operation), job)
 
 
 def redeployed(random: Random, stage: Stage, report: Report) -> None:
     """Submitted, deployed anew with other names, and gone on with: refused, or right; never NULL."""
-    table = make_table(random, mild=stage.arena.mild, most=400, calm=True)
-    drive, kind = random.choice((("records", "insert"), ("records", "update"), ("rows", "update"), ("keys", "update")))
+    table = make_table(random, ground=stage.arena.ground, most=400, calm=True)
+    drive, kind = random.choice(
+        (("records", "insert"), ("records", "update"), ("rows", "update"), ("keys", "update"))
+    )
     if drive == "keys":
-        table = make_table(random, mild=stage.arena.mild, key="bigint", most=400, calm=True)
+        table = make_table(random, ground=stage.arena.ground, key="bigint", most=400, calm=True)
     scene, dsn, expected, job = _scene(random, stage, report, table, drive, kind, ways.SQL, batch_size=7)
     operation_id = job.submit()
     with observer(dsn) as connection:
         for _ in range(random.choice((0, 1, 3))):
             connection.execute("SELECT batch_step(%s)", (operation_id,))
     text = str(scene.operation.pattern)
-    renamed = eval(re.sub(r"(:(?:item\.)?)(amount|label|at|flag|step|most|rest|moment|codes|ids)\b", r"\1new_\2", text))  # noqa: S307
+    renamed = eval(
+        re.sub(r"(:(?:item\.)?)(amount|label|at|flag|step|most|rest|moment|codes|ids)\b", r"\1new_\2", text)
+    )
     entity = table.entity([renamed])
     report.facts["YAML deployed anew"] = str(renamed)
     refusal = stage.deploy(entity, dsn)
@@ -80,7 +92,7 @@ def redeployed(random: Random, stage: Stage, report: Report) -> None:
 
 def late(random: Random, stage: Stage, report: Report) -> None:
     """The deadline falls into the batch in which a record fails."""
-    table = make_table(random, mild=stage.arena.mild, most=60, calm=True, traits=())
+    table = make_table(random, ground=stage.arena.ground, most=60, calm=True, traits=())
     marks = random.sample(range(60), random.choice((5, 20, 40)))
     rows = ", ".join(f"({mark}, '23514', {0.12 if mark == marks[0] else 0})" for mark in marks)
     table = replace(table, ddl=(*table.ddl[:-1], f"INSERT INTO attack.refusals VALUES {rows}", table.ddl[-1]))
@@ -95,24 +107,32 @@ def late(random: Random, stage: Stage, report: Report) -> None:
 
 def cut(random: Random, stage: Stage, report: Report) -> None:
     """The connection is lost between a request and its answer; then whatever the command says is done."""
-    table = make_table(random, mild=stage.arena.mild, most=300, calm=True, traits=())
+    table = make_table(random, ground=stage.arena.ground, most=300, calm=True, traits=())
     drive, kind = random.choice((("records", "insert"), ("rows", "update"), ("records", "upsert")))
     scene, dsn, expected, job = _scene(random, stage, report, table, drive, kind, ways.CLI, batch_size=50)
     once = random.random() < 0.5
     arguments = job.first_arguments() + (["--once"] if once else ["--workers", "2"])
     answered = random.random() < 0.75
-    function = OPERATION if once else random.choice((f"{OPERATION}_submit", f"{OPERATION}_submit", "batch_step", "batch_status"))
+    function = (
+        OPERATION
+        if once
+        else random.choice((f"{OPERATION}_submit", f"{OPERATION}_submit", "batch_step", "batch_status"))
+    )
     report.facts["cut"] = f"{'after' if answered else 'before'} the server answered {function}"
     info = psycopg.conninfo.conninfo_to_dict(dsn)
     with Proxy(int(info["port"]), rf'{function}"?\(|UPDATE.*{function}'.encode(), answered=answered) as proxy:
-        through = make_conninfo(dsn, host="127.0.0.1", port=proxy.port, sslmode="disable", gssencmode="disable")
+        through = make_conninfo(
+            dsn, host="127.0.0.1", port=proxy.port, sslmode="disable", gssencmode="disable"
+        )
         process = ways.specgen(through, stage.folder, "run", *arguments)
         said = " ".join(process.communicate(timeout=60))
         report.facts["what the command said"] = said
         for _ in range(4):
             if process.returncode in (0, 1):
                 break
-            known = re.search(r"--resume\W+([0-9a-f-]{36})", said) or re.search(r"([0-9a-f]{8}-[0-9a-f-]{27})", said)
+            known = re.search(r"--resume\W+([0-9a-f-]{36})", said) or re.search(
+                r"([0-9a-f]{8}-[0-9a-f-]{27})", said
+            )
             again = ["--resume", known[1]] if known else arguments
             process = ways.specgen(dsn, stage.folder, "run", *again)
             said = " ".join(process.communicate(timeout=60))
@@ -124,7 +144,7 @@ def cut(random: Random, stage: Stage, report: Report) -> None:
 
 def exclusive(random: Random, stage: Stage, report: Report) -> None:
     """Submitted twice: a second run is refused, a repeated one is the first."""
-    table = make_table(random, mild=stage.arena.mild, most=200, calm=True, traits=())
+    table = make_table(random, ground=stage.arena.ground, most=200, calm=True, traits=())
     key = random.choice((None, "", "", "May"))
     options = {} if key is None else {"idempotency_key": key}
     scene, dsn, expected, job = _scene(
@@ -137,7 +157,7 @@ def exclusive(random: Random, stage: Stage, report: Report) -> None:
         second = _submit_again(job)
     except ways.RefusedError:
         second = None
-    if second is not None and (second != first or key != "May"):
+    if second is not None and (second != first or key is None):
         report.verdict, report.text = FINDING, f"two runs at once: {first} and {second}"
         return
     job.work(first)
@@ -158,10 +178,12 @@ def _submit_again(job: ways.Job) -> Any:
 
 def rights(random: Random, stage: Stage, report: Report) -> None:
     """A right is missing: that is nobody's record. Once it is there, the operation goes on."""
-    table = make_table(random, mild=stage.arena.mild, most=200, calm=True, traits=("ledger",))
+    table = make_table(random, ground=stage.arena.ground, most=200, calm=True, traits=("ledger",))
     missing = random.choice(("thing", "attack.ledger"))
     drive = random.choice(("rows", "records"))
-    scene, dsn, expected, job = _scene(random, stage, report, table, drive, "update", ways.RUNNER, batch_size=20)
+    scene, dsn, expected, job = _scene(
+        random, stage, report, table, drive, "update", ways.RUNNER, batch_size=20
+    )
     with observer(dsn) as connection:
         connection.execute(
             "DO $$ BEGIN CREATE ROLE attack_user LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;"
@@ -183,7 +205,7 @@ def rights(random: Random, stage: Stage, report: Report) -> None:
 
 def frozen(random: Random, stage: Stage, report: Report) -> None:
     """A session keeps the last open range and says nothing more; the others must not wait for ever."""
-    table = make_table(random, mild=stage.arena.mild, most=200, calm=True, traits=())
+    table = make_table(random, ground=stage.arena.ground, most=200, calm=True, traits=())
     scene, dsn, expected, job = _scene(
         random, stage, report, table, "rows", "update", random.choice((ways.SQL, ways.RUNNER)), batch_size=1000,
         timeout="400ms",
@@ -198,7 +220,10 @@ def frozen(random: Random, stage: Stage, report: Report) -> None:
         holder.rollback()
         thread.join(60)
     if waited:
-        report.verdict, report.text = FINDING, "the others wait beyond the timeout for a session that is frozen"
+        report.verdict, report.text = (
+            FINDING,
+            "the others wait beyond the timeout for a session that is frozen",
+        )
         return
     job.work(operation_id)
     _conclude(report, scene, dsn, expected, job, operation_id)

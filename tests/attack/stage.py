@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -18,12 +16,14 @@ from tests.attack.oracle import Outcome, compare, contents, expect, observe, obs
 from tests.attack.settings import SHARED, statements
 
 if TYPE_CHECKING:
+    from contextlib import ExitStack
+    from pathlib import Path
     from random import Random
 
     from specgen.database.embedded import EmbeddedProvider
     from specgen.database.server import Server
     from tests.attack.operations import Operation
-    from tests.attack.tables import Table
+    from tests.attack.tables import Ground, Table
 
 RIGHT, REFUSED, FINDING = "right", "refused", "finding"
 
@@ -34,12 +34,12 @@ class Arena:
 
     Attributes:
         provider: The handle to hurt the server.
-        mild: Nothing raises what looks like a fault of the system.
+        ground: What the server has, and how hard the attack is.
     """
 
     server: Server
     provider: EmbeddedProvider
-    mild: bool = False
+    ground: Ground
 
 
 @dataclass
@@ -174,5 +174,3 @@ def describe(report: Report, scene: Scene, entity: dict[str, Any]) -> None:
         "rows": f"{scene.table.rows}, key {[c.type.real for c in scene.table.key]}, {', '.join(scene.table.traits)}",
         "after": "; ".join(scene.after) or "nothing",
     }
-
-

@@ -32,6 +32,7 @@ NOCASE = (
     "CREATE COLLATION IF NOT EXISTS public.nocase"
     " (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
 )
+NEEDS_ICU = ("text-icu", "text-nocase")
 ODD_TEXT = "chr(97 + {i} % 26) || {i} || (ARRAY['', 'é', ' ', '''', '\\', 'ß', E'\\n', '%'])[1 + {i} % 8]"
 MOMENT = "timestamptz '2024-10-26 23:00+00' + {i} * interval '77 seconds'"
 SPREAD = "(({i}::bigint * 7919) % 1000003 - 500000)"
@@ -49,38 +50,66 @@ KEYS: dict[str, KeyType] = {
         "public.citext", "public.citext", "'k' || {i}", "upper({t})", "CREATE EXTENSION IF NOT EXISTS citext"
     ),
     "varchar": KeyType("varchar(40)", "varchar(40)", ODD_TEXT),
-    "numeric": KeyType("decimal", "numeric", "trim_scale(({i} - 1000) / 8.0)", "{t} || CASE WHEN {t} ~ '[.]' THEN '00' ELSE '.00' END"),
+    "numeric": KeyType(
+        "decimal",
+        "numeric",
+        "trim_scale(({i} - 1000) / 8.0)",
+        "{t} || CASE WHEN {t} ~ '[.]' THEN '00' ELSE '.00' END",
+    ),
     "numeric-scaled": KeyType("decimal(20,6)", "numeric(20,6)", "({i} - 1000) / 3.0", "{t} || '0'"),
     "float": KeyType("float", "double precision", "({i} - 1000) / 7.0::float8"),
     "real": KeyType("real", "real", "(({i} - 1000) / 8.0)::real + 0.1::real"),
-    "timestamptz": KeyType("timestamptz", "timestamptz", MOMENT, "({t}::timestamptz AT TIME ZONE 'UTC')::text || 'Z'"),
+    "timestamptz": KeyType(
+        "timestamptz", "timestamptz", MOMENT, "({t}::timestamptz AT TIME ZONE 'UTC')::text || 'Z'"
+    ),
     "timestamp": KeyType("timestamp without time zone", "timestamp", f"({MOMENT})::timestamp"),
     "date": KeyType("date", "date", "date '2020-01-01' + {i}"),
     "bytea": KeyType("bytea", "bytea", "decode(md5({i}::text), 'hex')"),
-    "interval": KeyType("interval", "interval", "{i} * interval '3 days -5 hours 7 seconds' - interval '1 month'"),
+    "interval": KeyType(
+        "interval", "interval", "{i} * interval '3 days -5 hours 7 seconds' - interval '1 month'"
+    ),
     "inet": KeyType("inet", "inet", "inet '10.0.0.0' + {i}"),
-    "domain": KeyType("public.code", "public.code", "'c-' || {i}", "{t}", "CREATE DOMAIN public.code AS text CHECK (value <> '')"),
+    "domain": KeyType(
+        "public.code",
+        "public.code",
+        "'c-' || {i}",
+        "{t}",
+        "CREATE DOMAIN public.code AS text CHECK (value <> '')",
+    ),
 }
 FIRST_PARTS: dict[str, KeyType] = {
-    "enum": KeyType("public.mood", "public.mood", "(ARRAY['sad', 'ok', 'glad'])[1 + {i} % 3]::public.mood", "{t}",
-                    "CREATE TYPE public.mood AS ENUM ('sad', 'ok', 'glad')"),
+    "enum": KeyType(
+        "public.mood",
+        "public.mood",
+        "(ARRAY['sad', 'ok', 'glad'])[1 + {i} % 3]::public.mood",
+        "{t}",
+        "CREATE TYPE public.mood AS ENUM ('sad', 'ok', 'glad')",
+    ),
     "boolean": KeyType("boolean", "boolean", "{i} % 2 = 0"),
     "smallint": KeyType("smallint", "smallint", "{i} % 7"),
-    "text-nocase": KeyType("string", "text COLLATE public.nocase", "(ARRAY['a', 'B', 'c'])[1 + {i} % 3]", "upper({t})", NOCASE),
+    "text-nocase": KeyType(
+        "string", "text COLLATE public.nocase", "(ARRAY['a', 'B', 'c'])[1 + {i} % 3]", "upper({t})", NOCASE
+    ),
     "date": KeyType("date", "date", "date '2024-02-27' + {i} % 4"),
     "numeric": KeyType("decimal", "numeric", "({i} % 5) / 4.0"),
-    "timestamptz": KeyType("timestamptz", "timestamptz", "timestamptz '2024-10-27 00:30+00' + ({i} % 3) * interval '1 hour'"),
+    "timestamptz": KeyType(
+        "timestamptz", "timestamptz", "timestamptz '2024-10-27 00:30+00' + ({i} % 3) * interval '1 hour'"
+    ),
 }
 # Declared as one type, and another one in the database.
 MISTYPED: dict[str, KeyType] = {
     "char": KeyType("string", "char(12)", "'k' || {i}"),
     "real-for-float": KeyType("float", "real", "({i} / 7.0)::real"),
-    "timestamp-for-timestamptz": KeyType("timestamptz", "timestamp", "timestamp '2024-10-26 23:00' + {i} * interval '77 seconds'"),
+    "timestamp-for-timestamptz": KeyType(
+        "timestamptz", "timestamp", "timestamp '2024-10-26 23:00' + {i} * interval '77 seconds'"
+    ),
     "timestamptz-for-naive": KeyType("timestamp without time zone", "timestamptz", MOMENT),
     "numeric-for-bigint": KeyType("bigint", "numeric", "{i} / 4.0"),
     "bigint-for-integer": KeyType("integer", "bigint", "{i} * 3000000000"),
     "varchar-for-text": KeyType("string", "varchar(40)", ODD_TEXT),
-    "citext-for-text": KeyType("string", "public.citext", "'k' || {i}", "upper({t})", "CREATE EXTENSION IF NOT EXISTS citext"),
+    "citext-for-text": KeyType(
+        "string", "public.citext", "'k' || {i}", "upper({t})", "CREATE EXTENSION IF NOT EXISTS citext"
+    ),
     "timestamp-for-date": KeyType("date", "timestamp", "timestamp '2024-01-01' + {i} * interval '7 hours'"),
     "float-for-decimal": KeyType("decimal", "double precision", "{i} / 7.0::float8"),
     "numeric-for-scaled": KeyType("decimal(10,2)", "numeric", "{i} / 1000.0"),
@@ -90,8 +119,12 @@ MISTYPED: dict[str, KeyType] = {
 WIDER: dict[str, KeyType] = {
     "citext-for-text": MISTYPED["citext-for-text"],
     "char-for-text": KeyType("string", "char(12)", "'k' || {i}", "{t} || '  '"),
-    "numeric-for-text": KeyType("string", "numeric", "{i} / 2.0", "{t} || CASE WHEN {t} ~ '[.]' THEN '00' ELSE '.00' END"),
-    "interval-of-hours": KeyType("interval", "interval", "{i} * interval '1 day'", "extract(day FROM {t}::interval) * 24 || ' hours'"),
+    "numeric-for-text": KeyType(
+        "string", "numeric", "{i} / 2.0", "{t} || CASE WHEN {t} ~ '[.]' THEN '00' ELSE '.00' END"
+    ),
+    "interval-of-hours": KeyType(
+        "interval", "interval", "{i} * interval '1 day'", "extract(day FROM {t}::interval) * 24 || ' hours'"
+    ),
 }
 
 SQLSTATES = (
@@ -115,6 +148,23 @@ CASTS = {
     "dividing": ("(12 / length(code))::text", ("a", "", "bb", "ccc")),
 }
 CODES = ("12", "d", "dd", "7", "a\\d", "it's", "", "%", "\\", "x y")
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What attacks stand on.
+
+    Attributes:
+        icu: Whether the server has collations of ICU.
+        mild: Whether what is refused is refused as everybody takes for the record's fault.
+    """
+
+    icu: bool
+    mild: bool = False
+
+    def kinds(self, types: dict[str, KeyType]) -> list[str]:
+        """The types that the server has."""
+        return [name for name in types if self.icu or name not in NEEDS_ICU]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +203,9 @@ class Table:
 
     def entity(self, patterns: list[dict[str, Any]]) -> dict[str, Any]:
         """The YAML's content."""
-        fields: dict[str, Any] = {column.name: {"type": column.type.spec, "nullable": False} for column in self.key}
+        fields: dict[str, Any] = {
+            column.name: {"type": column.type.spec, "nullable": False} for column in self.key
+        }
         fields |= {"mark": {"type": "integer", "nullable": False}, "amount": "integer", "label": "string",
                    "code": "string", "at": "timestamptz", "flag": "boolean"}  # fmt: skip
         return {
@@ -165,7 +217,14 @@ class Table:
         }
 
 
-VALUE_TYPES = {"mark": "integer", "amount": "integer", "label": "text", "code": "text", "at": "timestamptz", "flag": "boolean"}
+VALUE_TYPES = {
+    "mark": "integer",
+    "amount": "integer",
+    "label": "text",
+    "code": "text",
+    "at": "timestamptz",
+    "flag": "boolean",
+}
 # `rid` is the oracle's own name of a row, `noise` belongs to sessions that disturb.
 VALUES = """
     rid bigint, noise integer NOT NULL DEFAULT 0, mark integer NOT NULL DEFAULT 999,
@@ -209,7 +268,7 @@ BEGIN
                                            THEN 2 ELSE 1 END);
     RETURN NULL;
 END $$;
-"""  # noqa: S105
+"""
 TRIGGERS = """
 CREATE TRIGGER a_guard BEFORE INSERT OR DELETE OR UPDATE OF mark, amount, label, code, at, flag ON thing
     FOR EACH ROW EXECUTE FUNCTION attack.guard();
@@ -224,7 +283,7 @@ MARKS = 60
 def make_table(
     random: Random,
     *,
-    mild: bool,
+    ground: Ground,
     key: str | None = None,
     most: int = 5000,
     unique: bool = True,
@@ -239,14 +298,14 @@ def make_table(
         most: The most rows it may have.
         unique: Whether the declared key is unique in truth.
         mistyped: Whether the key's type is not the one that the YAML names.
-        mild: What is refused is refused with SQLSTATEs that everybody takes for the record's fault.
+        ground: What the server has, and how hard the attack is.
         calm: Nothing refuses to be written.
         traits: What else is special about it, random if None.
     """
-    columns = _key(random, key, mistyped=mistyped)
+    columns = _key(random, ground, key, mistyped=mistyped)
     rows = _rows(random, most)
     ddl = [GUARD, *{column.type.prepare: None for column in columns if column.type.prepare}]
-    cast = random.choice(["integer", "dividing"] if mild else list(CASTS))
+    cast = random.choice(["integer", "dividing"] if ground.mild else list(CASTS))
     if calm or random.random() < 0.7:
         cast = None
     if cast in ("ltree", "hstore"):
@@ -256,7 +315,7 @@ def make_table(
     ddl.append(_fill(random, columns, rows, cast, unique=unique))
     ddl.append("ANALYZE thing") if random.random() < 0.5 else None
     if not calm:
-        ddl += _refusals(random, MILD if mild else SQLSTATES)
+        ddl += _refusals(random, MILD if ground.mild else SQLSTATES)
     ddl.append(TRIGGERS)
     if "ledger" in traits:
         ddl.append("CREATE TRIGGER b_post AFTER INSERT OR DELETE OR UPDATE OF mark, amount, label, code, at, flag ON thing"
@@ -271,18 +330,21 @@ def make_table(
     return Table(columns, tuple(ddl), rows, managed, expression, unique, traits)
 
 
-def _key(random: Random, kind: str | None, *, mistyped: bool) -> tuple[Column, ...]:
+def _key(random: Random, ground: Ground, kind: str | None, *, mistyped: bool) -> tuple[Column, ...]:
     if mistyped:
         return (Column("id", MISTYPED[kind or random.choice(list(MISTYPED))]),)
-    last = WIDER[kind] if kind in WIDER else KEYS[kind or random.choice(list(KEYS))]
+    last = WIDER[kind] if kind in WIDER else KEYS[kind or random.choice(ground.kinds(KEYS))]
     if kind is not None or random.random() < 0.75:
         return (Column("id", last),)
-    firsts = random.sample(list(FIRST_PARTS), random.choice((1, 1, 2)))
+    firsts = random.sample(ground.kinds(FIRST_PARTS), random.choice((1, 1, 2)))
     return (*(Column(f"part{n}", FIRST_PARTS[name]) for n, name in enumerate(firsts)), Column("id", last))
 
 
 def _rows(random: Random, most: int) -> int:
-    return min(most, random.choice((0, 1, random.randint(2, 60), random.randint(60, 800), random.randint(60, 800), most)))
+    return min(
+        most,
+        random.choice((0, 1, random.randint(2, 60), random.randint(60, 800), random.randint(60, 800), most)),
+    )
 
 
 def _traits(random: Random, *, unique: bool, calm: bool) -> tuple[str, ...]:
@@ -296,7 +358,10 @@ def _traits(random: Random, *, unique: bool, calm: bool) -> tuple[str, ...]:
 
 def _create(columns: tuple[Column, ...], traits: tuple[str, ...], *, unique: bool) -> str:
     names = ", ".join(column.name for column in columns)
-    parts = [*(f"{column.name} {column.type.real}{' NOT NULL' if unique else ''}" for column in columns), VALUES]
+    parts = [
+        *(f"{column.name} {column.type.real}{' NOT NULL' if unique else ''}" for column in columns),
+        VALUES,
+    ]
     if "generated" in traits:
         parts.append("twice bigint GENERATED ALWAYS AS (amount::bigint * 2) STORED")
     if "check" in traits:
@@ -320,7 +385,9 @@ def _create(columns: tuple[Column, ...], traits: tuple[str, ...], *, unique: boo
 def _fill(random: Random, columns: tuple[Column, ...], rows: int, cast: str | None, *, unique: bool) -> str:
     codes = CASTS[cast][1] if cast else CODES
     rare = random.choice((1, 1, 20)) if cast else 1
-    number = "i" if unique else random.choice(("(i / 2)", "(i % 3)", "nullif(i, 3)", "(i - (i % 10 = 4)::int)"))
+    number = (
+        "i" if unique else random.choice(("(i / 2)", "(i % 3)", "nullif(i, 3)", "(i - (i % 10 = 4)::int)"))
+    )
     keys = ", ".join(column.type.value.format(i=number) for column in columns)
     listed = ", ".join("'" + code.replace("'", "''") + "'" for code in codes)
     pick = f"(ARRAY[{listed}])[1 + CASE WHEN i % {rare} = 0 THEN (i * 5 + i / 7) % {len(codes)} ELSE 0 END]"

@@ -126,7 +126,9 @@ class Job:
             try:
                 with psycopg.connect(self.dsn, autocommit=True, application_name="attacked") as connection:
                     query, values = self.statement(OPERATION)
-                    row = connection.execute(f"SELECT (r).operation_id FROM {query} AS r".encode(), values or None).fetchone()
+                    row = connection.execute(
+                        f"SELECT (r).operation_id FROM {query} AS r".encode(), values or None
+                    ).fetchone()
                 assert row is not None
                 return row[0]  # type: ignore[no-any-return]
             except psycopg.Error as error:
@@ -282,7 +284,9 @@ class Job:
         if not self.operation.options:
             return f"public.{function}({', '.join(given)})", []
         text = ", ".join(given).replace("%", "%%")
-        return f"public.{function}({f'{text}, ' if text else ''}options => %s)", [Jsonb(self.operation.options)]
+        return f"public.{function}({f'{text}, ' if text else ''}options => %s)", [
+            Jsonb(self.operation.options)
+        ]
 
     def latest(self) -> tuple[Any, ...] | None:
         """The operation's row: id, status, whether it has ended, and how far it is."""
@@ -303,7 +307,17 @@ class Job:
 def specgen(dsn: str, folder: Path, command: str, *arguments: str) -> subprocess.Popen[str]:
     """Start specgen as users do."""
     return subprocess.Popen(
-        [sys.executable, "-m", "specgen", command, *arguments, "--project", str(folder), "--database-url", dsn],
+        [
+            sys.executable,
+            "-m",
+            "specgen",
+            command,
+            *arguments,
+            "--project",
+            str(folder),
+            "--database-url",
+            dsn,
+        ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
