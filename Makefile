@@ -3,9 +3,10 @@
 
 VENV ?= .venv
 BIN = $(VENV)/bin
+RANGES_SECONDS ?= 900
 export PYTHON
 
-.PHONY: help venv demo test test-matrix lint format types wheel-check lock benchmark mutants attack reference clean
+.PHONY: help venv demo test test-matrix lint format types wheel-check ranges lock benchmark mutants attack reference clean
 
 help:
 	@echo "make demo         see it work: embedded PostgreSQL, 100,000 rows, a bulk update with failures"
@@ -14,6 +15,7 @@ help:
 	@echo "make lint         what CI lints; make format mends most of it"
 	@echo "make types        mypy --strict"
 	@echo "make wheel-check  the wheel, used elsewhere, generates the same bytes"
+	@echo "make ranges       the newest and the lowest versions that users may have: do they work, or which breaks"
 	@echo "make lock         the newest versions that pyproject.toml allows, for development and CI"
 	@echo "make benchmark    how long generating takes; operations against hand-written statements"
 	@echo "make mutants      break the generated SQL in many ways; the generated tests must notice"
@@ -46,6 +48,9 @@ types: venv
 
 wheel-check: venv
 	$(BIN)/python -m tools.wheel_check
+
+ranges: venv
+	@$(BIN)/python -m tools.ranges --seconds $(RANGES_SECONDS)
 
 lock:
 	@tools/lock --upgrade

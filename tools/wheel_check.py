@@ -1,9 +1,9 @@
 """The wheel, in a clean environment and used from another folder, generates what the checkout does.
 
-python -m tools.wheel_check
+python -m tools.wheel_check [PROGRAM]
 
-Here with the locked versions, so that nothing that is published later can break it; `tools.ranges` does the
-same with the lowest and the newest ones.
+With the specgen of another environment, only that one is used. Otherwise an environment is made with the
+locked versions, so that nothing that is published later can break it; `tools.ranges` tries the others.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ def main() -> None:
     """Build, install, generate, compare."""
     with tempfile.TemporaryDirectory(prefix="specgen-wheel-") as name:
         folder = Path(name)
+        if len(sys.argv) > 1:
+            use(Path(sys.argv[1]), folder)
+            return
         wheel = build(folder)
         program = install(wheel, folder / "venv")
         found = use(program, folder)

@@ -1,0 +1,1 @@
+"""The ranges that users get: do their lowest and their newest versions work, and if not, which one breaks."""
