@@ -264,6 +264,9 @@ BEGIN
         PERFORM public.batch_refuse_changed(p_operation);
     END IF;
 
+    PERFORM public.batch_require_key(
+        v_operation, 'records', ARRAY['id'], ARRAY['bigint']::regtype[]
+    );
     -- The records are taken once, here; whatever becomes of the relation, they are what is worked through.
     INSERT INTO public.batch_ranges
     SELECT r.* FROM public.bill_month_create_bills_ranges(v_operation) AS r;
@@ -760,7 +763,7 @@ CREATE OR REPLACE FUNCTION public.bill_month_send_bills_plan(p_operation public.
     RETURNS void
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_enter(
@@ -782,6 +785,9 @@ BEGIN
         PERFORM public.batch_refuse_changed(p_operation);
     END IF;
 
+    PERFORM public.batch_require_key(
+        v_operation, 'keys', ARRAY['id'], ARRAY['bigint']::regtype[]
+    );
     p_created_bill_ids := ARRAY(
         SELECT (o.record ->> 'id')::bigint
           FROM public.batch_outputs AS o
@@ -806,7 +812,7 @@ CREATE OR REPLACE FUNCTION public.bill_month_send_bills_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     STABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET work_mem = '128MB' -- one sort of the keys that were handed in
 AS $function$
 DECLARE
@@ -857,7 +863,7 @@ CREATE OR REPLACE FUNCTION public.bill_month_send_bills_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
@@ -1252,7 +1258,7 @@ CREATE OR REPLACE FUNCTION public.bill_month_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -1284,34 +1290,37 @@ DECLARE
         p_submitted  => p_submitted
     );
 BEGIN
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
     RETURN v_operation;
 END;
 $function$;
 
--- Stores the operation and its steps; with an idempotency key that was used before, the earlier one comes back.
+-- Stores the operation and its steps.
 CREATE OR REPLACE FUNCTION public.bill_month_start(p_operation public.batch_operations)
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_start(p_operation);
 BEGIN
-    IF v_operation.operation_id = p_operation.operation_id THEN
-        INSERT INTO public.batch_steps (operation_id, step_number, step, depends_on, plan_function)
-        VALUES (
-            v_operation.operation_id, 1, 'calculate_usage', '{}', 'public.bill_month_calculate_usage_plan'
-        ), (
-            v_operation.operation_id, 2, 'create_bills', '{1}', 'public.bill_month_create_bills_plan'
-        ), (
-            v_operation.operation_id, 3, 'write_files', '{2}', 'public.bill_month_write_files_plan'
-        ), (
-            v_operation.operation_id, 4, 'send_bills', '{2, 3}', 'public.bill_month_send_bills_plan'
-        ), (
-            v_operation.operation_id, 5, 'tell_customers', '{2, 4}', 'public.bill_month_tell_customers_plan'
-        );
-    END IF;
+    INSERT INTO public.batch_steps (operation_id, step_number, step, depends_on, plan_function)
+    VALUES (
+        v_operation.operation_id, 1, 'calculate_usage', '{}', 'public.bill_month_calculate_usage_plan'
+    ), (
+        v_operation.operation_id, 2, 'create_bills', '{1}', 'public.bill_month_create_bills_plan'
+    ), (
+        v_operation.operation_id, 3, 'write_files', '{2}', 'public.bill_month_write_files_plan'
+    ), (
+        v_operation.operation_id, 4, 'send_bills', '{2, 3}', 'public.bill_month_send_bills_plan'
+    ), (
+        v_operation.operation_id, 5, 'tell_customers', '{2, 4}', 'public.bill_month_tell_customers_plan'
+    );
     RETURN v_operation;
 END;
 $function$;
@@ -1325,7 +1334,7 @@ CREATE OR REPLACE FUNCTION public.bill_month(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -1344,12 +1353,12 @@ DECLARE
     v_progress public.batch_progress;
     v_errors jsonb;
 BEGIN
+    IF v_planned.status <> 'planned' THEN
+        RETURN public.batch_result(v_planned);
+    END IF;
+
     BEGIN
         v_operation := public.bill_month_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         LOOP
             v_progress := public.batch_step(v_operation.operation_id);
             EXIT WHEN v_progress.state = 'finished';
@@ -1382,7 +1391,7 @@ CREATE OR REPLACE FUNCTION public.bill_month_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -1394,12 +1403,15 @@ CREATE OR REPLACE FUNCTION public.bill_month_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_operation public.batch_operations;
-BEGIN
-    v_operation := public.bill_month_start(public.bill_month_plan(
+    v_planned public.batch_operations := public.bill_month_plan(
         target_month, options, true
-    ));
-    RETURN v_operation.operation_id;
+    );
+BEGIN
+    IF v_planned.status <> 'planned' THEN
+        RETURN v_planned.operation_id;
+    END IF;
+    PERFORM public.bill_month_start(v_planned);
+    RETURN v_planned.operation_id;
 END;
 $function$;
 
@@ -1460,7 +1472,7 @@ CREATE OR REPLACE FUNCTION public.discard_open_bills_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
@@ -1496,6 +1508,14 @@ DECLARE
     v_dense boolean := false;
     v_planner text[];
 BEGIN
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
+    PERFORM public.batch_require_key(
+        v_operation, 'rows', ARRAY['id'], ARRAY['bigint']::regtype[]
+    );
     -- In key order: the key that each batch would begin with, and the last row's place.
     SELECT coalesce(max(matching.place), 0),
            coalesce(
@@ -1571,7 +1591,7 @@ CREATE OR REPLACE FUNCTION public.discard_open_bills_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     STABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
@@ -1623,7 +1643,7 @@ CREATE OR REPLACE FUNCTION public.discard_open_bills_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
@@ -1814,7 +1834,7 @@ CREATE OR REPLACE FUNCTION public.discard_open_bills(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -1835,16 +1855,12 @@ DECLARE
     v_began timestamptz;
     v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -1887,7 +1903,7 @@ CREATE OR REPLACE FUNCTION public.discard_open_bills_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -1899,23 +1915,21 @@ CREATE OR REPLACE FUNCTION public.discard_open_bills_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := public.discard_open_bills_plan(
+    v_planned public.batch_operations := public.discard_open_bills_plan(
         target_month, confirm, options, true
     );
+BEGIN
     IF v_planned.status = 'confirmation_required' THEN
         RAISE EXCEPTION 'discard_open_bills: %', v_planned.message
             USING ERRCODE = 'P0B04';
     END IF;
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT r.*
           FROM public.discard_open_bills_ranges(v_planned) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 

@@ -37,7 +37,7 @@ CREATE OR REPLACE FUNCTION public.import_readings_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -66,6 +66,15 @@ DECLARE
         p_submitted  => p_submitted
     );
 BEGIN
+    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
+        -- What is handed in is not kept; whether it comes again can be told all the same.
+        v_operation.input_digest := md5(p_csv_file::text);
+    END IF;
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
     IF jsonb_typeof(p_csv_file) <> 'array' THEN
         RAISE EXCEPTION 'import_readings: csv_file must be a JSON array of objects, not %',
             jsonb_typeof(p_csv_file)
@@ -75,10 +84,6 @@ BEGIN
     v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_csv_file), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are handed in';
-    IF v_operation.idempotency_key IS NOT NULL THEN
-        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
-        v_operation.input_digest := md5(p_csv_file::text);
-    END IF;
     RETURN v_operation;
 END;
 $function$;
@@ -91,7 +96,7 @@ CREATE OR REPLACE FUNCTION public.import_readings_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     IMMUTABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_items jsonb := p_csv_file || '[]'; -- decompressed once, not once a slice
@@ -128,7 +133,7 @@ CREATE OR REPLACE FUNCTION public.import_readings_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
@@ -302,7 +307,7 @@ CREATE OR REPLACE FUNCTION public.import_readings(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -324,16 +329,12 @@ DECLARE
     v_errors jsonb;
     v_items jsonb := csv_file || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -375,7 +376,7 @@ CREATE OR REPLACE FUNCTION public.import_readings_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -387,19 +388,17 @@ CREATE OR REPLACE FUNCTION public.import_readings_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := public.import_readings_plan(
+    v_planned public.batch_operations := public.import_readings_plan(
         csv_file, options, true
     );
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT r.*
           FROM public.import_readings_ranges(v_planned, csv_file) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 

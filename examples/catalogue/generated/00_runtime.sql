@@ -380,6 +380,267 @@ BEGIN
 END;
 $do$;
 
+-- What the catalog says about the columns that records and rows are told by. Nothing here needs more
+-- than the catalog, so that a database can be asked before it has any of the rest.
+
+-- A view that is one table's rows shows that table's columns: its name and their numbers, through views
+-- over views. Of everything else, the relation itself; 0 is a column that is computed.
+CREATE OR REPLACE FUNCTION batch.batch_base_columns(
+    INOUT p_relation  oid,
+    INOUT p_columns   smallint[]
+)
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_rule      text;
+    v_relation  oid;
+    v_columns   smallint[];
+BEGIN
+    LOOP
+        -- 28: it takes INSERT, UPDATE and DELETE by itself. A rule of its own may let others do so as well.
+        SELECT r.ev_action::text
+          INTO v_rule
+          FROM pg_class AS c
+          JOIN pg_rewrite AS r ON r.ev_class = c.oid
+         WHERE c.oid = p_relation
+           AND c.relkind = 'v'
+           AND pg_relation_is_updatable(c.oid, false) = 28
+           AND (SELECT count(*) FROM pg_rewrite AS other WHERE other.ev_class = c.oid) = 1;
+        EXIT WHEN NOT FOUND;
+
+        -- A subquery inside the view has columns of its own: what is not told in one way is not told.
+        SELECT max(shown.relation),
+               array_agg(CASE WHEN shown.ways = 1 THEN shown.number ELSE 0 END ORDER BY shown.place)
+          INTO v_relation, v_columns
+          FROM (
+                   SELECT wanted.place,
+                          max(origin.found[2]::oid) AS relation,
+                          max(origin.found[3]::smallint) AS number,
+                          count(DISTINCT (origin.found[2], origin.found[3])) AS ways
+                     FROM unnest(p_columns) WITH ORDINALITY AS wanted (number, place)
+                     LEFT JOIN regexp_matches(
+                              v_rule,
+                              ':resno (\d+) :resname (?:[^ \\]|\\.)+ :ressortgroupref \d+ :resorigtbl (\d+) :resorigcol (\d+)',
+                              'g'
+                          ) AS origin (found)
+                       ON origin.found[1]::smallint = wanted.number
+                    GROUP BY wanted.place
+               ) AS shown;
+        p_columns := v_columns;
+        EXIT WHEN v_relation IS NULL OR 0 = ANY (v_columns);
+        p_relation := v_relation;
+    END LOOP;
+END;
+$function$;
+
+-- A type's length or precision as the catalog keeps it; -1 where it has none. p_modifiers is how an array
+-- of them is written, or NULL.
+CREATE OR REPLACE FUNCTION batch.batch_type_modifier(p_type oid, p_modifiers text)
+    RETURNS integer
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_modifier  integer := -1;
+BEGIN
+    IF p_modifiers IS NOT NULL THEN
+        EXECUTE (SELECT format('SELECT %s(%L)', t.typmodin, p_modifiers) FROM pg_type AS t WHERE t.oid = p_type)
+           INTO v_modifier;
+    END IF;
+    RETURN v_modifier;
+END;
+$function$;
+
+-- Whether every value of a column is a value of the spec's type, and equal there to what it is equal to
+-- in the column: the same type, or one that differs only in what it refuses.
+CREATE OR REPLACE FUNCTION batch.batch_same_key_type(
+    p_type             oid,
+    p_modifier         integer,
+    p_wanted           oid,
+    p_wanted_modifier  integer
+)
+    RETURNS boolean
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_base  record;
+BEGIN
+    WHILE p_type <> p_wanted LOOP
+        SELECT t.typtype, t.typbasetype, t.typtypmod
+          INTO v_base
+          FROM pg_type AS t
+         WHERE t.oid = p_type;
+        EXIT WHEN v_base.typtype IS DISTINCT FROM 'd';
+        p_type := v_base.typbasetype;
+        p_modifier := v_base.typtypmod;
+    END LOOP;
+    RETURN CASE
+        WHEN p_wanted_modifier <> -1 THEN p_type = p_wanted AND p_modifier = p_wanted_modifier
+        WHEN p_type = 'smallint'::regtype THEN p_wanted IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype)
+        WHEN p_type = 'integer'::regtype THEN p_wanted IN ('integer'::regtype, 'bigint'::regtype)
+        WHEN p_type IN ('text'::regtype, 'varchar'::regtype) THEN p_wanted IN ('text'::regtype, 'varchar'::regtype)
+        ELSE p_type = p_wanted
+    END;
+END;
+$function$;
+
+-- What keeps the columns of a table from telling its rows, one row a problem; none where the table or a
+-- column is missing, which the first statement says better.
+--
+-- p_types are the spec's, p_modifiers their lengths and precisions. p_use says what the columns are for:
+--   rows     their rows are walked through in order: each has a key of its own, and none is NULL
+--   keys     keys that are handed in find their rows: each finds one row, and keys that differ find different ones
+--   records  records find their rows: each finds one
+--   several  records find their rows: each may find several
+CREATE OR REPLACE FUNCTION batch.batch_key_problems(
+    p_table      text,
+    p_columns    text[],
+    p_types      regtype[],
+    p_modifiers  text[],
+    p_use        text
+)
+    RETURNS TABLE (problem text, column_name text, message text, hint text)
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_table    oid := to_regclass(p_table);
+    v_numbers  smallint[];
+    v_base     record;
+    v_kind     "char";
+    v_names    text;
+    v_child    regclass;
+BEGIN
+    SELECT array_agg(a.attnum ORDER BY array_position(p_columns, a.attname::text))
+      INTO v_numbers
+      FROM pg_attribute AS a
+     WHERE a.attrelid = v_table
+       AND a.attname = ANY (p_columns)
+       AND a.attnum > 0
+       AND NOT a.attisdropped;
+    IF cardinality(v_numbers) IS DISTINCT FROM cardinality(p_columns) THEN
+        RETURN;
+    END IF;
+
+    RETURN QUERY
+    SELECT 'type',
+           wanted.name,
+           format(
+               '%I of %s is %s, and %s in the spec: what is equal in one is not in the other',
+               wanted.name, p_table, format_type(a.atttypid, a.atttypmod), format_type(wanted.type, wanted.modifier)
+           ),
+           format('Write %s, or give the column the type that the spec says.', format_type(a.atttypid, a.atttypmod))
+      FROM (
+               SELECT p_columns[place] AS name,
+                      v_numbers[place] AS number,
+                      p_types[place]::oid AS type,
+                      batch.batch_type_modifier(p_types[place], p_modifiers[place]) AS modifier
+                 FROM generate_subscripts(p_columns, 1) AS place
+           ) AS wanted
+      JOIN pg_attribute AS a ON a.attrelid = v_table AND a.attnum = wanted.number
+     WHERE NOT batch.batch_same_key_type(a.atttypid, a.atttypmod, wanted.type, wanted.modifier);
+
+    IF p_use = 'keys' THEN
+        RETURN QUERY
+        SELECT 'collation',
+               a.attname::text,
+               format(
+                   '%I of %s has the collation %s, under which keys that differ find the same row',
+                   a.attname, p_table, a.attcollation::regcollation
+               ),
+               'Hand in records, with match_on, instead of keys.'
+          FROM pg_attribute AS a
+          JOIN pg_collation AS l ON l.oid = a.attcollation
+         WHERE a.attrelid = v_table
+           AND a.attnum = ANY (v_numbers)
+           AND NOT l.collisdeterministic;
+    END IF;
+    IF p_use = 'several' THEN
+        RETURN;
+    END IF;
+
+    SELECT b.p_relation AS relation, b.p_columns AS numbers, c.relkind
+      INTO v_base
+      FROM batch.batch_base_columns(v_table, v_numbers) AS b
+      JOIN pg_class AS c ON c.oid = b.p_relation;
+    v_names := (
+        SELECT string_agg(quote_ident(coalesce(a.attname, p_columns[wanted.place])), ', ' ORDER BY wanted.place)
+          FROM unnest(v_base.numbers) WITH ORDINALITY AS wanted (number, place)
+          LEFT JOIN pg_attribute AS a ON a.attrelid = v_base.relation AND a.attnum = wanted.number
+    );
+    IF v_base.relkind = 'r' THEN
+        SELECT i.inhrelid::regclass
+          INTO v_child
+          FROM pg_inherits AS i
+         WHERE i.inhparent = v_base.relation
+         ORDER BY 1
+         LIMIT 1;
+    END IF;
+    IF v_child IS NOT NULL THEN
+        RETURN QUERY
+        SELECT 'not unique',
+               p_columns[1],
+               format('%s is the parent of %s, so that no index can promise (%s) to be unique', p_table, v_child, v_names),
+               'Work on one of the tables that hold the rows, or make it a partitioned table.';
+        RETURN;
+    END IF;
+    IF NOT EXISTS (
+        SELECT
+          FROM pg_index AS i
+         WHERE i.indrelid = v_base.relation
+           AND i.indisunique
+           AND i.indisvalid
+           AND i.indpred IS NULL
+           AND i.indexprs IS NULL
+           -- Its columns, not those that it only includes. One that tells more apart than the column does
+           -- promises nothing.
+           AND i.indkey[:i.indnkeyatts - 1] <@ v_base.numbers
+           AND NOT EXISTS (
+                   SELECT
+                     FROM generate_series(0, i.indnkeyatts - 1) AS place
+                     JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[place]
+                     JOIN pg_collation AS l ON l.oid = a.attcollation
+                    WHERE NOT l.collisdeterministic
+                      AND i.indcollation[place] <> a.attcollation
+               )
+    ) THEN
+        RETURN QUERY
+        SELECT CASE WHEN v_base.relkind IN ('r', 'p') THEN 'not unique' ELSE 'unknown' END,
+               p_columns[1],
+               format('no unique index of %s is on (%s), so that a key may be that of several rows', v_base.relation::regclass, v_names),
+               format('CREATE UNIQUE INDEX ON %s (%s), or name the columns that are unique.', v_base.relation::regclass, v_names);
+        RETURN;
+    END IF;
+
+    IF p_use = 'rows' THEN
+        RETURN QUERY
+        SELECT CASE WHEN v_base.relkind IN ('r', 'p') THEN 'null' ELSE 'unknown' END,
+               p_columns[wanted.place],
+               format('%I of %s may be NULL, and a row without a key is never met', a.attname, v_base.relation::regclass),
+               format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', v_base.relation::regclass, a.attname)
+          FROM unnest(v_base.numbers) WITH ORDINALITY AS wanted (number, place)
+          JOIN pg_attribute AS a ON a.attrelid = v_base.relation AND a.attnum = wanted.number
+         WHERE NOT a.attnotnull
+            OR EXISTS (
+                   SELECT -- PostgreSQL 18 has such constraints that old rows need not meet
+                     FROM pg_constraint AS c
+                    WHERE c.conrelid = a.attrelid
+                      AND c.contype = 'n'
+                      AND c.conkey = ARRAY[a.attnum]
+                      AND NOT c.convalidated
+               )
+         ORDER BY wanted.place
+         LIMIT 1;
+    END IF;
+END;
+$function$;
+
 -- The settings of a session that say how times are read and written, amounts of money, words and numbers: they
 -- are the caller's, so they are kept with an operation, and a worker does as the caller's session would.
 CREATE OR REPLACE FUNCTION batch.batch_session_settings()
@@ -409,29 +670,31 @@ AS $function$
 DECLARE
     v_operation  batch.batch_operations;
     v_known      CONSTANT text[] := ARRAY[
-        'batch_size', 'max_records', 'max_errors', 'error_handling', 'timeout', 'idempotency_key',
-        'priority', 'context'
+        'operation_id', 'batch_size', 'max_records', 'max_errors', 'error_handling', 'timeout',
+        'idempotency_key', 'priority', 'context'
     ];
     v_options    jsonb := coalesce(p_options, '{}');
     v_name       text;
+    v_type       text;
 BEGIN
     IF jsonb_typeof(v_options) <> 'object' THEN
         RAISE EXCEPTION 'options must be a JSON object, not %', jsonb_typeof(v_options)
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    FOR v_name IN SELECT jsonb_object_keys(v_options) LOOP
+    FOR v_name, v_type IN SELECT o.key, jsonb_typeof(o.value) FROM jsonb_each(v_options) AS o LOOP
         IF v_name <> ALL (v_known) THEN
             RAISE EXCEPTION 'unknown option "%"', v_name
                 USING ERRCODE = 'invalid_parameter_value',
                       HINT = 'Options are ' || array_to_string(v_known, ', ') || '.';
         END IF;
+        PERFORM batch.batch_check_option(v_name, v_type);
     END LOOP;
 
     v_operation := jsonb_populate_record(
         NULL::batch.batch_operations,
         p_settings || jsonb_build_object(
-            'operation_id', gen_random_uuid(),
-            'status', 'pending',
+            'operation_id', coalesce(batch.batch_option_id(v_options), gen_random_uuid()),
+            'status', 'planned',
             'priority', 0,
             'parameters', p_parameters,
             'context', '{}'::jsonb,
@@ -503,6 +766,47 @@ BEGIN
 END;
 $function$;
 
+-- Refuses an option whose JSON is of a type that cannot be meant: NULL above all, which is more likely a
+-- value that somebody forgot than the wish to have none.
+CREATE OR REPLACE FUNCTION batch.batch_check_option(p_name text, p_type text)
+    RETURNS void
+    LANGUAGE plpgsql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_wanted  text[] := CASE
+        WHEN p_name IN ('batch_size', 'max_records', 'max_errors', 'priority') THEN ARRAY['number', 'string']
+        WHEN p_name = 'context' THEN ARRAY['object']
+        ELSE ARRAY['string']
+    END;
+BEGIN
+    IF p_type <> ALL (v_wanted) THEN
+        RAISE EXCEPTION 'option %: it takes a JSON %, not %', p_name, v_wanted[1], p_type
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+END;
+$function$;
+
+-- The id that the caller has made for the operation, if it has.
+CREATE OR REPLACE FUNCTION batch.batch_option_id(
+    p_options  jsonb
+)
+    RETURNS uuid
+    LANGUAGE plpgsql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN (p_options ->> 'operation_id')::uuid;
+EXCEPTION
+    WHEN invalid_text_representation THEN
+        RAISE EXCEPTION 'option operation_id: "%" is not a UUID', p_options ->> 'operation_id'
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Make it with gen_random_uuid(), or leave it out.';
+END;
+$function$;
+
 CREATE OR REPLACE FUNCTION batch.batch_apply_options(
     p_operation  batch.batch_operations,
     p_options    jsonb
@@ -552,6 +856,10 @@ BEGIN
         END;
     END IF;
     v_operation.idempotency_key := p_options ->> 'idempotency_key';
+    IF v_operation.idempotency_key = '' THEN
+        RAISE EXCEPTION 'option idempotency_key: it is empty'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave it out where the call has no name of its own.';
+    END IF;
     v_operation.context := coalesce(p_options -> 'context', '{}');
     RETURN v_operation;
 END;
@@ -637,7 +945,6 @@ BEGIN
      WHERE o.operation = p_operation.operation
        AND o.operation_id <> p_operation.operation_id
        AND o.status IN ('pending', 'running', 'paused')
-       AND o.idempotency_key IS DISTINCT FROM coalesce(p_operation.idempotency_key, '')
      LIMIT 1;
     IF v_other IS NOT NULL THEN
         RAISE EXCEPTION '% is already running as %', p_operation.operation, v_other
@@ -647,8 +954,7 @@ BEGIN
 END;
 $function$;
 
--- Stores the row of an operation that begins. With an idempotency key that was used before, the
--- earlier operation's row comes back instead, and nothing begins.
+-- Stores the row of an operation that begins.
 CREATE OR REPLACE FUNCTION batch.batch_start(
     p_operation  batch.batch_operations
 )
@@ -675,20 +981,13 @@ BEGIN
 
     INSERT INTO batch.batch_operations AS o
     SELECT v_operation.*
-        ON CONFLICT (operation, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING;
+        ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
-        SELECT o.*
-          INTO v_operation
-          FROM batch.batch_operations AS o
-         WHERE o.operation = p_operation.operation
-           AND o.idempotency_key = p_operation.idempotency_key;
-        IF v_operation.parameters <> p_operation.parameters
-           OR v_operation.input_digest <> p_operation.input_digest THEN
-            RAISE EXCEPTION '%: idempotency key "%" was used with other parameters before, by operation %',
-                p_operation.operation, p_operation.idempotency_key, v_operation.operation_id
-                USING ERRCODE = 'P0B05', HINT = 'Give what was given then, or use another key.';
-        END IF;
-    ELSIF v_operation.deferred_constraints IS NOT NULL AND NOT v_operation.submitted THEN
+        -- batch_recall() has looked under a lock that is still held, so whoever stored it took none.
+        RAISE EXCEPTION '%: operation % was stored by another session meanwhile', v_operation.operation, v_operation.operation_id
+            USING ERRCODE = 'serialization_failure', HINT = 'Call it again.';
+    END IF;
+    IF v_operation.deferred_constraints IS NOT NULL AND NOT v_operation.submitted THEN
         -- A violation that the caller's transaction already carries surfaces here, not as ours.
         PERFORM batch.batch_settle(v_operation);
     END IF;
@@ -745,6 +1044,7 @@ AS $function$
       JOIN pg_namespace AS n ON n.oid = c.connamespace
      WHERE c.condeferrable
        AND NOT pg_is_other_temp_schema(n.oid)
+       AND c.conrelid <> 'batch.batch_ranges'::regclass -- it waits for the commit on purpose
     HAVING count(*) > 0;
 $function$;
 
@@ -958,6 +1258,365 @@ AS $function$
         'message', format('an earlier record has the same %s', p_key),
         'column', p_key
     );
+$function$;
+
+-- Refuses to begin where the table's key is not what the spec says: rows would be lost or met twice. What
+-- the catalog cannot tell, of views and foreign tables, their rows tell.
+CREATE OR REPLACE FUNCTION batch.batch_require_key(
+    p_operation  batch.batch_operations,
+    p_use        text,
+    p_columns    text[],
+    p_types      regtype[],
+    p_modifiers  text[] DEFAULT '{}'
+)
+    RETURNS void
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_problem  record;
+    v_key      text;
+BEGIN
+    FOR v_problem IN
+        SELECT p.problem, p.column_name, p.message, p.hint
+          FROM batch.batch_key_problems(p_operation.target_table, p_columns, p_types, p_modifiers, p_use) AS p
+    LOOP
+        IF v_problem.problem = 'unknown' THEN
+            EXECUTE format(
+                'SELECT jsonb_build_array(%2$s)::text FROM %1$s GROUP BY %2$s HAVING count(*) > 1%3$s LIMIT 1',
+                p_operation.target_table,
+                (SELECT string_agg(quote_ident(c), ', ') FROM unnest(p_columns) AS c),
+                CASE WHEN p_use = 'rows' THEN (SELECT string_agg(format(' OR %I IS NULL', c), '') FROM unnest(p_columns) AS c) END
+            ) INTO v_key;
+            CONTINUE WHEN v_key IS NULL;
+            v_problem.message := format('the key %s is not that of one row of %s', v_key, p_operation.target_table);
+            v_problem.hint := 'Name columns that are unique and not NULL as primary_key.';
+        END IF;
+        RAISE EXCEPTION '%: %', p_operation.operation, v_problem.message
+            USING ERRCODE = 'P0B10',
+                  HINT = v_problem.hint || ' Nothing was changed.',
+                  COLUMN = v_problem.column_name;
+    END LOOP;
+END;
+$function$;
+
+-- A column's type without the domains around it, and whether values of another type become it.
+CREATE OR REPLACE FUNCTION batch.batch_column_base(
+    p_relation  oid,
+    p_number    smallint,
+    p_from      oid,
+    OUT type       oid,
+    OUT modifier   integer,
+    OUT collation  oid,
+    OUT castable   boolean
+)
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_domain  record;
+BEGIN
+    SELECT a.atttypid, a.atttypmod, a.attcollation
+      INTO type, modifier, collation
+      FROM pg_attribute AS a
+     WHERE a.attrelid = p_relation
+       AND a.attnum = p_number;
+    LOOP
+        SELECT t.typbasetype, t.typtypmod
+          INTO v_domain
+          FROM pg_type AS t
+         WHERE t.oid = type
+           AND t.typtype = 'd';
+        EXIT WHEN NOT FOUND;
+        type := v_domain.typbasetype;
+        modifier := v_domain.typtypmod;
+    END LOOP;
+    castable := type = p_from
+        OR EXISTS (SELECT FROM pg_cast AS c WHERE c.castsource = p_from AND c.casttarget = type)
+        OR EXISTS (SELECT FROM pg_type AS t WHERE t.oid IN (p_from, type) AND t.typcategory = 'S');
+END;
+$function$;
+
+-- How columns of a table tell values apart, as SQL for values that stand as texts in given.key_1 and so on:
+-- each as its column would hold it, rounded and in its collation. One row, or for an upsert one for each
+-- way in which its unique indexes do. p_types are what the texts are read as first.
+CREATE OR REPLACE FUNCTION batch.batch_columns_as_held(
+    p_table    text,
+    p_columns  text[],
+    p_types    regtype[],
+    p_upsert   boolean
+)
+    RETURNS TABLE (held text, comparable text)
+    LANGUAGE sql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    WITH target AS (
+        SELECT b.p_relation AS relation, b.p_columns AS numbers
+          FROM batch.batch_base_columns(
+                   to_regclass(p_table),
+                   ARRAY(
+                       SELECT coalesce(a.attnum, 0::smallint)
+                         FROM unnest(p_columns) WITH ORDINALITY AS wanted (name, place)
+                         LEFT JOIN pg_attribute AS a ON a.attrelid = to_regclass(p_table) AND a.attname = wanted.name
+                        ORDER BY wanted.place
+                   )
+               ) AS b
+    ),
+    arbiter AS (
+        SELECT DISTINCT i.indnullsnotdistinct AS nulls_are_equal,
+               ARRAY(
+                   SELECT i.indcollation[array_position(i.indkey::smallint[], wanted.number)]
+                     FROM unnest(t.numbers) WITH ORDINALITY AS wanted (number, place)
+                    ORDER BY wanted.place
+               ) AS collations
+          FROM target AS t
+          JOIN pg_index AS i ON i.indrelid = t.relation
+         WHERE p_upsert
+           AND i.indisunique
+           AND i.indisvalid
+           AND i.indimmediate
+           AND i.indpred IS NULL
+           AND i.indexprs IS NULL
+           AND i.indkey[:i.indnkeyatts - 1] <@ t.numbers
+           AND i.indkey[:i.indnkeyatts - 1] @> t.numbers
+    ),
+    sameness AS (
+        SELECT a.nulls_are_equal, a.collations FROM arbiter AS a
+         UNION ALL
+        SELECT false, NULL WHERE NOT EXISTS (SELECT FROM arbiter)
+    )
+    SELECT string_agg(
+               format(
+                   '%s%s AS key_%s',
+                   -- A length would cut what the column refuses, and tells nothing apart.
+                   format(
+                       CASE WHEN known.castable THEN 'CAST(CAST(given.key_%1$s AS %2$s) AS %3$s)' ELSE 'CAST(given.key_%1$s AS %2$s)' END,
+                       known.place,
+                       format_type(known.type, -1),
+                       format_type(known.base, CASE WHEN known.rounds THEN known.modifier ELSE -1 END)
+                   ),
+                   ' COLLATE ' || nullif(known.collation, 0)::regcollation,
+                   known.place
+               ),
+               ', ' ORDER BY known.place
+           ),
+           CASE
+               WHEN s.nulls_are_equal THEN 'true'
+               ELSE string_agg(format('typed.key_%s IS NOT NULL', known.place), ' AND ' ORDER BY known.place)
+           END
+      FROM sameness AS s
+     CROSS JOIN LATERAL (
+               SELECT wanted.place,
+                      p_types[wanted.place] AS type,
+                      base.type AS base,
+                      base.modifier,
+                      base.castable,
+                      t.typcategory IN ('N', 'D', 'T') OR e.typcategory IN ('N', 'D', 'T') AS rounds,
+                      CASE WHEN base.castable AND t.typcollation <> 0
+                          THEN coalesce(s.collations[wanted.place], base.collation)
+                      END AS collation
+                 FROM target
+                CROSS JOIN LATERAL unnest(target.numbers) WITH ORDINALITY AS wanted (number, place)
+                CROSS JOIN LATERAL batch.batch_column_base(target.relation, wanted.number, p_types[wanted.place]) AS base
+                 LEFT JOIN pg_type AS t ON t.oid = base.type
+                 LEFT JOIN pg_type AS e ON e.oid = t.typelem AND t.typcategory = 'A'
+           ) AS known
+     GROUP BY s.nulls_are_equal, s.collations;
+$function$;
+
+-- Whether columns can hold values at all.
+CREATE OR REPLACE FUNCTION batch.batch_can_hold(p_held text, p_keys text[])
+    RETURNS boolean
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    EXECUTE format(
+        'SELECT %s FROM (SELECT %s) AS given',
+        p_held,
+        (SELECT string_agg(format('$1[%1$s] AS key_%1$s', place), ', ') FROM generate_subscripts(p_keys, 1) AS place)
+    )
+        USING p_keys;
+    RETURN true;
+EXCEPTION
+    WHEN data_exception THEN
+        RETURN false;
+END;
+$function$;
+
+-- The records that are the same as an earlier one by columns of the operation's table: of p_items, or,
+-- where that is NULL, of those that lie in the ranges of the step at work. p_identity is the function
+-- that tells the values of a list of records.
+CREATE OR REPLACE FUNCTION batch.batch_repeated(
+    p_operation  batch.batch_operations,
+    p_items      jsonb,
+    p_identity   text,
+    p_upsert     boolean,
+    p_columns    text[],
+    p_types      regtype[]
+)
+    RETURNS TABLE (range_number integer, record_number bigint)
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    SET work_mem = '128MB' -- one sort of the records' keys
+AS $function$
+DECLARE
+    v_same   record;
+    v_names  text := (SELECT string_agg(format('key_%s', place), ', ') FROM generate_subscripts(p_columns, 1) AS place);
+    v_lists  text := (SELECT string_agg(format('told.key_%s', place), ', ') FROM generate_subscripts(p_columns, 1) AS place);
+    v_given  text := format(
+        CASE
+            WHEN p_items IS NOT NULL THEN $query$
+                SELECT 1 AS range_number, k.*, k.place AS record_number
+                  FROM %1$s($1, $2) AS told
+                 CROSS JOIN LATERAL unnest(told.unreadable, %2$s) WITH ORDINALITY AS k (unreadable, %3$s, place)
+            $query$
+            ELSE $query$
+                SELECT r.range_number, k.*, coalesce(r.record_numbers[k.place], r.first_item + k.place - 1) AS record_number
+                  FROM batch.batch_ranges AS r
+                 CROSS JOIN LATERAL %1$s($1, r.items) AS told
+                 CROSS JOIN LATERAL unnest(told.unreadable, %2$s) WITH ORDINALITY AS k (unreadable, %3$s, place)
+                 WHERE r.operation_id = $1.operation_id
+                   AND r.step_number = $1.step_number
+                   AND NOT r.done
+            $query$
+        END,
+        p_identity, v_lists, v_names
+    );
+    v_query  text := $query$
+        SELECT counted.range_number, counted.record_number
+          FROM (
+                   SELECT typed.range_number,
+                          typed.record_number,
+                          row_number() OVER (PARTITION BY %3$s ORDER BY typed.range_number, typed.place) AS occurrence
+                     FROM (
+                              SELECT given.range_number, given.place, given.record_number, %2$s
+                                FROM (%1$s) AS given
+                               WHERE given.unreadable IS NOT TRUE
+                          ) AS typed
+                    WHERE %4$s
+               ) AS counted
+         WHERE counted.occurrence > 1
+         ORDER BY counted.range_number, counted.record_number
+    $query$;
+BEGIN
+    FOR v_same IN
+        SELECT h.* FROM batch.batch_columns_as_held(p_operation.target_table, p_columns, p_types, p_upsert) AS h
+    LOOP
+        BEGIN
+            RETURN QUERY EXECUTE format(v_query, v_given, v_same.held, v_names, v_same.comparable)
+                USING p_operation, p_items;
+        EXCEPTION
+            WHEN data_exception THEN
+                -- What a column cannot hold at all fails by itself.
+                RETURN QUERY EXECUTE format(
+                    v_query,
+                    format(
+                        'SELECT * FROM (%s) AS given WHERE batch.batch_can_hold(%L, ARRAY[%s]) OFFSET 0',
+                        v_given, v_same.held, v_names
+                    ),
+                    v_same.held, v_names, v_same.comparable
+                )
+                    USING p_operation, p_items;
+        END;
+    END LOOP;
+END;
+$function$;
+
+-- Calls that come again. A caller names its call by an operation_id or an idempotency_key of its own;
+-- then however often it calls, because it heard no answer, say, the work is done once.
+
+-- What a session holds until its transaction ends while it carries out the call of that id.
+CREATE OR REPLACE FUNCTION batch.batch_call_lock(p_operation_id uuid)
+    RETURNS bigint
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT hashtextextended('specgen:call:' || p_operation_id, 0);
+$function$;
+
+-- The operation that the same call has begun before, as it stands now; else the planned one, unchanged.
+-- Taken before looking, the locks let two such calls come one after the other: a call in one
+-- transaction, whose row nobody else can see yet, holds them to its end.
+CREATE OR REPLACE FUNCTION batch.batch_recall(
+    p_operation  batch.batch_operations
+)
+    RETURNS batch.batch_operations
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_earlier  batch.batch_operations;
+    v_told_by  text;
+BEGIN
+    IF p_operation.options ? 'operation_id' THEN
+        v_told_by := format('operation id %s', p_operation.operation_id);
+        PERFORM pg_advisory_xact_lock(batch.batch_call_lock(p_operation.operation_id));
+        SELECT o.*
+          INTO v_earlier
+          FROM batch.batch_operations AS o
+         WHERE o.operation_id = p_operation.operation_id;
+    END IF;
+    IF v_earlier.operation_id IS NULL AND p_operation.idempotency_key IS NOT NULL THEN
+        v_told_by := format('idempotency key "%s"', p_operation.idempotency_key);
+        PERFORM pg_advisory_xact_lock(
+            hashtextextended(format('specgen:key:%s:%s', p_operation.operation, p_operation.idempotency_key), 0)
+        );
+        SELECT o.*
+          INTO v_earlier
+          FROM batch.batch_operations AS o
+         WHERE o.operation = p_operation.operation
+           AND o.idempotency_key = p_operation.idempotency_key;
+    END IF;
+    IF v_earlier.operation_id IS NULL THEN
+        RETURN p_operation;
+    END IF;
+
+    IF v_earlier.operation <> p_operation.operation THEN
+        RAISE EXCEPTION '%: % was used by another operation before, %', p_operation.operation, v_told_by, v_earlier.operation
+            USING ERRCODE = 'P0B05', HINT = 'Make a new id for every call that is meant to do something.';
+    END IF;
+    IF v_earlier.parameters <> p_operation.parameters
+       OR v_earlier.input_digest IS DISTINCT FROM p_operation.input_digest THEN
+        RAISE EXCEPTION '%: % was used with other parameters before, by operation %',
+            p_operation.operation, v_told_by, v_earlier.operation_id
+            USING ERRCODE = 'P0B05', HINT = 'Give what was given then, or use another one.';
+    END IF;
+    IF v_earlier.completed_at IS NULL THEN
+        v_earlier := batch.batch_sum(v_earlier);
+    END IF;
+    RETURN v_earlier;
+END;
+$function$;
+
+-- What is known of the call of that id: stored, and so done or submitted; running, in a session whose
+-- transaction is not over; or absent. For a caller that has lost its connection before the answer came.
+CREATE OR REPLACE FUNCTION batch.batch_call_state(operation_id uuid)
+    RETURNS text
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    -- Before looking: a session that ends in between has then stored what it will ever store.
+    v_over  boolean := pg_try_advisory_xact_lock_shared(batch.batch_call_lock(batch_call_state.operation_id));
+BEGIN
+    PERFORM
+       FROM batch.batch_operations AS o
+      WHERE o.operation_id = batch_call_state.operation_id;
+    RETURN CASE
+        WHEN FOUND THEN 'stored'
+        WHEN v_over THEN 'absent'
+        ELSE 'running'
+    END;
+END;
 $function$;
 
 -- Adds one batch to an operation's account: progress, log, durations, and whether to go on.
@@ -1721,6 +2380,10 @@ DECLARE
     v_sqlstate  text := p_failure ->> 'sqlstate';
 BEGIN
     v_search.verdict := NULL;
+    IF p_doubt = 'system' THEN
+        v_search.verdict := 'raise';
+        RETURN v_search;
+    END IF;
     IF v_search.trials IS NOT NULL THEN
         RETURN batch.batch_search_compared(p_operation, v_search, p_failure);
     END IF;
@@ -1729,10 +2392,6 @@ BEGIN
         v_search.passed := v_search.last;
         v_search.last := (v_search.passed + v_search.pending[1]) / 2;
         RETURN batch.batch_search_probed(v_search);
-    END IF;
-    IF p_doubt = 'system' THEN
-        v_search.verdict := 'raise';
-        RETURN v_search;
     END IF;
     IF v_sqlstate IN ('40001', '40P01', '55P03') AND v_search.attempt < p_operation.max_attempts THEN
         -- Somebody else's locks are no fault of a record. Full jitter, doubling.
@@ -2672,6 +3331,162 @@ AS $function$
        AND w.backend_start = busy.backend_start;
 $function$;
 
+-- Sessions that hold a range, and what becomes of one that holds it beyond the operation's end. A worker
+-- whose session is frozen in the middle of a batch keeps its range; it may wake up at any time, and
+-- commit. So an operation that is ended without it is ended under a lock that every commit of a batch has
+-- to pass.
+
+CREATE OR REPLACE FUNCTION batch.batch_end_lock(p_operation_id uuid)
+    RETURNS bigint
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT hashtextextended('specgen:end:' || p_operation_id, 0);
+$function$;
+
+-- Lets a batch be committed only while its operation is running, or where the same transaction has ended it.
+CREATE OR REPLACE FUNCTION batch.batch_check_open()
+    RETURNS trigger
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_status  text;
+BEGIN
+    IF current_setting('specgen.at_batch', true) = NEW.operation_id::text THEN
+        -- Before its time, by SET CONSTRAINTS: the next batch of the same transaction brings a check of its own.
+        RETURN NULL;
+    END IF;
+    IF position(NEW.operation_id::text IN current_setting('specgen.ended', true)) > 0 THEN
+        RETURN NULL;
+    END IF;
+    PERFORM
+       FROM batch.batch_operations AS o
+      WHERE o.operation_id = NEW.operation_id
+        AND o.submitted;
+    IF NOT FOUND THEN
+        -- A call in one transaction, which nobody else can see.
+        RETURN NULL;
+    END IF;
+    PERFORM pg_advisory_xact_lock_shared(batch.batch_end_lock(NEW.operation_id));
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        -- The snapshot may be older than the end; locking what has changed since fails (40001).
+        PERFORM
+           FROM batch.batch_operations AS o
+          WHERE o.operation_id = NEW.operation_id
+            FOR SHARE;
+    END IF;
+    SELECT o.status
+      INTO v_status
+      FROM batch.batch_operations AS o
+     WHERE o.operation_id = NEW.operation_id;
+    IF v_status <> 'running' THEN
+        RAISE EXCEPTION 'operation % was ended meanwhile (%): this batch is undone', NEW.operation_id, v_status
+            USING ERRCODE = 'P0B12', HINT = 'Its time was over. Resume it, and its records are tried again.';
+    END IF;
+    RETURN NULL;
+END;
+$function$;
+
+DO $do$
+BEGIN
+    IF NOT EXISTS (
+        SELECT
+          FROM pg_trigger AS t
+         WHERE t.tgrelid = to_regclass('batch.batch_ranges')
+           AND t.tgname = 'batch_ranges_open'
+    ) THEN
+        CREATE CONSTRAINT TRIGGER batch_ranges_open
+            AFTER UPDATE OF worked_at ON batch.batch_ranges
+            DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW
+            WHEN (NEW.worked_at IS DISTINCT FROM OLD.worked_at)
+            EXECUTE FUNCTION batch.batch_check_open();
+    END IF;
+END;
+$do$;
+
+-- The sessions that hold ranges of an operation, or its row. A range's xmax is the transaction that has
+-- locked it, and pg_locks tells everybody whose that is; more is known of sessions of one's own role.
+CREATE OR REPLACE FUNCTION batch.batch_holders(operation_id uuid)
+    RETURNS TABLE (
+        worker_pid        integer,
+        ranges            bigint,
+        application_name  text,
+        client_address    text,
+        state             text,
+        began_at          timestamptz
+    )
+    LANGUAGE sql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT l.pid,
+           count(*) FILTER (WHERE held.is_range),
+           nullif(a.application_name, ''),
+           host(a.client_addr),
+           a.state,
+           a.xact_start
+      FROM (
+               SELECT r.xmax AS holder, true AS is_range
+                 FROM batch.batch_ranges AS r
+                WHERE r.operation_id = batch_holders.operation_id
+                  AND NOT r.done
+                  AND r.xmax <> 0::text::xid
+                UNION ALL
+               SELECT o.xmax, false
+                 FROM batch.batch_operations AS o
+                WHERE o.operation_id = batch_holders.operation_id
+                  AND o.completed_at IS NULL
+                  AND o.xmax <> 0::text::xid
+           ) AS held
+      JOIN pg_locks AS l
+        ON l.locktype = 'transactionid'
+       AND l.transactionid = held.holder
+       AND l.mode = 'ExclusiveLock'
+       AND l.granted
+      LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
+     WHERE l.pid <> pg_backend_pid()
+     GROUP BY l.pid, a.application_name, a.client_addr, a.state, a.xact_start
+     ORDER BY l.pid;
+$function$;
+
+CREATE OR REPLACE FUNCTION batch.batch_holders_text(p_operation_id uuid)
+    RETURNS text
+    LANGUAGE sql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT coalesce(
+               string_agg(
+                   concat_ws(
+                       ', ',
+                       format('session %s', h.worker_pid),
+                       h.application_name,
+                       h.state,
+                       'in its transaction since ' || to_char(h.began_at, 'YYYY-MM-DD HH24:MI:SS')
+                   ),
+                   '; ' ORDER BY h.worker_pid
+               ),
+               'other sessions'
+           )
+      FROM batch.batch_holders(p_operation_id) AS h;
+$function$;
+
+-- Adds to the message of an operation that is being ended who has kept it open.
+CREATE OR REPLACE FUNCTION batch.batch_blame(p_operation_id uuid)
+    RETURNS void
+    LANGUAGE sql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    UPDATE batch.batch_operations AS o
+       SET message = concat_ws('; ', o.message, 'ended without ' || batch.batch_holders_text(p_operation_id))
+     WHERE o.operation_id = p_operation_id;
+$function$;
+
 -- Does one batch of a submitted operation in the caller's transaction: claims a range by its row
 -- lock, lets the batch function write, and moves the cursor. Whoever dies releases the lock with the
 -- connection, and another worker carries on from the cursor. No lease, no clock.
@@ -2701,7 +3516,8 @@ BEGIN
     IF v_operation.status = 'pending' THEN
         -- A transaction of its own: the operation's row must not stay locked while a batch runs.
         PERFORM batch.batch_begin(p_operation_id);
-        RETURN ('worked', 'running', NULL, 0, 0, 0, 0)::batch.batch_progress;
+        v_progress.state := CASE (batch.batch_find(p_operation_id)).status WHEN 'pending' THEN 'idle' ELSE 'worked' END;
+        RETURN (v_progress.state, 'running', NULL, 0, 0, 0, 0)::batch.batch_progress;
     END IF;
     IF v_operation.status <> 'running' THEN
         PERFORM batch.batch_leave(p_operation_id);
@@ -2746,34 +3562,28 @@ BEGIN
         PERFORM set_config('synchronous_commit', 'off', true);
     END IF;
     PERFORM batch.batch_as_submitted(v_operation);
-    EXECUTE format(
-        $sql$
-        UPDATE batch.batch_ranges AS r
-           SET next_item = b.next_item,
-               done = b.done,
-               stopped_records = b.stopped_records,
-               total_records = b.total_records,
-               processed_records = b.processed_records,
-               skipped_records = b.skipped_records,
-               error_count = b.error_count,
-               batch_count = b.batch_count,
-               retries = b.retries,
-               worker_pid = pg_backend_pid(),
-               worked_at = clock_timestamp()
-          FROM %s($1, $2) AS b
-         WHERE r.operation_id = b.operation_id
-           AND r.step_number = b.step_number
-           AND r.range_number = b.range_number
-        $sql$,
-        v_operation.batch_function
-    )
-    USING v_operation, v_claimed;
-    SELECT r.*
-      INTO v_range
-      FROM batch.batch_ranges AS r
+    PERFORM set_config('specgen.at_batch', p_operation_id::text, true);
+    EXECUTE format('SELECT b.* FROM %s($1, $2) AS b', v_operation.batch_function)
+       INTO v_range
+      USING v_operation, v_claimed;
+    -- To the end of the transaction, whatever the batch has made of constraints: whether it still counts.
+    SET CONSTRAINTS batch.batch_ranges_open DEFERRED;
+    UPDATE batch.batch_ranges AS r
+       SET next_item = v_range.next_item,
+           done = v_range.done,
+           stopped_records = v_range.stopped_records,
+           total_records = v_range.total_records,
+           processed_records = v_range.processed_records,
+           skipped_records = v_range.skipped_records,
+           error_count = v_range.error_count,
+           batch_count = v_range.batch_count,
+           retries = v_range.retries,
+           worker_pid = pg_backend_pid(),
+           worked_at = clock_timestamp()
      WHERE r.operation_id = p_operation_id
        AND r.step_number = v_claimed.step_number
        AND r.range_number = v_claimed.range_number;
+    PERFORM set_config('specgen.at_batch', '', true);
 
     v_operation := batch.batch_tally(v_operation, v_claimed, v_range, v_began);
     IF v_operation.status = 'running'
@@ -2890,18 +3700,26 @@ BEGIN
 END;
 $function$;
 
+-- Begins a submitted operation, unless another session is about to.
 CREATE OR REPLACE FUNCTION batch.batch_begin(p_operation_id uuid)
     RETURNS void
     LANGUAGE sql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $function$
+    WITH pending AS (
+        SELECT o.operation_id
+          FROM batch.batch_operations AS o
+         WHERE o.operation_id = p_operation_id
+           AND o.status = 'pending'
+           FOR NO KEY UPDATE SKIP LOCKED
+    )
     UPDATE batch.batch_operations AS o
        SET status = 'running',
            started_at = clock_timestamp(),
            deadline = clock_timestamp() + o.timeout
-     WHERE o.operation_id = p_operation_id
-       AND o.status = 'pending';
+      FROM pending
+     WHERE o.operation_id = pending.operation_id;
 $function$;
 
 -- Asks all workers to end; the last one to leave closes the account. Of several reasons the one that says
@@ -2928,8 +3746,9 @@ AS $function$
            );
 $function$;
 
--- Finishes a submitted operation if nobody is at work on it any more. Serialized on the operation's
--- row: of two workers that end the last two ranges at once, the second to get here sees both done.
+-- Finishes a submitted operation if nobody is at work on it any more, or its time is over. Serialized on
+-- the operation's row: of two workers that end the last two ranges at once, the second to get here sees
+-- both done.
 CREATE OR REPLACE FUNCTION batch.batch_close(p_operation_id uuid)
     RETURNS batch.batch_progress
     LANGUAGE plpgsql
@@ -2938,8 +3757,9 @@ CREATE OR REPLACE FUNCTION batch.batch_close(p_operation_id uuid)
 AS $function$
 DECLARE
     v_operation  batch.batch_operations;
-    v_open       bigint;
-    v_free       bigint;
+    v_overdue    boolean;
+    v_open       bigint := 0;
+    v_free       bigint := 0;
 BEGIN
     PERFORM
        FROM batch.batch_operations AS o
@@ -2953,6 +3773,10 @@ BEGIN
     IF v_operation.status <> 'running' THEN
         RETURN ('finished', v_operation.status, NULL, 0, 0, 0, 0)::batch.batch_progress;
     END IF;
+    -- A second, in which whoever is at a batch may notice it by itself.
+    v_overdue := coalesce(
+        clock_timestamp() > least(v_operation.deadline, v_operation.step_deadline) + interval '1 second', false
+    );
 
     IF v_operation.stop_status IS NULL THEN
         PERFORM
@@ -2960,11 +3784,17 @@ BEGIN
           WHERE r.operation_id = p_operation_id
             AND NOT r.done
           LIMIT 1;
-        IF FOUND THEN
+        IF FOUND AND NOT (v_overdue AND batch.batch_is_late(v_operation)) THEN
             -- Others are at the last ranges, or have all the places. Nothing is locked that they may claim.
             RETURN ('idle', 'running', NULL, 0, 0, 0, 0)::batch.batch_progress;
         END IF;
-    ELSE
+        v_operation := batch.batch_find(p_operation_id);
+    END IF;
+    IF v_operation.stop_status IS NOT NULL THEN
+        IF v_overdue AND NOT pg_try_advisory_xact_lock(batch.batch_end_lock(p_operation_id)) THEN
+            -- Somebody commits a batch at this moment.
+            RETURN ('idle', 'running', NULL, 0, 0, 0, 0)::batch.batch_progress;
+        END IF;
         -- What cannot be locked is being worked on.
         SELECT count(*)
           INTO v_open
@@ -2980,8 +3810,12 @@ BEGIN
                       AND NOT r.done
                       FOR NO KEY UPDATE SKIP LOCKED
                ) AS free;
-        IF v_free < v_open THEN
+        IF v_free < v_open AND NOT v_overdue THEN
             RETURN ('idle', 'running', NULL, 0, 0, 0, 0)::batch.batch_progress;
+        END IF;
+        IF v_free < v_open THEN
+            -- Their batches are not committed, and from now on cannot be: batch_ranges_open.
+            PERFORM batch.batch_blame(p_operation_id);
         END IF;
     END IF;
 
@@ -2999,7 +3833,12 @@ BEGIN
     v_operation.status := coalesce(v_operation.stop_status, 'running');
     v_operation := batch.batch_leave_step(v_operation, v_operation.stop_status);
     v_operation := batch.batch_finish(v_operation);
-    IF v_operation.status IN ('completed', 'completed_with_errors', 'failed') THEN
+    IF v_operation.submitted THEN
+        PERFORM set_config(
+            'specgen.ended', concat_ws(' ', current_setting('specgen.ended', true), p_operation_id), true
+        );
+    END IF;
+    IF v_operation.status IN ('completed', 'completed_with_errors', 'failed') AND v_free = v_open THEN
         -- What was handed in is done with; the account stays.
         UPDATE batch.batch_ranges AS r
            SET items = NULL,
@@ -3009,10 +3848,19 @@ BEGIN
     ELSE
         -- Touched: a worker whose snapshot is older than this end (repeatable read) would still find the
         -- operation running; what it claims now fails (40001).
+        WITH free AS (
+            SELECT r.step_number, r.range_number
+              FROM batch.batch_ranges AS r
+             WHERE r.operation_id = p_operation_id
+               AND NOT r.done
+               FOR NO KEY UPDATE SKIP LOCKED
+        )
         UPDATE batch.batch_ranges AS r
            SET worked_at = r.worked_at
+          FROM free
          WHERE r.operation_id = p_operation_id
-           AND NOT r.done;
+           AND r.step_number = free.step_number
+           AND r.range_number = free.range_number;
     END IF;
     RETURN ('finished', v_operation.status, NULL, 0, 0, 0, 0)::batch.batch_progress;
 END;
@@ -3144,20 +3992,52 @@ $function$;
 
 -- Works on a submitted operation until it is finished, one committed transaction a batch. Call it
 -- from as many sessions as there should be workers. A procedure that commits can pin no search_path,
--- so every name in it is qualified.
+-- so every name in it is qualified. A serialization failure says that another session got on, so the
+-- batch is tried again; one that comes with COMMIT itself ends the call, for no procedure can catch it.
 CREATE OR REPLACE PROCEDURE batch.batch_work(operation_id uuid)
     LANGUAGE plpgsql
 AS $procedure$
 DECLARE
-    v_progress  batch.batch_progress;
+    v_progress   batch.batch_progress;
+    v_conflicts  integer := 0; -- in a row
+    v_idle       integer := 0; -- in a row
+    v_holders    text;
+    v_told       text := '';
 BEGIN
     LOOP
-        v_progress := batch.batch_step(operation_id);
+        BEGIN
+            v_progress := batch.batch_step(operation_id);
+            v_conflicts := 0;
+        EXCEPTION
+            WHEN serialization_failure THEN
+                v_conflicts := v_conflicts OPERATOR(pg_catalog.+) 1;
+                IF v_conflicts OPERATOR(pg_catalog.=) 20 THEN
+                    RAISE;
+                END IF;
+        END;
+        IF v_conflicts OPERATOR(pg_catalog.>) 0 THEN
+            ROLLBACK;
+            PERFORM pg_catalog.pg_sleep(
+                pg_catalog.random() OPERATOR(pg_catalog.*) 0.05 OPERATOR(pg_catalog.*) v_conflicts
+            );
+            CONTINUE;
+        END IF;
         COMMIT;
         EXIT WHEN v_progress.state OPERATOR(pg_catalog.=) 'finished';
-        IF v_progress.state OPERATOR(pg_catalog.=) 'idle' THEN
-            -- Others hold the last ranges. Should one of them die, this worker carries on.
-            PERFORM pg_catalog.pg_sleep(0.05);
+        IF v_progress.state OPERATOR(pg_catalog.<>) 'idle' THEN
+            v_idle := 0;
+            CONTINUE;
+        END IF;
+        -- Others hold the last ranges. Should one of them die, this worker carries on.
+        PERFORM pg_catalog.pg_sleep(0.05);
+        v_idle := v_idle OPERATOR(pg_catalog.+) 1;
+        IF v_idle OPERATOR(pg_catalog.%) 40 OPERATOR(pg_catalog.=) 0 THEN
+            v_holders := batch.batch_holders_text(operation_id);
+            IF v_holders OPERATOR(pg_catalog.<>) v_told THEN
+                RAISE NOTICE 'waiting for %', v_holders;
+                v_told := v_holders;
+            END IF;
+            COMMIT;
         END IF;
     END LOOP;
 END;

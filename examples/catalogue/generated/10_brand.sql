@@ -23,7 +23,7 @@ CREATE OR REPLACE FUNCTION shop.add_brands_plan(
     RETURNS batch.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, shop, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation batch.batch_operations := batch.batch_prepare(
@@ -51,6 +51,15 @@ DECLARE
         p_submitted  => p_submitted
     );
 BEGIN
+    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
+        -- What is handed in is not kept; whether it comes again can be told all the same.
+        v_operation.input_digest := md5(p_brands::text);
+    END IF;
+    v_operation := batch.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
     IF jsonb_typeof(p_brands) <> 'array' THEN
         RAISE EXCEPTION 'add_brands: brands must be a JSON array of objects, not %',
             jsonb_typeof(p_brands)
@@ -60,10 +69,6 @@ BEGIN
     v_operation := batch.batch_limit(v_operation, coalesce(jsonb_array_length(p_brands), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are handed in';
-    IF v_operation.idempotency_key IS NOT NULL THEN
-        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
-        v_operation.input_digest := md5(p_brands::text);
-    END IF;
     RETURN v_operation;
 END;
 $function$;
@@ -76,7 +81,7 @@ CREATE OR REPLACE FUNCTION shop.add_brands_ranges(
     RETURNS SETOF batch.batch_ranges
     LANGUAGE plpgsql
     IMMUTABLE
-    SET search_path = pg_catalog, shop, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_items jsonb := p_brands || '[]'; -- decompressed once, not once a slice
@@ -113,7 +118,7 @@ CREATE OR REPLACE FUNCTION shop.add_brands_batch(
     RETURNS batch.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, shop, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
@@ -280,7 +285,7 @@ CREATE OR REPLACE FUNCTION shop.add_brands(
     RETURNS batch.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, shop, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -302,16 +307,12 @@ DECLARE
     v_errors jsonb;
     v_items jsonb := brands || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN batch.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := batch.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN batch.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -353,7 +354,7 @@ CREATE OR REPLACE FUNCTION shop.add_brands_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, shop, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -365,19 +366,17 @@ CREATE OR REPLACE FUNCTION shop.add_brands_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned batch.batch_operations;
-    v_operation batch.batch_operations;
-BEGIN
-    v_planned := shop.add_brands_plan(
+    v_planned batch.batch_operations := shop.add_brands_plan(
         brands, options, true
     );
-    v_operation := batch.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM batch.batch_start(v_planned);
         INSERT INTO batch.batch_ranges
         SELECT r.*
           FROM shop.add_brands_ranges(v_planned, brands) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 

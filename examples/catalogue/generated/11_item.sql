@@ -12,6 +12,7 @@ CALL batch.batch_drop_changed('shop', 'refresh_items', 'a4feca29');
 CALL batch.batch_drop_changed('shop', 'refresh_items_submit', '9ca6d401');
 CALL batch.batch_drop_changed('shop', 'refresh_items_plan', '02e7ee31');
 CALL batch.batch_drop_changed('shop', 'refresh_items_ranges', 'e29b1775');
+CALL batch.batch_drop_changed('shop', 'refresh_items_identity', '389a7357');
 CALL batch.batch_drop_changed('shop', 'refresh_items_repeated', '25d50100');
 CALL batch.batch_drop_changed('shop', 'refresh_items_batch', 'c7856561');
 
@@ -52,9 +53,16 @@ DECLARE
         p_options    => p_options,
         p_submitted  => p_submitted
     );
-    v_readable jsonb[] := ARRAY[]::jsonb[];
-    v_record jsonb;
 BEGIN
+    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
+        -- What is handed in is not kept; whether it comes again can be told all the same.
+        v_operation.input_digest := md5(p_items_::text);
+    END IF;
+    v_operation := batch.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
     IF jsonb_typeof(p_items_) <> 'array' THEN
         RAISE EXCEPTION 'refresh_items: items must be a JSON array of objects, not %',
             jsonb_typeof(p_items_)
@@ -64,53 +72,16 @@ BEGIN
     v_operation := batch.batch_limit(v_operation, coalesce(jsonb_array_length(p_items_), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are handed in';
-    IF v_operation.idempotency_key IS NOT NULL THEN
-        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
-        v_operation.input_digest := md5(p_items_::text);
-    END IF;
 
     -- Of records with the same sku the first counts; the others would write its row again.
-    BEGIN
-        v_operation.duplicate_records := ARRAY(
-            SELECT counted.item_number
-              FROM (
-                       SELECT item_.item_number,
-                              row_number() OVER (PARTITION BY item_.sku ORDER BY item_.item_number) AS occurrence
-                         FROM ROWS FROM (
-                             jsonb_to_recordset(p_items_) AS (sku text, title text, brand_id integer, price numeric(10,2), currency shop.currency)
-                         ) WITH ORDINALITY AS item_ (sku, title, brand_id, price, currency, item_number)
-                        WHERE item_.sku IS NOT NULL
-                   ) AS counted
-             WHERE counted.occurrence > 1
-             ORDER BY counted.item_number
-        );
-    EXCEPTION
-        WHEN OTHERS THEN
-            -- A record without a readable key fails by itself; it must not hide the others'.
-            FOR v_record IN SELECT e FROM jsonb_array_elements(p_items_) AS e LOOP
-                BEGIN
-                    PERFORM item_.sku
-                       FROM jsonb_to_recordset(jsonb_build_array(v_record)) AS item_ (sku text, title text, brand_id integer, price numeric(10,2), currency shop.currency);
-                    v_readable := v_readable || v_record;
-                EXCEPTION
-                    WHEN OTHERS THEN
-                        v_readable := v_readable || jsonb_build_object();
-                END;
-            END LOOP;
-            v_operation.duplicate_records := ARRAY(
-                SELECT counted.item_number
-                  FROM (
-                           SELECT item_.item_number,
-                                  row_number() OVER (PARTITION BY item_.sku ORDER BY item_.item_number) AS occurrence
-                             FROM ROWS FROM (
-                                 jsonb_to_recordset(to_jsonb(v_readable)) AS (sku text, title text, brand_id integer, price numeric(10,2), currency shop.currency)
-                             ) WITH ORDINALITY AS item_ (sku, title, brand_id, price, currency, item_number)
-                            WHERE item_.sku IS NOT NULL
-                       ) AS counted
-                 WHERE counted.occurrence > 1
-                 ORDER BY counted.item_number
-            );
-    END;
+    v_operation.duplicate_records := ARRAY(
+        SELECT DISTINCT repeated.record_number
+          FROM batch.batch_repeated(
+                   v_operation, p_items_, 'shop.refresh_items_identity', true,
+                   ARRAY['sku'], ARRAY['text']::regtype[]
+               ) AS repeated
+         ORDER BY repeated.record_number
+    );
     RETURN v_operation;
 END;
 $function$;
@@ -150,47 +121,69 @@ BEGIN
 END;
 $function$;
 
--- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier
--- one by sku: they would write its row again. A record whose key cannot be read fails by itself.
-CREATE OR REPLACE FUNCTION shop.refresh_items_repeated(p_operation batch.batch_operations)
-    RETURNS void
+-- By what records are told apart, sku: the texts of all, in order, and which of them cannot be read.
+CREATE OR REPLACE FUNCTION shop.refresh_items_identity(
+    p_operation batch.batch_operations,
+    p_items jsonb,
+    OUT unreadable boolean[],
+    OUT key_1 text[]
+)
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, shop, public, pg_temp
-    SET work_mem = '128MB' -- one sort of the records' keys
+    SET extra_float_digits = 1
 AS $function$
+DECLARE
+    v_items jsonb := p_items;
+    v_key_1 text[];
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '88f512d3' THEN
-        PERFORM batch.batch_refuse_changed(p_operation);
-    END IF;
+    BEGIN
+        SELECT array_agg((item_.sku)::text ORDER BY item_.item_number)
+          INTO key_1
+          FROM ROWS FROM (
+                   jsonb_to_recordset(v_items) AS (sku text)
+               ) WITH ORDINALITY AS item_ (sku, item_number);
+    EXCEPTION
+        WHEN OTHERS THEN
+            -- One by one: a record that cannot be read fails by itself, and hides no other.
+            FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
+                BEGIN
+                    SELECT array_agg((item_.sku)::text ORDER BY item_.item_number)
+                      INTO v_key_1
+                      FROM ROWS FROM (
+                               jsonb_to_recordset(v_items) AS (sku text)
+                           ) WITH ORDINALITY AS item_ (sku, item_number);
+                    unreadable := unreadable || false;
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        unreadable := unreadable || true;
+                        v_key_1 := ARRAY[NULL]::text[];
+                END;
+                key_1 := key_1 || v_key_1;
+            END LOOP;
+    END;
+END;
+$function$;
 
+-- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier one.
+CREATE OR REPLACE FUNCTION shop.refresh_items_repeated(p_operation batch.batch_operations)
+    RETURNS void
+    LANGUAGE sql
+    VOLATILE
+    SET search_path = pg_catalog, shop, public, pg_temp
+AS $function$
     UPDATE batch.batch_ranges AS r
        SET repeated = found.numbers
       FROM (
-               SELECT counted.range_number, array_agg(counted.record_number) AS numbers
-                 FROM (
-                          SELECT loaded.range_number,
-                                 loaded.record_numbers[item_.item_number] AS record_number,
-                                 row_number() OVER (
-                                     PARTITION BY item_.sku
-                                         ORDER BY loaded.range_number, item_.item_number
-                                 ) AS occurrence
-                            FROM batch.batch_ranges AS loaded
-                           CROSS JOIN LATERAL (
-                                     SELECT CASE WHEN batch.batch_readable(element.record -> 'sku', 'text') THEN (element.record ->> 'sku')::text END AS sku,
-                                            element.item_number
-                                       FROM jsonb_array_elements(loaded.items) WITH ORDINALITY AS element (record, item_number)
-                                 ) AS item_
-                           WHERE loaded.operation_id = p_operation.operation_id
-                             AND NOT loaded.done
-                             AND item_.sku IS NOT NULL
-                      ) AS counted
-                WHERE counted.occurrence > 1
-                GROUP BY counted.range_number
+               SELECT repeated.range_number, array_agg(DISTINCT repeated.record_number) AS numbers
+                 FROM batch.batch_repeated(
+                          p_operation, NULL, 'shop.refresh_items_identity', true,
+                          ARRAY['sku'], ARRAY['text']::regtype[]
+                      ) AS repeated
+                GROUP BY repeated.range_number
            ) AS found
      WHERE r.operation_id = p_operation.operation_id
        AND r.range_number = found.range_number;
-END;
 $function$;
 
 -- Writes one batch of a range; the only function that writes item for this operation.
@@ -431,16 +424,12 @@ DECLARE
     v_errors jsonb;
     v_items jsonb := items || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN batch.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := batch.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN batch.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -494,19 +483,17 @@ CREATE OR REPLACE FUNCTION shop.refresh_items_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned batch.batch_operations;
-    v_operation batch.batch_operations;
-BEGIN
-    v_planned := shop.refresh_items_plan(
+    v_planned batch.batch_operations := shop.refresh_items_plan(
         items, options, true
     );
-    v_operation := batch.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM batch.batch_start(v_planned);
         INSERT INTO batch.batch_ranges
         SELECT r.*
           FROM shop.refresh_items_ranges(v_planned, items) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 
@@ -518,6 +505,8 @@ COMMENT ON FUNCTION shop.refresh_items_plan(jsonb, jsonb, boolean)
     IS 'Plans refresh_items (generated by specgen: 02e7ee31)';
 COMMENT ON FUNCTION shop.refresh_items_ranges(batch.batch_operations, jsonb)
     IS 'Cuts refresh_items into ranges (generated by specgen: e29b1775)';
+COMMENT ON FUNCTION shop.refresh_items_identity(batch.batch_operations, jsonb)
+    IS 'Tells the records of refresh_items apart (generated by specgen: 389a7357)';
 COMMENT ON FUNCTION shop.refresh_items_repeated(batch.batch_operations)
     IS 'Marks repeated records loaded for refresh_items (generated by specgen: 25d50100)';
 COMMENT ON FUNCTION shop.refresh_items_batch(batch.batch_operations, batch.batch_ranges, jsonb)
@@ -526,6 +515,7 @@ GRANT EXECUTE ON FUNCTION shop.refresh_items(jsonb, boolean, jsonb) TO catalogue
 GRANT EXECUTE ON FUNCTION shop.refresh_items_submit(jsonb, jsonb) TO catalogue_editor;
 GRANT EXECUTE ON FUNCTION shop.refresh_items_plan(jsonb, jsonb, boolean) TO catalogue_editor;
 GRANT EXECUTE ON FUNCTION shop.refresh_items_ranges(batch.batch_operations, jsonb) TO catalogue_editor;
+GRANT EXECUTE ON FUNCTION shop.refresh_items_identity(batch.batch_operations, jsonb) TO catalogue_editor;
 GRANT EXECUTE ON FUNCTION shop.refresh_items_repeated(batch.batch_operations) TO catalogue_editor;
 GRANT EXECUTE ON FUNCTION shop.refresh_items_batch(batch.batch_operations, batch.batch_ranges, jsonb) TO catalogue_editor;
 
@@ -577,13 +567,21 @@ DECLARE
         p_submitted  => p_submitted
     );
 BEGIN
+    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
+        -- What is handed in is not kept; whether it comes again can be told all the same.
+        v_operation.input_digest := md5(p_ids::text);
+    END IF;
+    v_operation := batch.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
+    PERFORM batch.batch_require_key(
+        v_operation, 'keys', ARRAY['id'], ARRAY['uuid']::regtype[]
+    );
     v_operation := batch.batch_limit(v_operation, coalesce(cardinality(p_ids), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the keys are handed in';
-    IF v_operation.idempotency_key IS NOT NULL THEN
-        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
-        v_operation.input_digest := md5(p_ids::text);
-    END IF;
     RETURN v_operation;
 END;
 $function$;
@@ -839,16 +837,12 @@ DECLARE
     v_errors jsonb;
     v_work record;
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN batch.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := batch.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN batch.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_work IN
             SELECT r.*
@@ -904,19 +898,17 @@ CREATE OR REPLACE FUNCTION shop.label_items_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned batch.batch_operations;
-    v_operation batch.batch_operations;
-BEGIN
-    v_planned := shop.label_items_plan(
+    v_planned batch.batch_operations := shop.label_items_plan(
         label, ids, options, true
     );
-    v_operation := batch.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM batch.batch_start(v_planned);
         INSERT INTO batch.batch_ranges
         SELECT (r.work_range).*
           FROM shop.label_items_ranges(v_planned, ids) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 
@@ -984,6 +976,14 @@ DECLARE
     v_dense boolean := false;
     v_planner text[];
 BEGIN
+    v_operation := batch.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
+    PERFORM batch.batch_require_key(
+        v_operation, 'rows', ARRAY['id'], ARRAY['uuid']::regtype[]
+    );
     -- In key order: the key that each batch would begin with, and the last row's place.
     SELECT coalesce(max(matching.place), 0),
            coalesce(
@@ -1329,16 +1329,12 @@ DECLARE
     v_began timestamptz;
     v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN batch.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := batch.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN batch.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -1392,19 +1388,17 @@ CREATE OR REPLACE FUNCTION shop.expensive_items_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned batch.batch_operations;
-    v_operation batch.batch_operations;
-BEGIN
-    v_planned := shop.expensive_items_plan(
+    v_planned batch.batch_operations := shop.expensive_items_plan(
         limit_price, options, true
     );
-    v_operation := batch.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM batch.batch_start(v_planned);
         INSERT INTO batch.batch_ranges
         SELECT r.*
           FROM shop.expensive_items_ranges(v_planned) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 

@@ -41,7 +41,7 @@ CREATE OR REPLACE FUNCTION public.anonymize_customers_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
@@ -79,6 +79,14 @@ DECLARE
     v_dense boolean := false;
     v_planner text[];
 BEGIN
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
+    PERFORM public.batch_require_key(
+        v_operation, 'rows', ARRAY['id'], ARRAY['bigint']::regtype[]
+    );
     -- preconditions, entities/customer.yaml:24
     IF (
         p_before < now() - interval '30 days'
@@ -164,7 +172,7 @@ CREATE OR REPLACE FUNCTION public.anonymize_customers_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     STABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
@@ -216,7 +224,7 @@ CREATE OR REPLACE FUNCTION public.anonymize_customers_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off -- a batch's cost must not grow with its table
     SET lock_timeout = '2000ms'
@@ -434,7 +442,7 @@ CREATE OR REPLACE FUNCTION public.anonymize_customers(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -455,16 +463,12 @@ DECLARE
     v_began timestamptz;
     v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -507,7 +511,7 @@ CREATE OR REPLACE FUNCTION public.anonymize_customers_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -519,23 +523,21 @@ CREATE OR REPLACE FUNCTION public.anonymize_customers_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := public.anonymize_customers_plan(
+    v_planned public.batch_operations := public.anonymize_customers_plan(
         before, confirm, options, true
     );
+BEGIN
     IF v_planned.status = 'confirmation_required' THEN
         RAISE EXCEPTION 'anonymize_customers: %', v_planned.message
             USING ERRCODE = 'P0B04';
     END IF;
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT r.*
           FROM public.anonymize_customers_ranges(v_planned) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 

@@ -32,7 +32,7 @@ CREATE OR REPLACE FUNCTION public.purge_visits_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
@@ -69,6 +69,14 @@ DECLARE
     v_dense boolean := false;
     v_planner text[];
 BEGIN
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
+    PERFORM public.batch_require_key(
+        v_operation, 'rows', ARRAY['customer_id', 'visited_at'], ARRAY['bigint', 'timestamptz']::regtype[]
+    );
     -- In key order: the key that each batch would begin with, and the last row's place.
     SELECT coalesce(max(matching.place), 0),
            coalesce(
@@ -139,7 +147,7 @@ CREATE OR REPLACE FUNCTION public.purge_visits_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     STABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
@@ -191,7 +199,7 @@ CREATE OR REPLACE FUNCTION public.purge_visits_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
@@ -392,7 +400,7 @@ CREATE OR REPLACE FUNCTION public.purge_visits(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -413,16 +421,12 @@ DECLARE
     v_began timestamptz;
     v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -464,7 +468,7 @@ CREATE OR REPLACE FUNCTION public.purge_visits_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -476,19 +480,17 @@ CREATE OR REPLACE FUNCTION public.purge_visits_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := public.purge_visits_plan(
+    v_planned public.batch_operations := public.purge_visits_plan(
         before, options, true
     );
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT r.*
           FROM public.purge_visits_ranges(v_planned) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 

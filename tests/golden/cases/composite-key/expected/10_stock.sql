@@ -30,7 +30,7 @@ CREATE OR REPLACE FUNCTION public.empty_stock_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
@@ -66,6 +66,14 @@ DECLARE
     v_dense boolean := false;
     v_planner text[];
 BEGIN
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
+    PERFORM public.batch_require_key(
+        v_operation, 'rows', ARRAY['warehouse', 'sku'], ARRAY['text', 'varchar']::regtype[], ARRAY[NULL, '{40}']
+    );
     -- In key order: the key that each batch would begin with, and the last row's place.
     SELECT coalesce(max(matching.place), 0),
            coalesce(
@@ -136,7 +144,7 @@ CREATE OR REPLACE FUNCTION public.empty_stock_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     STABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
@@ -188,7 +196,7 @@ CREATE OR REPLACE FUNCTION public.empty_stock_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
@@ -430,7 +438,7 @@ CREATE OR REPLACE FUNCTION public.empty_stock(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -451,16 +459,12 @@ DECLARE
     v_began timestamptz;
     v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -502,7 +506,7 @@ CREATE OR REPLACE FUNCTION public.empty_stock_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -514,19 +518,17 @@ CREATE OR REPLACE FUNCTION public.empty_stock_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := public.empty_stock_plan(
+    v_planned public.batch_operations := public.empty_stock_plan(
         warehouse, options, true
     );
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT r.*
           FROM public.empty_stock_ranges(v_planned) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 
@@ -547,6 +549,7 @@ CALL public.batch_drop_changed('public', 'count_stock', '08de8d3f');
 CALL public.batch_drop_changed('public', 'count_stock_submit', '1f6e343d');
 CALL public.batch_drop_changed('public', 'count_stock_plan', 'dbe5712e');
 CALL public.batch_drop_changed('public', 'count_stock_ranges', '04a8c3ca');
+CALL public.batch_drop_changed('public', 'count_stock_identity', 'c45468e4');
 CALL public.batch_drop_changed('public', 'count_stock_repeated', '0cb6eb43');
 CALL public.batch_drop_changed('public', 'count_stock_batch', '5e3ea04e');
 
@@ -559,7 +562,7 @@ CREATE OR REPLACE FUNCTION public.count_stock_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -587,9 +590,19 @@ DECLARE
         p_options    => p_options,
         p_submitted  => p_submitted
     );
-    v_readable jsonb[] := ARRAY[]::jsonb[];
-    v_record jsonb;
 BEGIN
+    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
+        -- What is handed in is not kept; whether it comes again can be told all the same.
+        v_operation.input_digest := md5(p_counts::text);
+    END IF;
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
+    PERFORM public.batch_require_key(
+        v_operation, 'records', ARRAY['warehouse', 'sku'], ARRAY['text', 'varchar']::regtype[], ARRAY[NULL, '{40}']
+    );
     IF jsonb_typeof(p_counts) <> 'array' THEN
         RAISE EXCEPTION 'count_stock: counts must be a JSON array of objects, not %',
             jsonb_typeof(p_counts)
@@ -599,53 +612,16 @@ BEGIN
     v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_counts), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are handed in';
-    IF v_operation.idempotency_key IS NOT NULL THEN
-        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
-        v_operation.input_digest := md5(p_counts::text);
-    END IF;
 
     -- Of records with the same warehouse, sku the first counts; the others would write its row again.
-    BEGIN
-        v_operation.duplicate_records := ARRAY(
-            SELECT counted.item_number
-              FROM (
-                       SELECT item.item_number,
-                              row_number() OVER (PARTITION BY item.warehouse, item.sku ORDER BY item.item_number) AS occurrence
-                         FROM ROWS FROM (
-                             jsonb_to_recordset(p_counts) AS (warehouse text, sku varchar(40), qty integer)
-                         ) WITH ORDINALITY AS item (warehouse, sku, qty, item_number)
-                        WHERE item.warehouse IS NOT NULL AND item.sku IS NOT NULL
-                   ) AS counted
-             WHERE counted.occurrence > 1
-             ORDER BY counted.item_number
-        );
-    EXCEPTION
-        WHEN OTHERS THEN
-            -- A record without a readable key fails by itself; it must not hide the others'.
-            FOR v_record IN SELECT e FROM jsonb_array_elements(p_counts) AS e LOOP
-                BEGIN
-                    PERFORM item.warehouse, item.sku
-                       FROM jsonb_to_recordset(jsonb_build_array(v_record)) AS item (warehouse text, sku varchar(40), qty integer);
-                    v_readable := v_readable || v_record;
-                EXCEPTION
-                    WHEN OTHERS THEN
-                        v_readable := v_readable || jsonb_build_object();
-                END;
-            END LOOP;
-            v_operation.duplicate_records := ARRAY(
-                SELECT counted.item_number
-                  FROM (
-                           SELECT item.item_number,
-                                  row_number() OVER (PARTITION BY item.warehouse, item.sku ORDER BY item.item_number) AS occurrence
-                             FROM ROWS FROM (
-                                 jsonb_to_recordset(to_jsonb(v_readable)) AS (warehouse text, sku varchar(40), qty integer)
-                             ) WITH ORDINALITY AS item (warehouse, sku, qty, item_number)
-                            WHERE item.warehouse IS NOT NULL AND item.sku IS NOT NULL
-                       ) AS counted
-                 WHERE counted.occurrence > 1
-                 ORDER BY counted.item_number
-            );
-    END;
+    v_operation.duplicate_records := ARRAY(
+        SELECT DISTINCT repeated.record_number
+          FROM public.batch_repeated(
+                   v_operation, p_counts, 'public.count_stock_identity', false,
+                   ARRAY['warehouse', 'sku'], ARRAY['text', 'varchar']::regtype[]
+               ) AS repeated
+         ORDER BY repeated.record_number
+    );
     RETURN v_operation;
 END;
 $function$;
@@ -658,7 +634,7 @@ CREATE OR REPLACE FUNCTION public.count_stock_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     IMMUTABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_items jsonb := p_counts || '[]'; -- decompressed once, not once a slice
@@ -685,49 +661,75 @@ BEGIN
 END;
 $function$;
 
--- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier
--- one by warehouse, sku: they would write its row again. A record whose key cannot be read fails by itself.
-CREATE OR REPLACE FUNCTION public.count_stock_repeated(p_operation public.batch_operations)
-    RETURNS void
+-- By what records are told apart, warehouse, sku: the texts of all, in order, and which of them cannot be read.
+CREATE OR REPLACE FUNCTION public.count_stock_identity(
+    p_operation public.batch_operations,
+    p_items jsonb,
+    OUT unreadable boolean[],
+    OUT key_1 text[],
+    OUT key_2 text[]
+)
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
-    SET work_mem = '128MB' -- one sort of the records' keys
+    SET search_path = pg_catalog, pg_temp
+    SET extra_float_digits = 1
 AS $function$
+DECLARE
+    v_items jsonb := p_items;
+    v_key_1 text[];
+    v_key_2 text[];
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '8e105fa0' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
+    BEGIN
+        SELECT array_agg((item.warehouse)::text ORDER BY item.item_number),
+               array_agg((item.sku)::text ORDER BY item.item_number)
+          INTO key_1, key_2
+          FROM ROWS FROM (
+                   jsonb_to_recordset(v_items) AS (warehouse text, sku varchar(40))
+               ) WITH ORDINALITY AS item (warehouse, sku, item_number);
+    EXCEPTION
+        WHEN OTHERS THEN
+            -- One by one: a record that cannot be read fails by itself, and hides no other.
+            FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
+                BEGIN
+                    SELECT array_agg((item.warehouse)::text ORDER BY item.item_number),
+                           array_agg((item.sku)::text ORDER BY item.item_number)
+                      INTO v_key_1, v_key_2
+                      FROM ROWS FROM (
+                               jsonb_to_recordset(v_items) AS (warehouse text, sku varchar(40))
+                           ) WITH ORDINALITY AS item (warehouse, sku, item_number);
+                    unreadable := unreadable || false;
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        unreadable := unreadable || true;
+                        v_key_1 := ARRAY[NULL]::text[];
+                        v_key_2 := ARRAY[NULL]::text[];
+                END;
+                key_1 := key_1 || v_key_1;
+                key_2 := key_2 || v_key_2;
+            END LOOP;
+    END;
+END;
+$function$;
 
+-- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier one.
+CREATE OR REPLACE FUNCTION public.count_stock_repeated(p_operation public.batch_operations)
+    RETURNS void
+    LANGUAGE sql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
     UPDATE public.batch_ranges AS r
        SET repeated = found.numbers
       FROM (
-               SELECT counted.range_number, array_agg(counted.record_number) AS numbers
-                 FROM (
-                          SELECT loaded.range_number,
-                                 loaded.record_numbers[item.item_number] AS record_number,
-                                 row_number() OVER (
-                                     PARTITION BY item.warehouse, item.sku
-                                         ORDER BY loaded.range_number, item.item_number
-                                 ) AS occurrence
-                            FROM public.batch_ranges AS loaded
-                           CROSS JOIN LATERAL (
-                                     SELECT CASE WHEN public.batch_readable(element.record -> 'warehouse', 'text') THEN (element.record ->> 'warehouse')::text END AS warehouse,
-                                            CASE WHEN public.batch_readable(element.record -> 'sku', 'varchar(40)') THEN (element.record ->> 'sku')::varchar(40) END AS sku,
-                                            element.item_number
-                                       FROM jsonb_array_elements(loaded.items) WITH ORDINALITY AS element (record, item_number)
-                                 ) AS item
-                           WHERE loaded.operation_id = p_operation.operation_id
-                             AND NOT loaded.done
-                             AND item.warehouse IS NOT NULL
-                             AND item.sku IS NOT NULL
-                      ) AS counted
-                WHERE counted.occurrence > 1
-                GROUP BY counted.range_number
+               SELECT repeated.range_number, array_agg(DISTINCT repeated.record_number) AS numbers
+                 FROM public.batch_repeated(
+                          p_operation, NULL, 'public.count_stock_identity', false,
+                          ARRAY['warehouse', 'sku'], ARRAY['text', 'varchar']::regtype[]
+                      ) AS repeated
+                GROUP BY repeated.range_number
            ) AS found
      WHERE r.operation_id = p_operation.operation_id
        AND r.range_number = found.range_number;
-END;
 $function$;
 
 -- Writes one batch of a range; the only function that writes stock for this operation.
@@ -740,7 +742,7 @@ CREATE OR REPLACE FUNCTION public.count_stock_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
@@ -937,7 +939,7 @@ CREATE OR REPLACE FUNCTION public.count_stock(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -959,16 +961,12 @@ DECLARE
     v_errors jsonb;
     v_items jsonb := counts || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -1010,7 +1008,7 @@ CREATE OR REPLACE FUNCTION public.count_stock_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -1022,19 +1020,17 @@ CREATE OR REPLACE FUNCTION public.count_stock_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := public.count_stock_plan(
+    v_planned public.batch_operations := public.count_stock_plan(
         counts, options, true
     );
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT r.*
           FROM public.count_stock_ranges(v_planned, counts) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 
@@ -1046,6 +1042,8 @@ COMMENT ON FUNCTION public.count_stock_plan(jsonb, jsonb, boolean)
     IS 'Plans count_stock (generated by specgen: dbe5712e)';
 COMMENT ON FUNCTION public.count_stock_ranges(public.batch_operations, jsonb)
     IS 'Cuts count_stock into ranges (generated by specgen: 04a8c3ca)';
+COMMENT ON FUNCTION public.count_stock_identity(public.batch_operations, jsonb)
+    IS 'Tells the records of count_stock apart (generated by specgen: c45468e4)';
 COMMENT ON FUNCTION public.count_stock_repeated(public.batch_operations)
     IS 'Marks repeated records loaded for count_stock (generated by specgen: 0cb6eb43)';
 COMMENT ON FUNCTION public.count_stock_batch(public.batch_operations, public.batch_ranges, jsonb)
@@ -1057,6 +1055,7 @@ CALL public.batch_drop_changed('public', 'receive_stock', '470600a7');
 CALL public.batch_drop_changed('public', 'receive_stock_submit', '0713300b');
 CALL public.batch_drop_changed('public', 'receive_stock_plan', '5a718eed');
 CALL public.batch_drop_changed('public', 'receive_stock_ranges', '93176107');
+CALL public.batch_drop_changed('public', 'receive_stock_identity', '6f249660');
 CALL public.batch_drop_changed('public', 'receive_stock_repeated', '041fdacc');
 CALL public.batch_drop_changed('public', 'receive_stock_batch', '0a980fae');
 
@@ -1069,7 +1068,7 @@ CREATE OR REPLACE FUNCTION public.receive_stock_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -1097,9 +1096,16 @@ DECLARE
         p_options    => p_options,
         p_submitted  => p_submitted
     );
-    v_readable jsonb[] := ARRAY[]::jsonb[];
-    v_record jsonb;
 BEGIN
+    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
+        -- What is handed in is not kept; whether it comes again can be told all the same.
+        v_operation.input_digest := md5(p_deliveries::text);
+    END IF;
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
     IF jsonb_typeof(p_deliveries) <> 'array' THEN
         RAISE EXCEPTION 'receive_stock: deliveries must be a JSON array of objects, not %',
             jsonb_typeof(p_deliveries)
@@ -1109,53 +1115,16 @@ BEGIN
     v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_deliveries), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are handed in';
-    IF v_operation.idempotency_key IS NOT NULL THEN
-        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
-        v_operation.input_digest := md5(p_deliveries::text);
-    END IF;
 
     -- Of records with the same warehouse, sku the first counts; the others would write its row again.
-    BEGIN
-        v_operation.duplicate_records := ARRAY(
-            SELECT counted.item_number
-              FROM (
-                       SELECT item.item_number,
-                              row_number() OVER (PARTITION BY item.warehouse, item.sku ORDER BY item.item_number) AS occurrence
-                         FROM ROWS FROM (
-                             jsonb_to_recordset(p_deliveries) AS (warehouse text, sku varchar(40), qty integer)
-                         ) WITH ORDINALITY AS item (warehouse, sku, qty, item_number)
-                        WHERE item.warehouse IS NOT NULL AND item.sku IS NOT NULL
-                   ) AS counted
-             WHERE counted.occurrence > 1
-             ORDER BY counted.item_number
-        );
-    EXCEPTION
-        WHEN OTHERS THEN
-            -- A record without a readable key fails by itself; it must not hide the others'.
-            FOR v_record IN SELECT e FROM jsonb_array_elements(p_deliveries) AS e LOOP
-                BEGIN
-                    PERFORM item.warehouse, item.sku
-                       FROM jsonb_to_recordset(jsonb_build_array(v_record)) AS item (warehouse text, sku varchar(40), qty integer);
-                    v_readable := v_readable || v_record;
-                EXCEPTION
-                    WHEN OTHERS THEN
-                        v_readable := v_readable || jsonb_build_object();
-                END;
-            END LOOP;
-            v_operation.duplicate_records := ARRAY(
-                SELECT counted.item_number
-                  FROM (
-                           SELECT item.item_number,
-                                  row_number() OVER (PARTITION BY item.warehouse, item.sku ORDER BY item.item_number) AS occurrence
-                             FROM ROWS FROM (
-                                 jsonb_to_recordset(to_jsonb(v_readable)) AS (warehouse text, sku varchar(40), qty integer)
-                             ) WITH ORDINALITY AS item (warehouse, sku, qty, item_number)
-                            WHERE item.warehouse IS NOT NULL AND item.sku IS NOT NULL
-                       ) AS counted
-                 WHERE counted.occurrence > 1
-                 ORDER BY counted.item_number
-            );
-    END;
+    v_operation.duplicate_records := ARRAY(
+        SELECT DISTINCT repeated.record_number
+          FROM public.batch_repeated(
+                   v_operation, p_deliveries, 'public.receive_stock_identity', true,
+                   ARRAY['warehouse', 'sku'], ARRAY['text', 'varchar']::regtype[]
+               ) AS repeated
+         ORDER BY repeated.record_number
+    );
     RETURN v_operation;
 END;
 $function$;
@@ -1168,7 +1137,7 @@ CREATE OR REPLACE FUNCTION public.receive_stock_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     IMMUTABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_items jsonb := p_deliveries || '[]'; -- decompressed once, not once a slice
@@ -1195,49 +1164,75 @@ BEGIN
 END;
 $function$;
 
--- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier
--- one by warehouse, sku: they would write its row again. A record whose key cannot be read fails by itself.
-CREATE OR REPLACE FUNCTION public.receive_stock_repeated(p_operation public.batch_operations)
-    RETURNS void
+-- By what records are told apart, warehouse, sku: the texts of all, in order, and which of them cannot be read.
+CREATE OR REPLACE FUNCTION public.receive_stock_identity(
+    p_operation public.batch_operations,
+    p_items jsonb,
+    OUT unreadable boolean[],
+    OUT key_1 text[],
+    OUT key_2 text[]
+)
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
-    SET work_mem = '128MB' -- one sort of the records' keys
+    SET search_path = pg_catalog, pg_temp
+    SET extra_float_digits = 1
 AS $function$
+DECLARE
+    v_items jsonb := p_items;
+    v_key_1 text[];
+    v_key_2 text[];
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'ca888783' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
+    BEGIN
+        SELECT array_agg((item.warehouse)::text ORDER BY item.item_number),
+               array_agg((item.sku)::text ORDER BY item.item_number)
+          INTO key_1, key_2
+          FROM ROWS FROM (
+                   jsonb_to_recordset(v_items) AS (warehouse text, sku varchar(40))
+               ) WITH ORDINALITY AS item (warehouse, sku, item_number);
+    EXCEPTION
+        WHEN OTHERS THEN
+            -- One by one: a record that cannot be read fails by itself, and hides no other.
+            FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
+                BEGIN
+                    SELECT array_agg((item.warehouse)::text ORDER BY item.item_number),
+                           array_agg((item.sku)::text ORDER BY item.item_number)
+                      INTO v_key_1, v_key_2
+                      FROM ROWS FROM (
+                               jsonb_to_recordset(v_items) AS (warehouse text, sku varchar(40))
+                           ) WITH ORDINALITY AS item (warehouse, sku, item_number);
+                    unreadable := unreadable || false;
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        unreadable := unreadable || true;
+                        v_key_1 := ARRAY[NULL]::text[];
+                        v_key_2 := ARRAY[NULL]::text[];
+                END;
+                key_1 := key_1 || v_key_1;
+                key_2 := key_2 || v_key_2;
+            END LOOP;
+    END;
+END;
+$function$;
 
+-- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier one.
+CREATE OR REPLACE FUNCTION public.receive_stock_repeated(p_operation public.batch_operations)
+    RETURNS void
+    LANGUAGE sql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
     UPDATE public.batch_ranges AS r
        SET repeated = found.numbers
       FROM (
-               SELECT counted.range_number, array_agg(counted.record_number) AS numbers
-                 FROM (
-                          SELECT loaded.range_number,
-                                 loaded.record_numbers[item.item_number] AS record_number,
-                                 row_number() OVER (
-                                     PARTITION BY item.warehouse, item.sku
-                                         ORDER BY loaded.range_number, item.item_number
-                                 ) AS occurrence
-                            FROM public.batch_ranges AS loaded
-                           CROSS JOIN LATERAL (
-                                     SELECT CASE WHEN public.batch_readable(element.record -> 'warehouse', 'text') THEN (element.record ->> 'warehouse')::text END AS warehouse,
-                                            CASE WHEN public.batch_readable(element.record -> 'sku', 'varchar(40)') THEN (element.record ->> 'sku')::varchar(40) END AS sku,
-                                            element.item_number
-                                       FROM jsonb_array_elements(loaded.items) WITH ORDINALITY AS element (record, item_number)
-                                 ) AS item
-                           WHERE loaded.operation_id = p_operation.operation_id
-                             AND NOT loaded.done
-                             AND item.warehouse IS NOT NULL
-                             AND item.sku IS NOT NULL
-                      ) AS counted
-                WHERE counted.occurrence > 1
-                GROUP BY counted.range_number
+               SELECT repeated.range_number, array_agg(DISTINCT repeated.record_number) AS numbers
+                 FROM public.batch_repeated(
+                          p_operation, NULL, 'public.receive_stock_identity', true,
+                          ARRAY['warehouse', 'sku'], ARRAY['text', 'varchar']::regtype[]
+                      ) AS repeated
+                GROUP BY repeated.range_number
            ) AS found
      WHERE r.operation_id = p_operation.operation_id
        AND r.range_number = found.range_number;
-END;
 $function$;
 
 -- Writes one batch of a range; the only function that writes stock for this operation.
@@ -1250,7 +1245,7 @@ CREATE OR REPLACE FUNCTION public.receive_stock_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
@@ -1441,7 +1436,7 @@ CREATE OR REPLACE FUNCTION public.receive_stock(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -1463,16 +1458,12 @@ DECLARE
     v_errors jsonb;
     v_items jsonb := deliveries || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -1514,7 +1505,7 @@ CREATE OR REPLACE FUNCTION public.receive_stock_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -1526,19 +1517,17 @@ CREATE OR REPLACE FUNCTION public.receive_stock_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := public.receive_stock_plan(
+    v_planned public.batch_operations := public.receive_stock_plan(
         deliveries, options, true
     );
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT r.*
           FROM public.receive_stock_ranges(v_planned, deliveries) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 
@@ -1550,6 +1539,8 @@ COMMENT ON FUNCTION public.receive_stock_plan(jsonb, jsonb, boolean)
     IS 'Plans receive_stock (generated by specgen: 5a718eed)';
 COMMENT ON FUNCTION public.receive_stock_ranges(public.batch_operations, jsonb)
     IS 'Cuts receive_stock into ranges (generated by specgen: 93176107)';
+COMMENT ON FUNCTION public.receive_stock_identity(public.batch_operations, jsonb)
+    IS 'Tells the records of receive_stock apart (generated by specgen: 6f249660)';
 COMMENT ON FUNCTION public.receive_stock_repeated(public.batch_operations)
     IS 'Marks repeated records loaded for receive_stock (generated by specgen: 041fdacc)';
 COMMENT ON FUNCTION public.receive_stock_batch(public.batch_operations, public.batch_ranges, jsonb)
@@ -1571,7 +1562,7 @@ CREATE OR REPLACE FUNCTION public.list_stock_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
@@ -1605,6 +1596,14 @@ DECLARE
     v_dense boolean := false;
     v_planner text[];
 BEGIN
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
+    PERFORM public.batch_require_key(
+        v_operation, 'rows', ARRAY['warehouse', 'sku'], ARRAY['text', 'varchar']::regtype[], ARRAY[NULL, '{40}']
+    );
     -- In key order: the key that each batch would begin with, and the last row's place.
     SELECT coalesce(max(matching.place), 0),
            coalesce(
@@ -1675,7 +1674,7 @@ CREATE OR REPLACE FUNCTION public.list_stock_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     STABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
@@ -1722,7 +1721,7 @@ CREATE OR REPLACE FUNCTION public.list_stock_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
@@ -1929,7 +1928,7 @@ CREATE OR REPLACE FUNCTION public.list_stock(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -1950,16 +1949,12 @@ DECLARE
     v_began timestamptz;
     v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -2000,7 +1995,7 @@ CREATE OR REPLACE FUNCTION public.list_stock_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -2012,19 +2007,17 @@ CREATE OR REPLACE FUNCTION public.list_stock_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := public.list_stock_plan(
+    v_planned public.batch_operations := public.list_stock_plan(
         options, true
     );
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT r.*
           FROM public.list_stock_ranges(v_planned) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 
@@ -2056,7 +2049,7 @@ CREATE OR REPLACE FUNCTION public.drop_stock_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
@@ -2092,6 +2085,14 @@ DECLARE
     v_dense boolean := false;
     v_planner text[];
 BEGIN
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
+    PERFORM public.batch_require_key(
+        v_operation, 'rows', ARRAY['warehouse', 'sku'], ARRAY['text', 'varchar']::regtype[], ARRAY[NULL, '{40}']
+    );
     -- In key order: the key that each batch would begin with, and the last row's place.
     SELECT coalesce(max(matching.place), 0),
            coalesce(
@@ -2162,7 +2163,7 @@ CREATE OR REPLACE FUNCTION public.drop_stock_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     STABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
@@ -2214,7 +2215,7 @@ CREATE OR REPLACE FUNCTION public.drop_stock_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
@@ -2415,7 +2416,7 @@ CREATE OR REPLACE FUNCTION public.drop_stock(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -2436,16 +2437,12 @@ DECLARE
     v_began timestamptz;
     v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -2487,7 +2484,7 @@ CREATE OR REPLACE FUNCTION public.drop_stock_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -2499,19 +2496,17 @@ CREATE OR REPLACE FUNCTION public.drop_stock_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := public.drop_stock_plan(
+    v_planned public.batch_operations := public.drop_stock_plan(
         warehouse, options, true
     );
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT r.*
           FROM public.drop_stock_ranges(v_planned) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 

@@ -39,7 +39,7 @@ CREATE OR REPLACE FUNCTION public.purge_items_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
@@ -75,6 +75,14 @@ DECLARE
     v_dense boolean := false;
     v_planner text[];
 BEGIN
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
+    PERFORM public.batch_require_key(
+        v_operation, 'rows', ARRAY['id'], ARRAY['uuid']::regtype[]
+    );
     -- In key order: the key that each batch would begin with, and the last row's place.
     SELECT coalesce(max(matching.place), 0),
            coalesce(
@@ -145,7 +153,7 @@ CREATE OR REPLACE FUNCTION public.purge_items_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     STABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
@@ -197,7 +205,7 @@ CREATE OR REPLACE FUNCTION public.purge_items_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
@@ -387,7 +395,7 @@ CREATE OR REPLACE FUNCTION public.purge_items(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -408,16 +416,12 @@ DECLARE
     v_began timestamptz;
     v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -459,7 +463,7 @@ CREATE OR REPLACE FUNCTION public.purge_items_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -471,19 +475,17 @@ CREATE OR REPLACE FUNCTION public.purge_items_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := public.purge_items_plan(
+    v_planned public.batch_operations := public.purge_items_plan(
         age, options, true
     );
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT r.*
           FROM public.purge_items_ranges(v_planned) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 
@@ -515,7 +517,7 @@ CREATE OR REPLACE FUNCTION public.delete_items_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -543,13 +545,21 @@ DECLARE
         p_submitted  => p_submitted
     );
 BEGIN
+    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
+        -- What is handed in is not kept; whether it comes again can be told all the same.
+        v_operation.input_digest := md5(p_ids::text);
+    END IF;
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
+    PERFORM public.batch_require_key(
+        v_operation, 'keys', ARRAY['id'], ARRAY['uuid']::regtype[]
+    );
     v_operation := public.batch_limit(v_operation, coalesce(cardinality(p_ids), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the keys are handed in';
-    IF v_operation.idempotency_key IS NOT NULL THEN
-        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
-        v_operation.input_digest := md5(p_ids::text);
-    END IF;
     RETURN v_operation;
 END;
 $function$;
@@ -562,7 +572,7 @@ CREATE OR REPLACE FUNCTION public.delete_items_ranges(
     RETURNS TABLE (work_range public.batch_ranges, keys uuid[])
     LANGUAGE plpgsql
     STABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET work_mem = '128MB' -- one sort of the keys that were handed in
 AS $function$
 DECLARE
@@ -606,7 +616,7 @@ CREATE OR REPLACE FUNCTION public.delete_items_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
@@ -748,7 +758,7 @@ CREATE OR REPLACE FUNCTION public.delete_items(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -770,16 +780,12 @@ DECLARE
     v_errors jsonb;
     v_work record;
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_work IN
             SELECT r.*
@@ -822,7 +828,7 @@ CREATE OR REPLACE FUNCTION public.delete_items_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -834,19 +840,17 @@ CREATE OR REPLACE FUNCTION public.delete_items_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := public.delete_items_plan(
+    v_planned public.batch_operations := public.delete_items_plan(
         ids, options, true
     );
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT (r.work_range).*
           FROM public.delete_items_ranges(v_planned, ids) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 
@@ -867,6 +871,7 @@ CALL public.batch_drop_changed('public', 'delete_listed', 'd1148aa5');
 CALL public.batch_drop_changed('public', 'delete_listed_submit', '71db3870');
 CALL public.batch_drop_changed('public', 'delete_listed_plan', '122ce03b');
 CALL public.batch_drop_changed('public', 'delete_listed_ranges', '87f9eb46');
+CALL public.batch_drop_changed('public', 'delete_listed_identity', '8315b5fb');
 CALL public.batch_drop_changed('public', 'delete_listed_repeated', 'bf5ebad5');
 CALL public.batch_drop_changed('public', 'delete_listed_batch', '4e1da391');
 
@@ -879,7 +884,7 @@ CREATE OR REPLACE FUNCTION public.delete_listed_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -907,9 +912,19 @@ DECLARE
         p_options    => p_options,
         p_submitted  => p_submitted
     );
-    v_readable jsonb[] := ARRAY[]::jsonb[];
-    v_record jsonb;
 BEGIN
+    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
+        -- What is handed in is not kept; whether it comes again can be told all the same.
+        v_operation.input_digest := md5(p_records::text);
+    END IF;
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
+    PERFORM public.batch_require_key(
+        v_operation, 'records', ARRAY['code'], ARRAY['varchar']::regtype[], ARRAY['{20}']
+    );
     IF jsonb_typeof(p_records) <> 'array' THEN
         RAISE EXCEPTION 'delete_listed: records must be a JSON array of objects, not %',
             jsonb_typeof(p_records)
@@ -919,53 +934,16 @@ BEGIN
     v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_records), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are handed in';
-    IF v_operation.idempotency_key IS NOT NULL THEN
-        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
-        v_operation.input_digest := md5(p_records::text);
-    END IF;
 
     -- Of records with the same code the first counts; the others would write its row again.
-    BEGIN
-        v_operation.duplicate_records := ARRAY(
-            SELECT counted.item_number
-              FROM (
-                       SELECT item_.item_number,
-                              row_number() OVER (PARTITION BY item_.code ORDER BY item_.item_number) AS occurrence
-                         FROM ROWS FROM (
-                             jsonb_to_recordset(p_records) AS (code varchar(20))
-                         ) WITH ORDINALITY AS item_ (code, item_number)
-                        WHERE item_.code IS NOT NULL
-                   ) AS counted
-             WHERE counted.occurrence > 1
-             ORDER BY counted.item_number
-        );
-    EXCEPTION
-        WHEN OTHERS THEN
-            -- A record without a readable key fails by itself; it must not hide the others'.
-            FOR v_record IN SELECT e FROM jsonb_array_elements(p_records) AS e LOOP
-                BEGIN
-                    PERFORM item_.code
-                       FROM jsonb_to_recordset(jsonb_build_array(v_record)) AS item_ (code varchar(20));
-                    v_readable := v_readable || v_record;
-                EXCEPTION
-                    WHEN OTHERS THEN
-                        v_readable := v_readable || jsonb_build_object();
-                END;
-            END LOOP;
-            v_operation.duplicate_records := ARRAY(
-                SELECT counted.item_number
-                  FROM (
-                           SELECT item_.item_number,
-                                  row_number() OVER (PARTITION BY item_.code ORDER BY item_.item_number) AS occurrence
-                             FROM ROWS FROM (
-                                 jsonb_to_recordset(to_jsonb(v_readable)) AS (code varchar(20))
-                             ) WITH ORDINALITY AS item_ (code, item_number)
-                            WHERE item_.code IS NOT NULL
-                       ) AS counted
-                 WHERE counted.occurrence > 1
-                 ORDER BY counted.item_number
-            );
-    END;
+    v_operation.duplicate_records := ARRAY(
+        SELECT DISTINCT repeated.record_number
+          FROM public.batch_repeated(
+                   v_operation, p_records, 'public.delete_listed_identity', false,
+                   ARRAY['code'], ARRAY['varchar']::regtype[]
+               ) AS repeated
+         ORDER BY repeated.record_number
+    );
     RETURN v_operation;
 END;
 $function$;
@@ -978,7 +956,7 @@ CREATE OR REPLACE FUNCTION public.delete_listed_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     IMMUTABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_items jsonb := p_records || '[]'; -- decompressed once, not once a slice
@@ -1005,47 +983,69 @@ BEGIN
 END;
 $function$;
 
--- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier
--- one by code: they would write its row again. A record whose key cannot be read fails by itself.
-CREATE OR REPLACE FUNCTION public.delete_listed_repeated(p_operation public.batch_operations)
-    RETURNS void
+-- By what records are told apart, code: the texts of all, in order, and which of them cannot be read.
+CREATE OR REPLACE FUNCTION public.delete_listed_identity(
+    p_operation public.batch_operations,
+    p_items jsonb,
+    OUT unreadable boolean[],
+    OUT key_1 text[]
+)
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
-    SET work_mem = '128MB' -- one sort of the records' keys
+    SET search_path = pg_catalog, pg_temp
+    SET extra_float_digits = 1
 AS $function$
+DECLARE
+    v_items jsonb := p_items;
+    v_key_1 text[];
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '07a3ad7c' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
+    BEGIN
+        SELECT array_agg((item_.code)::text ORDER BY item_.item_number)
+          INTO key_1
+          FROM ROWS FROM (
+                   jsonb_to_recordset(v_items) AS (code varchar(20))
+               ) WITH ORDINALITY AS item_ (code, item_number);
+    EXCEPTION
+        WHEN OTHERS THEN
+            -- One by one: a record that cannot be read fails by itself, and hides no other.
+            FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
+                BEGIN
+                    SELECT array_agg((item_.code)::text ORDER BY item_.item_number)
+                      INTO v_key_1
+                      FROM ROWS FROM (
+                               jsonb_to_recordset(v_items) AS (code varchar(20))
+                           ) WITH ORDINALITY AS item_ (code, item_number);
+                    unreadable := unreadable || false;
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        unreadable := unreadable || true;
+                        v_key_1 := ARRAY[NULL]::text[];
+                END;
+                key_1 := key_1 || v_key_1;
+            END LOOP;
+    END;
+END;
+$function$;
 
+-- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier one.
+CREATE OR REPLACE FUNCTION public.delete_listed_repeated(p_operation public.batch_operations)
+    RETURNS void
+    LANGUAGE sql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
     UPDATE public.batch_ranges AS r
        SET repeated = found.numbers
       FROM (
-               SELECT counted.range_number, array_agg(counted.record_number) AS numbers
-                 FROM (
-                          SELECT loaded.range_number,
-                                 loaded.record_numbers[item_.item_number] AS record_number,
-                                 row_number() OVER (
-                                     PARTITION BY item_.code
-                                         ORDER BY loaded.range_number, item_.item_number
-                                 ) AS occurrence
-                            FROM public.batch_ranges AS loaded
-                           CROSS JOIN LATERAL (
-                                     SELECT CASE WHEN public.batch_readable(element.record -> 'code', 'varchar(20)') THEN (element.record ->> 'code')::varchar(20) END AS code,
-                                            element.item_number
-                                       FROM jsonb_array_elements(loaded.items) WITH ORDINALITY AS element (record, item_number)
-                                 ) AS item_
-                           WHERE loaded.operation_id = p_operation.operation_id
-                             AND NOT loaded.done
-                             AND item_.code IS NOT NULL
-                      ) AS counted
-                WHERE counted.occurrence > 1
-                GROUP BY counted.range_number
+               SELECT repeated.range_number, array_agg(DISTINCT repeated.record_number) AS numbers
+                 FROM public.batch_repeated(
+                          p_operation, NULL, 'public.delete_listed_identity', false,
+                          ARRAY['code'], ARRAY['varchar']::regtype[]
+                      ) AS repeated
+                GROUP BY repeated.range_number
            ) AS found
      WHERE r.operation_id = p_operation.operation_id
        AND r.range_number = found.range_number;
-END;
 $function$;
 
 -- Writes one batch of a range; the only function that writes item for this operation.
@@ -1058,7 +1058,7 @@ CREATE OR REPLACE FUNCTION public.delete_listed_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
@@ -1211,7 +1211,7 @@ CREATE OR REPLACE FUNCTION public.delete_listed(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -1233,16 +1233,12 @@ DECLARE
     v_errors jsonb;
     v_items jsonb := records || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -1284,7 +1280,7 @@ CREATE OR REPLACE FUNCTION public.delete_listed_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -1296,19 +1292,17 @@ CREATE OR REPLACE FUNCTION public.delete_listed_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := public.delete_listed_plan(
+    v_planned public.batch_operations := public.delete_listed_plan(
         records, options, true
     );
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT r.*
           FROM public.delete_listed_ranges(v_planned, records) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 
@@ -1320,6 +1314,8 @@ COMMENT ON FUNCTION public.delete_listed_plan(jsonb, jsonb, boolean)
     IS 'Plans delete_listed (generated by specgen: 122ce03b)';
 COMMENT ON FUNCTION public.delete_listed_ranges(public.batch_operations, jsonb)
     IS 'Cuts delete_listed into ranges (generated by specgen: 87f9eb46)';
+COMMENT ON FUNCTION public.delete_listed_identity(public.batch_operations, jsonb)
+    IS 'Tells the records of delete_listed apart (generated by specgen: 8315b5fb)';
 COMMENT ON FUNCTION public.delete_listed_repeated(public.batch_operations)
     IS 'Marks repeated records loaded for delete_listed (generated by specgen: bf5ebad5)';
 COMMENT ON FUNCTION public.delete_listed_batch(public.batch_operations, public.batch_ranges, jsonb)

@@ -44,7 +44,7 @@ CREATE OR REPLACE FUNCTION "$$"."-- drop_plan"(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function_$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -74,13 +74,21 @@ DECLARE
         p_submitted  => p_submitted
     );
 BEGIN
+    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
+        -- What is handed in is not kept; whether it comes again can be told all the same.
+        v_operation.input_digest := md5(p_user::text);
+    END IF;
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
+    PERFORM public.batch_require_key(
+        v_operation, 'keys', ARRAY['user'], ARRAY['bigint']::regtype[]
+    );
     v_operation := public.batch_limit(v_operation, coalesce(cardinality(p_user), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the keys are handed in';
-    IF v_operation.idempotency_key IS NOT NULL THEN
-        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
-        v_operation.input_digest := md5(p_user::text);
-    END IF;
     RETURN v_operation;
 END;
 $function_$;
@@ -93,7 +101,7 @@ CREATE OR REPLACE FUNCTION "$$"."-- drop_ranges"(
     RETURNS TABLE (work_range public.batch_ranges, keys bigint[])
     LANGUAGE plpgsql
     STABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET work_mem = '128MB' -- one sort of the keys that were handed in
 AS $function_$
 DECLARE
@@ -137,7 +145,7 @@ CREATE OR REPLACE FUNCTION "$$"."-- drop_batch"(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $function_$
 DECLARE
@@ -311,7 +319,7 @@ CREATE OR REPLACE FUNCTION "$$"."-- drop"(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -333,16 +341,12 @@ DECLARE
     v_errors jsonb;
     v_work record;
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_work IN
             SELECT r.*
@@ -386,7 +390,7 @@ CREATE OR REPLACE FUNCTION "$$"."-- drop_submit"(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -398,19 +402,17 @@ CREATE OR REPLACE FUNCTION "$$"."-- drop_submit"(
     SET quote_all_identifiers = off
 AS $function_$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := "$$"."-- drop_plan"(
+    v_planned public.batch_operations := "$$"."-- drop_plan"(
         "user", "select", options, true
     );
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT (r.work_range).*
           FROM "$$"."-- drop_ranges"(v_planned, "user") AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function_$;
 
@@ -443,7 +445,7 @@ CREATE OR REPLACE FUNCTION "$$"."a""b $$_plan"(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function_$
@@ -480,6 +482,14 @@ DECLARE
     v_dense boolean := false;
     v_planner text[];
 BEGIN
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
+    PERFORM public.batch_require_key(
+        v_operation, 'rows', ARRAY['user'], ARRAY['bigint']::regtype[]
+    );
     -- preconditions, entity.yaml:33
     IF (
         E'\x24function$' <> ''
@@ -560,7 +570,7 @@ CREATE OR REPLACE FUNCTION "$$"."a""b $$_ranges"(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     STABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function_$
 DECLARE
@@ -612,7 +622,7 @@ CREATE OR REPLACE FUNCTION "$$"."a""b $$_batch"(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function_$
@@ -845,7 +855,7 @@ CREATE OR REPLACE FUNCTION "$$"."a""b $$"(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -866,16 +876,12 @@ DECLARE
     v_began timestamptz;
     v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -918,7 +924,7 @@ CREATE OR REPLACE FUNCTION "$$"."a""b $$_submit"(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -930,19 +936,17 @@ CREATE OR REPLACE FUNCTION "$$"."a""b $$_submit"(
     SET quote_all_identifiers = off
 AS $function_$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := "$$"."a""b $$_plan"(
+    v_planned public.batch_operations := "$$"."a""b $$_plan"(
         "limit", by, options, true
     );
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT r.*
           FROM "$$"."a""b $$_ranges"(v_planned) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function_$;
 
@@ -974,7 +978,7 @@ CREATE OR REPLACE FUNCTION "$$"."x'y_plan"(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -1002,6 +1006,18 @@ DECLARE
         p_submitted  => p_submitted
     );
 BEGIN
+    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
+        -- What is handed in is not kept; whether it comes again can be told all the same.
+        v_operation.input_digest := md5(p_table::text);
+    END IF;
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
+    PERFORM public.batch_require_key(
+        v_operation, 'records', ARRAY['user'], ARRAY['bigint']::regtype[]
+    );
     IF jsonb_typeof(p_table) <> 'array' THEN
         RAISE EXCEPTION 'x''y: table must be a JSON array of objects, not %',
             jsonb_typeof(p_table)
@@ -1011,10 +1027,6 @@ BEGIN
     v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_table), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are handed in';
-    IF v_operation.idempotency_key IS NOT NULL THEN
-        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
-        v_operation.input_digest := md5(p_table::text);
-    END IF;
     RETURN v_operation;
 END;
 $function$;
@@ -1027,7 +1039,7 @@ CREATE OR REPLACE FUNCTION "$$"."x'y_ranges"(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     IMMUTABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_items jsonb := p_table || '[]'; -- decompressed once, not once a slice
@@ -1064,7 +1076,7 @@ CREATE OR REPLACE FUNCTION "$$"."x'y_batch"(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
@@ -1263,7 +1275,7 @@ CREATE OR REPLACE FUNCTION "$$"."x'y"(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -1285,16 +1297,12 @@ DECLARE
     v_errors jsonb;
     v_items jsonb := "table" || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -1336,7 +1344,7 @@ CREATE OR REPLACE FUNCTION "$$"."x'y_submit"(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -1348,19 +1356,17 @@ CREATE OR REPLACE FUNCTION "$$"."x'y_submit"(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := "$$"."x'y_plan"(
+    v_planned public.batch_operations := "$$"."x'y_plan"(
         "table", options, true
     );
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT r.*
           FROM "$$"."x'y_ranges"(v_planned, "table") AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 
@@ -1381,6 +1387,7 @@ CALL public.batch_drop_changed('$$', 'naïve name', 'e6d04a8a');
 CALL public.batch_drop_changed('$$', 'naïve name_submit', 'c2703c39');
 CALL public.batch_drop_changed('$$', 'naïve name_plan', '97a15b02');
 CALL public.batch_drop_changed('$$', 'naïve name_ranges', '4be786af');
+CALL public.batch_drop_changed('$$', 'naïve name_identity', 'f06c7586');
 CALL public.batch_drop_changed('$$', 'naïve name_repeated', '74bf9297');
 CALL public.batch_drop_changed('$$', 'naïve name_batch', '298efd9c');
 
@@ -1393,7 +1400,7 @@ CREATE OR REPLACE FUNCTION "$$"."naïve name_plan"(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -1421,9 +1428,19 @@ DECLARE
         p_options    => p_options,
         p_submitted  => p_submitted
     );
-    v_readable jsonb[] := ARRAY[]::jsonb[];
-    v_record jsonb;
 BEGIN
+    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
+        -- What is handed in is not kept; whether it comes again can be told all the same.
+        v_operation.input_digest := md5(p_records::text);
+    END IF;
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
+    PERFORM public.batch_require_key(
+        v_operation, 'several', ARRAY['x''y', 'Group'], ARRAY['text', 'integer']::regtype[]
+    );
     IF jsonb_typeof(p_records) <> 'array' THEN
         RAISE EXCEPTION 'naïve name: records must be a JSON array of objects, not %',
             jsonb_typeof(p_records)
@@ -1433,53 +1450,16 @@ BEGIN
     v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_records), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are handed in';
-    IF v_operation.idempotency_key IS NOT NULL THEN
-        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
-        v_operation.input_digest := md5(p_records::text);
-    END IF;
 
     -- Of records with the same x'y, Group the first counts; the others would write its row again.
-    BEGIN
-        v_operation.duplicate_records := ARRAY(
-            SELECT counted.item_number
-              FROM (
-                       SELECT item.item_number,
-                              row_number() OVER (PARTITION BY item."x'y", item."Group" ORDER BY item.item_number) AS occurrence
-                         FROM ROWS FROM (
-                             jsonb_to_recordset(p_records) AS ("x'y" text, "Group" integer)
-                         ) WITH ORDINALITY AS item ("x'y", "Group", item_number)
-                        WHERE item."x'y" IS NOT NULL AND item."Group" IS NOT NULL
-                   ) AS counted
-             WHERE counted.occurrence > 1
-             ORDER BY counted.item_number
-        );
-    EXCEPTION
-        WHEN OTHERS THEN
-            -- A record without a readable key fails by itself; it must not hide the others'.
-            FOR v_record IN SELECT e FROM jsonb_array_elements(p_records) AS e LOOP
-                BEGIN
-                    PERFORM item."x'y", item."Group"
-                       FROM jsonb_to_recordset(jsonb_build_array(v_record)) AS item ("x'y" text, "Group" integer);
-                    v_readable := v_readable || v_record;
-                EXCEPTION
-                    WHEN OTHERS THEN
-                        v_readable := v_readable || jsonb_build_object();
-                END;
-            END LOOP;
-            v_operation.duplicate_records := ARRAY(
-                SELECT counted.item_number
-                  FROM (
-                           SELECT item.item_number,
-                                  row_number() OVER (PARTITION BY item."x'y", item."Group" ORDER BY item.item_number) AS occurrence
-                             FROM ROWS FROM (
-                                 jsonb_to_recordset(to_jsonb(v_readable)) AS ("x'y" text, "Group" integer)
-                             ) WITH ORDINALITY AS item ("x'y", "Group", item_number)
-                            WHERE item."x'y" IS NOT NULL AND item."Group" IS NOT NULL
-                       ) AS counted
-                 WHERE counted.occurrence > 1
-                 ORDER BY counted.item_number
-            );
-    END;
+    v_operation.duplicate_records := ARRAY(
+        SELECT DISTINCT repeated.record_number
+          FROM public.batch_repeated(
+                   v_operation, p_records, '"$$"."naïve name_identity"', false,
+                   ARRAY['x''y', 'Group'], ARRAY['text', 'integer']::regtype[]
+               ) AS repeated
+         ORDER BY repeated.record_number
+    );
     RETURN v_operation;
 END;
 $function$;
@@ -1492,7 +1472,7 @@ CREATE OR REPLACE FUNCTION "$$"."naïve name_ranges"(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     IMMUTABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_items jsonb := p_records || '[]'; -- decompressed once, not once a slice
@@ -1519,49 +1499,75 @@ BEGIN
 END;
 $function$;
 
--- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier
--- one by x'y, Group: they would write its row again. A record whose key cannot be read fails by itself.
-CREATE OR REPLACE FUNCTION "$$"."naïve name_repeated"(p_operation public.batch_operations)
-    RETURNS void
+-- By what records are told apart, x'y, Group: the texts of all, in order, and which of them cannot be read.
+CREATE OR REPLACE FUNCTION "$$"."naïve name_identity"(
+    p_operation public.batch_operations,
+    p_items jsonb,
+    OUT unreadable boolean[],
+    OUT key_1 text[],
+    OUT key_2 text[]
+)
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
-    SET work_mem = '128MB' -- one sort of the records' keys
+    SET search_path = pg_catalog, pg_temp
+    SET extra_float_digits = 1
 AS $function$
+DECLARE
+    v_items jsonb := p_items;
+    v_key_1 text[];
+    v_key_2 text[];
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '237d85c6' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
+    BEGIN
+        SELECT array_agg((item."x'y")::text ORDER BY item.item_number),
+               array_agg((item."Group")::text ORDER BY item.item_number)
+          INTO key_1, key_2
+          FROM ROWS FROM (
+                   jsonb_to_recordset(v_items) AS ("x'y" text, "Group" integer)
+               ) WITH ORDINALITY AS item ("x'y", "Group", item_number);
+    EXCEPTION
+        WHEN OTHERS THEN
+            -- One by one: a record that cannot be read fails by itself, and hides no other.
+            FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
+                BEGIN
+                    SELECT array_agg((item."x'y")::text ORDER BY item.item_number),
+                           array_agg((item."Group")::text ORDER BY item.item_number)
+                      INTO v_key_1, v_key_2
+                      FROM ROWS FROM (
+                               jsonb_to_recordset(v_items) AS ("x'y" text, "Group" integer)
+                           ) WITH ORDINALITY AS item ("x'y", "Group", item_number);
+                    unreadable := unreadable || false;
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        unreadable := unreadable || true;
+                        v_key_1 := ARRAY[NULL]::text[];
+                        v_key_2 := ARRAY[NULL]::text[];
+                END;
+                key_1 := key_1 || v_key_1;
+                key_2 := key_2 || v_key_2;
+            END LOOP;
+    END;
+END;
+$function$;
 
+-- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier one.
+CREATE OR REPLACE FUNCTION "$$"."naïve name_repeated"(p_operation public.batch_operations)
+    RETURNS void
+    LANGUAGE sql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
     UPDATE public.batch_ranges AS r
        SET repeated = found.numbers
       FROM (
-               SELECT counted.range_number, array_agg(counted.record_number) AS numbers
-                 FROM (
-                          SELECT loaded.range_number,
-                                 loaded.record_numbers[item.item_number] AS record_number,
-                                 row_number() OVER (
-                                     PARTITION BY item."x'y", item."Group"
-                                         ORDER BY loaded.range_number, item.item_number
-                                 ) AS occurrence
-                            FROM public.batch_ranges AS loaded
-                           CROSS JOIN LATERAL (
-                                     SELECT CASE WHEN public.batch_readable(element.record -> 'x''y', 'text') THEN (element.record ->> 'x''y')::text END AS "x'y",
-                                            CASE WHEN public.batch_readable(element.record -> 'Group', 'integer') THEN (element.record ->> 'Group')::integer END AS "Group",
-                                            element.item_number
-                                       FROM jsonb_array_elements(loaded.items) WITH ORDINALITY AS element (record, item_number)
-                                 ) AS item
-                           WHERE loaded.operation_id = p_operation.operation_id
-                             AND NOT loaded.done
-                             AND item."x'y" IS NOT NULL
-                             AND item."Group" IS NOT NULL
-                      ) AS counted
-                WHERE counted.occurrence > 1
-                GROUP BY counted.range_number
+               SELECT repeated.range_number, array_agg(DISTINCT repeated.record_number) AS numbers
+                 FROM public.batch_repeated(
+                          p_operation, NULL, '"$$"."naïve name_identity"', false,
+                          ARRAY['x''y', 'Group'], ARRAY['text', 'integer']::regtype[]
+                      ) AS repeated
+                GROUP BY repeated.range_number
            ) AS found
      WHERE r.operation_id = p_operation.operation_id
        AND r.range_number = found.range_number;
-END;
 $function$;
 
 -- Writes one batch of a range; the only function that writes -- drop for this operation.
@@ -1574,7 +1580,7 @@ CREATE OR REPLACE FUNCTION "$$"."naïve name_batch"(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
@@ -1735,7 +1741,7 @@ CREATE OR REPLACE FUNCTION "$$"."naïve name"(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -1757,16 +1763,12 @@ DECLARE
     v_errors jsonb;
     v_items jsonb := records || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -1808,7 +1810,7 @@ CREATE OR REPLACE FUNCTION "$$"."naïve name_submit"(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -1820,19 +1822,17 @@ CREATE OR REPLACE FUNCTION "$$"."naïve name_submit"(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := "$$"."naïve name_plan"(
+    v_planned public.batch_operations := "$$"."naïve name_plan"(
         records, options, true
     );
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT r.*
           FROM "$$"."naïve name_ranges"(v_planned, records) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 
@@ -1844,6 +1844,8 @@ COMMENT ON FUNCTION "$$"."naïve name_plan"(jsonb, jsonb, boolean)
     IS 'Plans naïve name (generated by specgen: 97a15b02)';
 COMMENT ON FUNCTION "$$"."naïve name_ranges"(public.batch_operations, jsonb)
     IS 'Cuts naïve name into ranges (generated by specgen: 4be786af)';
+COMMENT ON FUNCTION "$$"."naïve name_identity"(public.batch_operations, jsonb)
+    IS 'Tells the records of naïve name apart (generated by specgen: f06c7586)';
 COMMENT ON FUNCTION "$$"."naïve name_repeated"(public.batch_operations)
     IS 'Marks repeated records loaded for naïve name (generated by specgen: 74bf9297)';
 COMMENT ON FUNCTION "$$"."naïve name_batch"(public.batch_operations, public.batch_ranges, jsonb)

@@ -39,7 +39,7 @@ CREATE OR REPLACE FUNCTION public.add_item_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -69,6 +69,11 @@ DECLARE
         p_submitted  => p_submitted
     );
 BEGIN
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
     v_operation := public.batch_limit(v_operation, 1);
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'one record, made from the parameters';
@@ -83,7 +88,7 @@ CREATE OR REPLACE FUNCTION public.add_item_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE sql
     IMMUTABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT r.* FROM public.batch_list(p_operation, 1, '[{}]', 1, 1, NULL) AS r;
 $function$;
@@ -97,7 +102,7 @@ CREATE OR REPLACE FUNCTION public.add_item_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
@@ -223,7 +228,7 @@ CREATE OR REPLACE FUNCTION public.add_item(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -244,16 +249,12 @@ DECLARE
     v_began timestamptz;
     v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -295,7 +296,7 @@ CREATE OR REPLACE FUNCTION public.add_item_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -307,19 +308,17 @@ CREATE OR REPLACE FUNCTION public.add_item_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := public.add_item_plan(
+    v_planned public.batch_operations := public.add_item_plan(
         code, options, true
     );
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT r.*
           FROM public.add_item_ranges(v_planned) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 
@@ -351,7 +350,7 @@ CREATE OR REPLACE FUNCTION public.add_item_kept_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -381,6 +380,11 @@ DECLARE
         p_submitted  => p_submitted
     );
 BEGIN
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
     v_operation := public.batch_limit(v_operation, 1);
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'one record, made from the parameters';
@@ -395,7 +399,7 @@ CREATE OR REPLACE FUNCTION public.add_item_kept_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE sql
     IMMUTABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT r.* FROM public.batch_list(p_operation, 1, '[{}]', 1, 1, NULL) AS r;
 $function$;
@@ -409,7 +413,7 @@ CREATE OR REPLACE FUNCTION public.add_item_kept_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
@@ -555,7 +559,7 @@ CREATE OR REPLACE FUNCTION public.add_item_kept(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -576,16 +580,12 @@ DECLARE
     v_began timestamptz;
     v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -627,7 +627,7 @@ CREATE OR REPLACE FUNCTION public.add_item_kept_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -639,19 +639,17 @@ CREATE OR REPLACE FUNCTION public.add_item_kept_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := public.add_item_kept_plan(
+    v_planned public.batch_operations := public.add_item_kept_plan(
         code, options, true
     );
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT r.*
           FROM public.add_item_kept_ranges(v_planned) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 
@@ -684,7 +682,7 @@ CREATE OR REPLACE FUNCTION public.import_items_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -714,6 +712,15 @@ DECLARE
         p_submitted  => p_submitted
     );
 BEGIN
+    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
+        -- What is handed in is not kept; whether it comes again can be told all the same.
+        v_operation.input_digest := md5(p_items_::text);
+    END IF;
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
     IF jsonb_typeof(p_items_) <> 'array' THEN
         RAISE EXCEPTION 'import_items: items must be a JSON array of objects, not %',
             jsonb_typeof(p_items_)
@@ -723,10 +730,6 @@ BEGIN
     v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_items_), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are handed in';
-    IF v_operation.idempotency_key IS NOT NULL THEN
-        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
-        v_operation.input_digest := md5(p_items_::text);
-    END IF;
     RETURN v_operation;
 END;
 $function$;
@@ -739,7 +742,7 @@ CREATE OR REPLACE FUNCTION public.import_items_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     IMMUTABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_items jsonb := p_items_ || '[]'; -- decompressed once, not once a slice
@@ -776,7 +779,7 @@ CREATE OR REPLACE FUNCTION public.import_items_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
@@ -960,7 +963,7 @@ CREATE OR REPLACE FUNCTION public.import_items(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -982,16 +985,12 @@ DECLARE
     v_errors jsonb;
     v_items jsonb := items || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -1034,7 +1033,7 @@ CREATE OR REPLACE FUNCTION public.import_items_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -1046,19 +1045,17 @@ CREATE OR REPLACE FUNCTION public.import_items_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := public.import_items_plan(
+    v_planned public.batch_operations := public.import_items_plan(
         now, items, options, true
     );
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT r.*
           FROM public.import_items_ranges(v_planned, items) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 
@@ -1090,7 +1087,7 @@ CREATE OR REPLACE FUNCTION public.import_items_kept_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -1118,6 +1115,18 @@ DECLARE
         p_submitted  => p_submitted
     );
 BEGIN
+    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
+        -- What is handed in is not kept; whether it comes again can be told all the same.
+        v_operation.input_digest := md5(p_items_::text);
+    END IF;
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
+    PERFORM public.batch_require_key(
+        v_operation, 'records', ARRAY['id'], ARRAY['uuid']::regtype[]
+    );
     IF jsonb_typeof(p_items_) <> 'array' THEN
         RAISE EXCEPTION 'import_items_kept: items must be a JSON array of objects, not %',
             jsonb_typeof(p_items_)
@@ -1127,10 +1136,6 @@ BEGIN
     v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_items_), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are handed in';
-    IF v_operation.idempotency_key IS NOT NULL THEN
-        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
-        v_operation.input_digest := md5(p_items_::text);
-    END IF;
     RETURN v_operation;
 END;
 $function$;
@@ -1143,7 +1148,7 @@ CREATE OR REPLACE FUNCTION public.import_items_kept_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     IMMUTABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_items jsonb := p_items_ || '[]'; -- decompressed once, not once a slice
@@ -1180,7 +1185,7 @@ CREATE OR REPLACE FUNCTION public.import_items_kept_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
@@ -1376,7 +1381,7 @@ CREATE OR REPLACE FUNCTION public.import_items_kept(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -1398,16 +1403,12 @@ DECLARE
     v_errors jsonb;
     v_items jsonb := items || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -1449,7 +1450,7 @@ CREATE OR REPLACE FUNCTION public.import_items_kept_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -1461,19 +1462,17 @@ CREATE OR REPLACE FUNCTION public.import_items_kept_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := public.import_items_kept_plan(
+    v_planned public.batch_operations := public.import_items_kept_plan(
         items, options, true
     );
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT r.*
           FROM public.import_items_kept_ranges(v_planned, items) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 

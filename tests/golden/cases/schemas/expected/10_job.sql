@@ -34,7 +34,7 @@ CREATE OR REPLACE FUNCTION "app data".finish_jobs_plan(
     RETURNS batch.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, "app data", batch, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation batch.batch_operations := batch.batch_prepare(
@@ -64,13 +64,21 @@ DECLARE
         p_submitted  => p_submitted
     );
 BEGIN
+    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
+        -- What is handed in is not kept; whether it comes again can be told all the same.
+        v_operation.input_digest := md5(p_ids::text);
+    END IF;
+    v_operation := batch.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
+    PERFORM batch.batch_require_key(
+        v_operation, 'keys', ARRAY['id'], ARRAY['bigint']::regtype[]
+    );
     v_operation := batch.batch_limit(v_operation, coalesce(cardinality(p_ids), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the keys are handed in';
-    IF v_operation.idempotency_key IS NOT NULL THEN
-        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
-        v_operation.input_digest := md5(p_ids::text);
-    END IF;
     RETURN v_operation;
 END;
 $function$;
@@ -83,7 +91,7 @@ CREATE OR REPLACE FUNCTION "app data".finish_jobs_ranges(
     RETURNS TABLE (work_range batch.batch_ranges, keys bigint[])
     LANGUAGE plpgsql
     STABLE
-    SET search_path = pg_catalog, "app data", batch, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET work_mem = '128MB' -- one sort of the keys that were handed in
 AS $function$
 DECLARE
@@ -127,7 +135,7 @@ CREATE OR REPLACE FUNCTION "app data".finish_jobs_batch(
     RETURNS batch.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, "app data", batch, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
@@ -290,7 +298,7 @@ CREATE OR REPLACE FUNCTION "app data".finish_jobs(
     RETURNS batch.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, "app data", batch, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -312,16 +320,12 @@ DECLARE
     v_errors jsonb;
     v_work record;
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN batch.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := batch.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN batch.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_work IN
             SELECT r.*
@@ -364,7 +368,7 @@ CREATE OR REPLACE FUNCTION "app data".finish_jobs_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, "app data", batch, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -376,19 +380,17 @@ CREATE OR REPLACE FUNCTION "app data".finish_jobs_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned batch.batch_operations;
-    v_operation batch.batch_operations;
-BEGIN
-    v_planned := "app data".finish_jobs_plan(
+    v_planned batch.batch_operations := "app data".finish_jobs_plan(
         ids, options, true
     );
-    v_operation := batch.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM batch.batch_start(v_planned);
         INSERT INTO batch.batch_ranges
         SELECT (r.work_range).*
           FROM "app data".finish_jobs_ranges(v_planned, ids) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 

@@ -26,6 +26,7 @@ CALL public.batch_drop_changed('public', 'refresh_usage_fetch_usage_ranges', '35
 CALL public.batch_drop_changed('public', 'refresh_usage_fetch_usage_batch', 'ce1e954e');
 CALL public.batch_drop_changed('public', 'refresh_usage_update_cache_plan', '067e32e0');
 CALL public.batch_drop_changed('public', 'refresh_usage_update_cache_ranges', 'afd6239a');
+CALL public.batch_drop_changed('public', 'refresh_usage_update_cache_identity', 'abfd2e80');
 CALL public.batch_drop_changed('public', 'refresh_usage_update_cache_batch', 'e5e9b707');
 CALL public.batch_drop_changed('public', 'refresh_usage_mark_premium_plan', '123d91a5');
 CALL public.batch_drop_changed('public', 'refresh_usage_mark_premium_ranges', 'f1635376');
@@ -48,7 +49,7 @@ CREATE OR REPLACE FUNCTION public.refresh_usage_identify_stale_plan(p_operation 
     RETURNS void
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
     SET plan_cache_mode = force_custom_plan -- planned once a step, so for this one
 AS $function$
@@ -76,6 +77,9 @@ BEGIN
         PERFORM public.batch_refuse_changed(p_operation);
     END IF;
 
+    PERFORM public.batch_require_key(
+        v_operation, 'rows', ARRAY['customer_id'], ARRAY['integer']::regtype[]
+    );
     SELECT parameter.max_age
       INTO p_max_age
       FROM jsonb_to_record(p_operation.parameters) AS parameter (max_age interval);
@@ -153,7 +157,7 @@ CREATE OR REPLACE FUNCTION public.refresh_usage_identify_stale_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     STABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
@@ -205,7 +209,7 @@ CREATE OR REPLACE FUNCTION public.refresh_usage_identify_stale_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
@@ -647,7 +651,7 @@ CREATE OR REPLACE FUNCTION public.refresh_usage_update_cache_plan(p_operation pu
     RETURNS void
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_enter(
@@ -665,8 +669,6 @@ DECLARE
         }$json$
     );
     v_found bigint;
-    v_readable jsonb[] := ARRAY[]::jsonb[];
-    v_record jsonb;
 BEGIN
     IF p_operation.contract IS DISTINCT FROM '6e3220bf' THEN
         PERFORM public.batch_refuse_changed(p_operation);
@@ -689,60 +691,14 @@ BEGIN
     v_operation.strategy_reason := 'the records are rows of a relation';
 
     -- Of records with the same customer_id the first counts; the others would write its row again.
-    BEGIN
-        v_operation.duplicate_records := ARRAY(
-            SELECT counted.item_number
-              FROM (
-                       SELECT r.first_item + item.item_number - 1 AS item_number,
-                              row_number() OVER (
-                                  PARTITION BY item.customer_id
-                                  ORDER BY r.first_item + item.item_number
-                              ) AS occurrence
-                         FROM public.batch_ranges AS r
-                        CROSS JOIN LATERAL ROWS FROM (
-                             jsonb_to_recordset(r.items) AS (customer_id integer, total_amount numeric(10,2))
-                         ) WITH ORDINALITY AS item (customer_id, total_amount, item_number)
-                        WHERE r.operation_id = v_operation.operation_id
-                          AND r.step_number = v_operation.step_number
-                          AND item.customer_id IS NOT NULL
-                   ) AS counted
-             WHERE counted.occurrence > 1
-             ORDER BY counted.item_number
-        );
-    EXCEPTION
-        WHEN OTHERS THEN
-            -- A record without a readable key fails by itself; it must not hide the others'.
-            FOR v_record IN
-                SELECT item.record
-                  FROM public.batch_ranges AS r
-                 CROSS JOIN LATERAL jsonb_array_elements(r.items) WITH ORDINALITY AS item (record, n)
-                 WHERE r.operation_id = v_operation.operation_id
-                   AND r.step_number = v_operation.step_number
-                 ORDER BY r.first_item, item.n
-            LOOP
-                BEGIN
-                    PERFORM item.customer_id
-                       FROM jsonb_to_recordset(jsonb_build_array(v_record)) AS item (customer_id integer, total_amount numeric(10,2));
-                    v_readable := v_readable || v_record;
-                EXCEPTION
-                    WHEN OTHERS THEN
-                        v_readable := v_readable || jsonb_build_object();
-                END;
-            END LOOP;
-            v_operation.duplicate_records := ARRAY(
-                SELECT counted.item_number
-                  FROM (
-                           SELECT item.item_number,
-                                  row_number() OVER (PARTITION BY item.customer_id ORDER BY item.item_number) AS occurrence
-                             FROM ROWS FROM (
-                                 jsonb_to_recordset(to_jsonb(v_readable)) AS (customer_id integer, total_amount numeric(10,2))
-                             ) WITH ORDINALITY AS item (customer_id, total_amount, item_number)
-                            WHERE item.customer_id IS NOT NULL
-                       ) AS counted
-                 WHERE counted.occurrence > 1
-                 ORDER BY counted.item_number
-            );
-    END;
+    v_operation.duplicate_records := ARRAY(
+        SELECT DISTINCT repeated.record_number
+          FROM public.batch_repeated(
+                   v_operation, NULL, 'public.refresh_usage_update_cache_identity', true,
+                   ARRAY['customer_id'], ARRAY['integer']::regtype[]
+               ) AS repeated
+         ORDER BY repeated.record_number
+    );
     PERFORM public.batch_enter_step(v_operation);
 END;
 $function$;
@@ -754,7 +710,7 @@ CREATE OR REPLACE FUNCTION public.refresh_usage_update_cache_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     STABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
@@ -786,6 +742,50 @@ BEGIN
 END;
 $function$;
 
+-- By what records are told apart, customer_id: the texts of all, in order, and which of them cannot be read.
+CREATE OR REPLACE FUNCTION public.refresh_usage_update_cache_identity(
+    p_operation public.batch_operations,
+    p_items jsonb,
+    OUT unreadable boolean[],
+    OUT key_1 text[]
+)
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    SET extra_float_digits = 1
+AS $function$
+DECLARE
+    v_items jsonb := p_items;
+    v_key_1 text[];
+BEGIN
+    BEGIN
+        SELECT array_agg((item.customer_id)::text ORDER BY item.item_number)
+          INTO key_1
+          FROM ROWS FROM (
+                   jsonb_to_recordset(v_items) AS (customer_id integer)
+               ) WITH ORDINALITY AS item (customer_id, item_number);
+    EXCEPTION
+        WHEN OTHERS THEN
+            -- One by one: a record that cannot be read fails by itself, and hides no other.
+            FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
+                BEGIN
+                    SELECT array_agg((item.customer_id)::text ORDER BY item.item_number)
+                      INTO v_key_1
+                      FROM ROWS FROM (
+                               jsonb_to_recordset(v_items) AS (customer_id integer)
+                           ) WITH ORDINALITY AS item (customer_id, item_number);
+                    unreadable := unreadable || false;
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        unreadable := unreadable || true;
+                        v_key_1 := ARRAY[NULL]::text[];
+                END;
+                key_1 := key_1 || v_key_1;
+            END LOOP;
+    END;
+END;
+$function$;
+
 -- Writes one batch of a range; the only function that writes usage_cache for this step.
 -- Returns the range with its cursor moved and its counts added.
 CREATE OR REPLACE FUNCTION public.refresh_usage_update_cache_batch(
@@ -795,7 +795,7 @@ CREATE OR REPLACE FUNCTION public.refresh_usage_update_cache_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
@@ -982,7 +982,7 @@ CREATE OR REPLACE FUNCTION public.refresh_usage_mark_premium_plan(p_operation pu
     RETURNS void
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_enter(
@@ -1005,6 +1005,9 @@ BEGIN
         PERFORM public.batch_refuse_changed(p_operation);
     END IF;
 
+    PERFORM public.batch_require_key(
+        v_operation, 'keys', ARRAY['customer_id'], ARRAY['integer']::regtype[]
+    );
     p_stale_customer_ids := ARRAY(
         SELECT (o.record ->> 'customer_id')::integer
           FROM public.batch_outputs AS o
@@ -1029,7 +1032,7 @@ CREATE OR REPLACE FUNCTION public.refresh_usage_mark_premium_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     STABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET work_mem = '128MB' -- one sort of the keys that were handed in
 AS $function$
 DECLARE
@@ -1080,7 +1083,7 @@ CREATE OR REPLACE FUNCTION public.refresh_usage_mark_premium_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
@@ -1462,7 +1465,7 @@ CREATE OR REPLACE FUNCTION public.refresh_usage_purge_unknown_plan(p_operation p
     RETURNS void
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
     SET plan_cache_mode = force_custom_plan -- planned once a step, so for this one
 AS $function$
@@ -1490,6 +1493,9 @@ BEGIN
         PERFORM public.batch_refuse_changed(p_operation);
     END IF;
 
+    PERFORM public.batch_require_key(
+        v_operation, 'rows', ARRAY['customer_id'], ARRAY['integer']::regtype[]
+    );
     p_stale_plans := ARRAY(
         SELECT (o.record ->> 'plan')::text
           FROM public.batch_outputs AS o
@@ -1570,7 +1576,7 @@ CREATE OR REPLACE FUNCTION public.refresh_usage_purge_unknown_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     STABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
@@ -1625,7 +1631,7 @@ CREATE OR REPLACE FUNCTION public.refresh_usage_purge_unknown_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
@@ -1820,7 +1826,7 @@ CREATE OR REPLACE FUNCTION public.refresh_usage_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -1852,36 +1858,39 @@ DECLARE
         p_submitted  => p_submitted
     );
 BEGIN
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
     RETURN v_operation;
 END;
 $function$;
 
--- Stores the operation and its steps; with an idempotency key that was used before, the earlier one comes back.
+-- Stores the operation and its steps.
 CREATE OR REPLACE FUNCTION public.refresh_usage_start(p_operation public.batch_operations)
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_start(p_operation);
 BEGIN
-    IF v_operation.operation_id = p_operation.operation_id THEN
-        INSERT INTO public.batch_steps (operation_id, step_number, step, depends_on, plan_function)
-        VALUES (
-            v_operation.operation_id, 1, 'identify_stale', '{}', 'public.refresh_usage_identify_stale_plan'
-        ), (
-            v_operation.operation_id, 2, 'fetch_usage', '{1}', 'public.refresh_usage_fetch_usage_plan'
-        ), (
-            v_operation.operation_id, 3, 'update_cache', '{2}', 'public.refresh_usage_update_cache_plan'
-        ), (
-            v_operation.operation_id, 4, 'mark_premium', '{1, 3}', 'public.refresh_usage_mark_premium_plan'
-        ), (
-            v_operation.operation_id, 5, 'notify_customers', '{4}', 'public.refresh_usage_notify_customers_plan'
-        ), (
-            v_operation.operation_id, 6, 'purge_unknown', '{1}', 'public.refresh_usage_purge_unknown_plan'
-        );
-    END IF;
+    INSERT INTO public.batch_steps (operation_id, step_number, step, depends_on, plan_function)
+    VALUES (
+        v_operation.operation_id, 1, 'identify_stale', '{}', 'public.refresh_usage_identify_stale_plan'
+    ), (
+        v_operation.operation_id, 2, 'fetch_usage', '{1}', 'public.refresh_usage_fetch_usage_plan'
+    ), (
+        v_operation.operation_id, 3, 'update_cache', '{2}', 'public.refresh_usage_update_cache_plan'
+    ), (
+        v_operation.operation_id, 4, 'mark_premium', '{1, 3}', 'public.refresh_usage_mark_premium_plan'
+    ), (
+        v_operation.operation_id, 5, 'notify_customers', '{4}', 'public.refresh_usage_notify_customers_plan'
+    ), (
+        v_operation.operation_id, 6, 'purge_unknown', '{1}', 'public.refresh_usage_purge_unknown_plan'
+    );
     RETURN v_operation;
 END;
 $function$;
@@ -1898,7 +1907,7 @@ CREATE OR REPLACE FUNCTION public.refresh_usage(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -1917,12 +1926,12 @@ DECLARE
     v_progress public.batch_progress;
     v_errors jsonb;
 BEGIN
+    IF v_planned.status <> 'planned' THEN
+        RETURN public.batch_result(v_planned);
+    END IF;
+
     BEGIN
         v_operation := public.refresh_usage_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         LOOP
             v_progress := public.batch_step(v_operation.operation_id);
             IF confirm IS NOT TRUE AND dry_run IS FALSE THEN
@@ -1979,7 +1988,7 @@ CREATE OR REPLACE FUNCTION public.refresh_usage_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -1991,16 +2000,19 @@ CREATE OR REPLACE FUNCTION public.refresh_usage_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_operation public.batch_operations;
+    v_planned public.batch_operations := public.refresh_usage_plan(
+        max_age, "limit", billing_month, options, true
+    );
 BEGIN
+    IF v_planned.status <> 'planned' THEN
+        RETURN v_planned.operation_id;
+    END IF;
     IF confirm IS NOT TRUE THEN
         RAISE EXCEPTION 'refresh_usage: nothing was changed; submit it with confirm => true'
             USING ERRCODE = 'P0B04';
     END IF;
-    v_operation := public.refresh_usage_start(public.refresh_usage_plan(
-        max_age, "limit", billing_month, options, true
-    ));
-    RETURN v_operation.operation_id;
+    PERFORM public.refresh_usage_start(v_planned);
+    RETURN v_planned.operation_id;
 END;
 $function$;
 
@@ -2020,6 +2032,8 @@ COMMENT ON FUNCTION public.refresh_usage_update_cache_plan(public.batch_operatio
     IS 'Plans refresh_usage_update_cache (generated by specgen: 067e32e0)';
 COMMENT ON FUNCTION public.refresh_usage_update_cache_ranges(public.batch_operations)
     IS 'Cuts refresh_usage_update_cache into ranges (generated by specgen: afd6239a)';
+COMMENT ON FUNCTION public.refresh_usage_update_cache_identity(public.batch_operations, jsonb)
+    IS 'Tells the records of refresh_usage_update_cache apart (generated by specgen: abfd2e80)';
 COMMENT ON FUNCTION public.refresh_usage_update_cache_batch(public.batch_operations, public.batch_ranges)
     IS 'Writes one batch of refresh_usage_update_cache (generated by specgen: e5e9b707)';
 COMMENT ON FUNCTION public.refresh_usage_mark_premium_plan(public.batch_operations)
@@ -2066,7 +2080,7 @@ CREATE OR REPLACE FUNCTION public.import_usage_insert_plan(p_operation public.ba
     RETURNS void
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_enter(
@@ -2088,6 +2102,9 @@ BEGIN
         PERFORM public.batch_refuse_changed(p_operation);
     END IF;
 
+    PERFORM public.batch_require_key(
+        v_operation, 'records', ARRAY['customer_id'], ARRAY['integer']::regtype[]
+    );
     -- The records are taken once, here; whatever becomes of the relation, they are what is worked through.
     INSERT INTO public.batch_ranges
     SELECT r.* FROM public.import_usage_insert_ranges(v_operation) AS r;
@@ -2114,7 +2131,7 @@ CREATE OR REPLACE FUNCTION public.import_usage_insert_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     STABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_size integer := p_operation.batch_size;
@@ -2152,7 +2169,7 @@ CREATE OR REPLACE FUNCTION public.import_usage_insert_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
@@ -2344,7 +2361,7 @@ CREATE OR REPLACE FUNCTION public.import_usage_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -2371,26 +2388,29 @@ DECLARE
         p_submitted  => p_submitted
     );
 BEGIN
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
     RETURN v_operation;
 END;
 $function$;
 
--- Stores the operation and its steps; with an idempotency key that was used before, the earlier one comes back.
+-- Stores the operation and its steps.
 CREATE OR REPLACE FUNCTION public.import_usage_start(p_operation public.batch_operations)
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_start(p_operation);
 BEGIN
-    IF v_operation.operation_id = p_operation.operation_id THEN
-        INSERT INTO public.batch_steps (operation_id, step_number, step, depends_on, plan_function)
-        VALUES (
-            v_operation.operation_id, 1, 'insert', '{}', 'public.import_usage_insert_plan'
-        );
-    END IF;
+    INSERT INTO public.batch_steps (operation_id, step_number, step, depends_on, plan_function)
+    VALUES (
+        v_operation.operation_id, 1, 'insert', '{}', 'public.import_usage_insert_plan'
+    );
     RETURN v_operation;
 END;
 $function$;
@@ -2403,7 +2423,7 @@ CREATE OR REPLACE FUNCTION public.import_usage(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -2422,12 +2442,12 @@ DECLARE
     v_progress public.batch_progress;
     v_errors jsonb;
 BEGIN
+    IF v_planned.status <> 'planned' THEN
+        RETURN public.batch_result(v_planned);
+    END IF;
+
     BEGIN
         v_operation := public.import_usage_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         LOOP
             v_progress := public.batch_step(v_operation.operation_id);
             EXIT WHEN v_progress.state = 'finished';
@@ -2454,7 +2474,7 @@ CREATE OR REPLACE FUNCTION public.import_usage_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -2466,12 +2486,15 @@ CREATE OR REPLACE FUNCTION public.import_usage_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_operation public.batch_operations;
-BEGIN
-    v_operation := public.import_usage_start(public.import_usage_plan(
+    v_planned public.batch_operations := public.import_usage_plan(
         options, true
-    ));
-    RETURN v_operation.operation_id;
+    );
+BEGIN
+    IF v_planned.status <> 'planned' THEN
+        RETURN v_planned.operation_id;
+    END IF;
+    PERFORM public.import_usage_start(v_planned);
+    RETURN v_planned.operation_id;
 END;
 $function$;
 
@@ -2494,6 +2517,7 @@ COMMENT ON FUNCTION public.import_usage_start(public.batch_operations)
 
 CALL public.batch_drop_changed('public', 'correct_usage_update_plan', 'a25bc4ee');
 CALL public.batch_drop_changed('public', 'correct_usage_update_ranges', 'c1dd85ce');
+CALL public.batch_drop_changed('public', 'correct_usage_update_identity', 'e4597c05');
 CALL public.batch_drop_changed('public', 'correct_usage_update_batch', '4fdca99c');
 CALL public.batch_drop_changed('public', 'correct_usage', '541e122f');
 CALL public.batch_drop_changed('public', 'correct_usage_submit', '70a928a6');
@@ -2524,13 +2548,14 @@ DECLARE
         }$json$
     );
     v_found bigint;
-    v_readable jsonb[] := ARRAY[]::jsonb[];
-    v_record jsonb;
 BEGIN
     IF p_operation.contract IS DISTINCT FROM '3895b087' THEN
         PERFORM public.batch_refuse_changed(p_operation);
     END IF;
 
+    PERFORM public.batch_require_key(
+        v_operation, 'records', ARRAY['customer_id'], ARRAY['integer']::regtype[]
+    );
     -- The records are taken once, here; whatever becomes of the relation, they are what is worked through.
     INSERT INTO public.batch_ranges
     SELECT r.* FROM public.correct_usage_update_ranges(v_operation) AS r;
@@ -2548,60 +2573,14 @@ BEGIN
     v_operation.strategy_reason := 'the records are rows of a relation';
 
     -- Of records with the same customer_id the first counts; the others would write its row again.
-    BEGIN
-        v_operation.duplicate_records := ARRAY(
-            SELECT counted.item_number
-              FROM (
-                       SELECT r.first_item + item.item_number - 1 AS item_number,
-                              row_number() OVER (
-                                  PARTITION BY item.customer_id
-                                  ORDER BY r.first_item + item.item_number
-                              ) AS occurrence
-                         FROM public.batch_ranges AS r
-                        CROSS JOIN LATERAL ROWS FROM (
-                             jsonb_to_recordset(r.items) AS (customer_id integer, amount numeric(10,2))
-                         ) WITH ORDINALITY AS item (customer_id, amount, item_number)
-                        WHERE r.operation_id = v_operation.operation_id
-                          AND r.step_number = v_operation.step_number
-                          AND item.customer_id IS NOT NULL
-                   ) AS counted
-             WHERE counted.occurrence > 1
-             ORDER BY counted.item_number
-        );
-    EXCEPTION
-        WHEN OTHERS THEN
-            -- A record without a readable key fails by itself; it must not hide the others'.
-            FOR v_record IN
-                SELECT item.record
-                  FROM public.batch_ranges AS r
-                 CROSS JOIN LATERAL jsonb_array_elements(r.items) WITH ORDINALITY AS item (record, n)
-                 WHERE r.operation_id = v_operation.operation_id
-                   AND r.step_number = v_operation.step_number
-                 ORDER BY r.first_item, item.n
-            LOOP
-                BEGIN
-                    PERFORM item.customer_id
-                       FROM jsonb_to_recordset(jsonb_build_array(v_record)) AS item (customer_id integer, amount numeric(10,2));
-                    v_readable := v_readable || v_record;
-                EXCEPTION
-                    WHEN OTHERS THEN
-                        v_readable := v_readable || jsonb_build_object();
-                END;
-            END LOOP;
-            v_operation.duplicate_records := ARRAY(
-                SELECT counted.item_number
-                  FROM (
-                           SELECT item.item_number,
-                                  row_number() OVER (PARTITION BY item.customer_id ORDER BY item.item_number) AS occurrence
-                             FROM ROWS FROM (
-                                 jsonb_to_recordset(to_jsonb(v_readable)) AS (customer_id integer, amount numeric(10,2))
-                             ) WITH ORDINALITY AS item (customer_id, amount, item_number)
-                            WHERE item.customer_id IS NOT NULL
-                       ) AS counted
-                 WHERE counted.occurrence > 1
-                 ORDER BY counted.item_number
-            );
-    END;
+    v_operation.duplicate_records := ARRAY(
+        SELECT DISTINCT repeated.record_number
+          FROM public.batch_repeated(
+                   v_operation, NULL, 'public.correct_usage_update_identity', false,
+                   ARRAY['customer_id'], ARRAY['integer']::regtype[]
+               ) AS repeated
+         ORDER BY repeated.record_number
+    );
     PERFORM public.batch_enter_step(v_operation);
 END;
 $function$;
@@ -2648,6 +2627,50 @@ BEGIN
                p_operation, batch.number::integer + 1, batch.items, batch.item_count, batch.number * v_size + 1, NULL
            ) AS listed
      ORDER BY batch.number;
+END;
+$function$;
+
+-- By what records are told apart, customer_id: the texts of all, in order, and which of them cannot be read.
+CREATE OR REPLACE FUNCTION public.correct_usage_update_identity(
+    p_operation public.batch_operations,
+    p_items jsonb,
+    OUT unreadable boolean[],
+    OUT key_1 text[]
+)
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, public, pg_temp
+    SET extra_float_digits = 1
+AS $function$
+DECLARE
+    v_items jsonb := p_items;
+    v_key_1 text[];
+BEGIN
+    BEGIN
+        SELECT array_agg((item.customer_id)::text ORDER BY item.item_number)
+          INTO key_1
+          FROM ROWS FROM (
+                   jsonb_to_recordset(v_items) AS (customer_id integer)
+               ) WITH ORDINALITY AS item (customer_id, item_number);
+    EXCEPTION
+        WHEN OTHERS THEN
+            -- One by one: a record that cannot be read fails by itself, and hides no other.
+            FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
+                BEGIN
+                    SELECT array_agg((item.customer_id)::text ORDER BY item.item_number)
+                      INTO v_key_1
+                      FROM ROWS FROM (
+                               jsonb_to_recordset(v_items) AS (customer_id integer)
+                           ) WITH ORDINALITY AS item (customer_id, item_number);
+                    unreadable := unreadable || false;
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        unreadable := unreadable || true;
+                        v_key_1 := ARRAY[NULL]::text[];
+                END;
+                key_1 := key_1 || v_key_1;
+            END LOOP;
+    END;
 END;
 $function$;
 
@@ -2854,7 +2877,7 @@ CREATE OR REPLACE FUNCTION public.correct_usage_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -2883,26 +2906,29 @@ DECLARE
         p_submitted  => p_submitted
     );
 BEGIN
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
     RETURN v_operation;
 END;
 $function$;
 
--- Stores the operation and its steps; with an idempotency key that was used before, the earlier one comes back.
+-- Stores the operation and its steps.
 CREATE OR REPLACE FUNCTION public.correct_usage_start(p_operation public.batch_operations)
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_start(p_operation);
 BEGIN
-    IF v_operation.operation_id = p_operation.operation_id THEN
-        INSERT INTO public.batch_steps (operation_id, step_number, step, depends_on, plan_function)
-        VALUES (
-            v_operation.operation_id, 1, 'update', '{}', 'public.correct_usage_update_plan'
-        );
-    END IF;
+    INSERT INTO public.batch_steps (operation_id, step_number, step, depends_on, plan_function)
+    VALUES (
+        v_operation.operation_id, 1, 'update', '{}', 'public.correct_usage_update_plan'
+    );
     RETURN v_operation;
 END;
 $function$;
@@ -2916,7 +2942,7 @@ CREATE OR REPLACE FUNCTION public.correct_usage(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -2935,12 +2961,12 @@ DECLARE
     v_progress public.batch_progress;
     v_errors jsonb;
 BEGIN
+    IF v_planned.status <> 'planned' THEN
+        RETURN public.batch_result(v_planned);
+    END IF;
+
     BEGIN
         v_operation := public.correct_usage_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         LOOP
             v_progress := public.batch_step(v_operation.operation_id);
             EXIT WHEN v_progress.state = 'finished';
@@ -2968,7 +2994,7 @@ CREATE OR REPLACE FUNCTION public.correct_usage_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -2980,12 +3006,15 @@ CREATE OR REPLACE FUNCTION public.correct_usage_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_operation public.batch_operations;
-BEGIN
-    v_operation := public.correct_usage_start(public.correct_usage_plan(
+    v_planned public.batch_operations := public.correct_usage_plan(
         "least", options, true
-    ));
-    RETURN v_operation.operation_id;
+    );
+BEGIN
+    IF v_planned.status <> 'planned' THEN
+        RETURN v_planned.operation_id;
+    END IF;
+    PERFORM public.correct_usage_start(v_planned);
+    RETURN v_planned.operation_id;
 END;
 $function$;
 
@@ -2993,6 +3022,8 @@ COMMENT ON FUNCTION public.correct_usage_update_plan(public.batch_operations)
     IS 'Plans correct_usage_update (generated by specgen: a25bc4ee)';
 COMMENT ON FUNCTION public.correct_usage_update_ranges(public.batch_operations)
     IS 'Cuts correct_usage_update into ranges (generated by specgen: c1dd85ce)';
+COMMENT ON FUNCTION public.correct_usage_update_identity(public.batch_operations, jsonb)
+    IS 'Tells the records of correct_usage_update apart (generated by specgen: e4597c05)';
 COMMENT ON FUNCTION public.correct_usage_update_batch(public.batch_operations, public.batch_ranges)
     IS 'Writes one batch of correct_usage_update (generated by specgen: 4fdca99c)';
 COMMENT ON FUNCTION public.correct_usage(numeric, boolean, jsonb)
@@ -3259,7 +3290,7 @@ CREATE OR REPLACE FUNCTION public.recalculate_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -3288,26 +3319,29 @@ DECLARE
         p_submitted  => p_submitted
     );
 BEGIN
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
     RETURN v_operation;
 END;
 $function$;
 
--- Stores the operation and its steps; with an idempotency key that was used before, the earlier one comes back.
+-- Stores the operation and its steps.
 CREATE OR REPLACE FUNCTION public.recalculate_start(p_operation public.batch_operations)
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_start(p_operation);
 BEGIN
-    IF v_operation.operation_id = p_operation.operation_id THEN
-        INSERT INTO public.batch_steps (operation_id, step_number, step, depends_on, plan_function)
-        VALUES (
-            v_operation.operation_id, 1, 'custom_function', '{}', 'public.recalculate_custom_function_plan'
-        );
-    END IF;
+    INSERT INTO public.batch_steps (operation_id, step_number, step, depends_on, plan_function)
+    VALUES (
+        v_operation.operation_id, 1, 'custom_function', '{}', 'public.recalculate_custom_function_plan'
+    );
     RETURN v_operation;
 END;
 $function$;
@@ -3321,7 +3355,7 @@ CREATE OR REPLACE FUNCTION public.recalculate(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -3340,12 +3374,12 @@ DECLARE
     v_progress public.batch_progress;
     v_errors jsonb;
 BEGIN
+    IF v_planned.status <> 'planned' THEN
+        RETURN public.batch_result(v_planned);
+    END IF;
+
     BEGIN
         v_operation := public.recalculate_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         LOOP
             v_progress := public.batch_step(v_operation.operation_id);
             EXIT WHEN v_progress.state = 'finished';

@@ -28,6 +28,7 @@ CALL public.batch_drop_changed('public', 'correct_items', 'c3df3d1b');
 CALL public.batch_drop_changed('public', 'correct_items_submit', 'b97bdebf');
 CALL public.batch_drop_changed('public', 'correct_items_plan', '1392d736');
 CALL public.batch_drop_changed('public', 'correct_items_ranges', 'a428c109');
+CALL public.batch_drop_changed('public', 'correct_items_identity', '44cdf8e8');
 CALL public.batch_drop_changed('public', 'correct_items_repeated', '1dd4fbbe');
 CALL public.batch_drop_changed('public', 'correct_items_batch', 'd77d72e2');
 
@@ -40,7 +41,7 @@ CREATE OR REPLACE FUNCTION public.correct_items_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -68,9 +69,19 @@ DECLARE
         p_options    => p_options,
         p_submitted  => p_submitted
     );
-    v_readable jsonb[] := ARRAY[]::jsonb[];
-    v_record jsonb;
 BEGIN
+    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
+        -- What is handed in is not kept; whether it comes again can be told all the same.
+        v_operation.input_digest := md5(p_corrections::text);
+    END IF;
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
+    PERFORM public.batch_require_key(
+        v_operation, 'records', ARRAY['id'], ARRAY['uuid']::regtype[]
+    );
     IF jsonb_typeof(p_corrections) <> 'array' THEN
         RAISE EXCEPTION 'correct_items: corrections must be a JSON array of objects, not %',
             jsonb_typeof(p_corrections)
@@ -80,53 +91,16 @@ BEGIN
     v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_corrections), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are handed in';
-    IF v_operation.idempotency_key IS NOT NULL THEN
-        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
-        v_operation.input_digest := md5(p_corrections::text);
-    END IF;
 
     -- Of records with the same id the first counts; the others would write its row again.
-    BEGIN
-        v_operation.duplicate_records := ARRAY(
-            SELECT counted.item_number
-              FROM (
-                       SELECT item_.item_number,
-                              row_number() OVER (PARTITION BY item_.id ORDER BY item_.item_number) AS occurrence
-                         FROM ROWS FROM (
-                             jsonb_to_recordset(p_corrections) AS (id uuid, qty integer, price numeric(10,2))
-                         ) WITH ORDINALITY AS item_ (id, qty, price, item_number)
-                        WHERE item_.id IS NOT NULL
-                   ) AS counted
-             WHERE counted.occurrence > 1
-             ORDER BY counted.item_number
-        );
-    EXCEPTION
-        WHEN OTHERS THEN
-            -- A record without a readable key fails by itself; it must not hide the others'.
-            FOR v_record IN SELECT e FROM jsonb_array_elements(p_corrections) AS e LOOP
-                BEGIN
-                    PERFORM item_.id
-                       FROM jsonb_to_recordset(jsonb_build_array(v_record)) AS item_ (id uuid, qty integer, price numeric(10,2));
-                    v_readable := v_readable || v_record;
-                EXCEPTION
-                    WHEN OTHERS THEN
-                        v_readable := v_readable || jsonb_build_object();
-                END;
-            END LOOP;
-            v_operation.duplicate_records := ARRAY(
-                SELECT counted.item_number
-                  FROM (
-                           SELECT item_.item_number,
-                                  row_number() OVER (PARTITION BY item_.id ORDER BY item_.item_number) AS occurrence
-                             FROM ROWS FROM (
-                                 jsonb_to_recordset(to_jsonb(v_readable)) AS (id uuid, qty integer, price numeric(10,2))
-                             ) WITH ORDINALITY AS item_ (id, qty, price, item_number)
-                            WHERE item_.id IS NOT NULL
-                       ) AS counted
-                 WHERE counted.occurrence > 1
-                 ORDER BY counted.item_number
-            );
-    END;
+    v_operation.duplicate_records := ARRAY(
+        SELECT DISTINCT repeated.record_number
+          FROM public.batch_repeated(
+                   v_operation, p_corrections, 'public.correct_items_identity', false,
+                   ARRAY['id'], ARRAY['uuid']::regtype[]
+               ) AS repeated
+         ORDER BY repeated.record_number
+    );
     RETURN v_operation;
 END;
 $function$;
@@ -139,7 +113,7 @@ CREATE OR REPLACE FUNCTION public.correct_items_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     IMMUTABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_items jsonb := p_corrections || '[]'; -- decompressed once, not once a slice
@@ -166,47 +140,69 @@ BEGIN
 END;
 $function$;
 
--- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier
--- one by id: they would write its row again. A record whose key cannot be read fails by itself.
-CREATE OR REPLACE FUNCTION public.correct_items_repeated(p_operation public.batch_operations)
-    RETURNS void
+-- By what records are told apart, id: the texts of all, in order, and which of them cannot be read.
+CREATE OR REPLACE FUNCTION public.correct_items_identity(
+    p_operation public.batch_operations,
+    p_items jsonb,
+    OUT unreadable boolean[],
+    OUT key_1 text[]
+)
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
-    SET work_mem = '128MB' -- one sort of the records' keys
+    SET search_path = pg_catalog, pg_temp
+    SET extra_float_digits = 1
 AS $function$
+DECLARE
+    v_items jsonb := p_items;
+    v_key_1 text[];
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '2f55a94b' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
+    BEGIN
+        SELECT array_agg((item_.id)::text ORDER BY item_.item_number)
+          INTO key_1
+          FROM ROWS FROM (
+                   jsonb_to_recordset(v_items) AS (id uuid)
+               ) WITH ORDINALITY AS item_ (id, item_number);
+    EXCEPTION
+        WHEN OTHERS THEN
+            -- One by one: a record that cannot be read fails by itself, and hides no other.
+            FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
+                BEGIN
+                    SELECT array_agg((item_.id)::text ORDER BY item_.item_number)
+                      INTO v_key_1
+                      FROM ROWS FROM (
+                               jsonb_to_recordset(v_items) AS (id uuid)
+                           ) WITH ORDINALITY AS item_ (id, item_number);
+                    unreadable := unreadable || false;
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        unreadable := unreadable || true;
+                        v_key_1 := ARRAY[NULL]::text[];
+                END;
+                key_1 := key_1 || v_key_1;
+            END LOOP;
+    END;
+END;
+$function$;
 
+-- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier one.
+CREATE OR REPLACE FUNCTION public.correct_items_repeated(p_operation public.batch_operations)
+    RETURNS void
+    LANGUAGE sql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
     UPDATE public.batch_ranges AS r
        SET repeated = found.numbers
       FROM (
-               SELECT counted.range_number, array_agg(counted.record_number) AS numbers
-                 FROM (
-                          SELECT loaded.range_number,
-                                 loaded.record_numbers[item_.item_number] AS record_number,
-                                 row_number() OVER (
-                                     PARTITION BY item_.id
-                                         ORDER BY loaded.range_number, item_.item_number
-                                 ) AS occurrence
-                            FROM public.batch_ranges AS loaded
-                           CROSS JOIN LATERAL (
-                                     SELECT CASE WHEN public.batch_readable(element.record -> 'id', 'uuid') THEN (element.record ->> 'id')::uuid END AS id,
-                                            element.item_number
-                                       FROM jsonb_array_elements(loaded.items) WITH ORDINALITY AS element (record, item_number)
-                                 ) AS item_
-                           WHERE loaded.operation_id = p_operation.operation_id
-                             AND NOT loaded.done
-                             AND item_.id IS NOT NULL
-                      ) AS counted
-                WHERE counted.occurrence > 1
-                GROUP BY counted.range_number
+               SELECT repeated.range_number, array_agg(DISTINCT repeated.record_number) AS numbers
+                 FROM public.batch_repeated(
+                          p_operation, NULL, 'public.correct_items_identity', false,
+                          ARRAY['id'], ARRAY['uuid']::regtype[]
+                      ) AS repeated
+                GROUP BY repeated.range_number
            ) AS found
      WHERE r.operation_id = p_operation.operation_id
        AND r.range_number = found.range_number;
-END;
 $function$;
 
 -- Writes one batch of a range; the only function that writes item for this operation.
@@ -219,7 +215,7 @@ CREATE OR REPLACE FUNCTION public.correct_items_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
@@ -421,7 +417,7 @@ CREATE OR REPLACE FUNCTION public.correct_items(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -443,16 +439,12 @@ DECLARE
     v_errors jsonb;
     v_items jsonb := corrections || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -494,7 +486,7 @@ CREATE OR REPLACE FUNCTION public.correct_items_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -506,19 +498,17 @@ CREATE OR REPLACE FUNCTION public.correct_items_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := public.correct_items_plan(
+    v_planned public.batch_operations := public.correct_items_plan(
         corrections, options, true
     );
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT r.*
           FROM public.correct_items_ranges(v_planned, corrections) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 
@@ -530,6 +520,8 @@ COMMENT ON FUNCTION public.correct_items_plan(jsonb, jsonb, boolean)
     IS 'Plans correct_items (generated by specgen: 1392d736)';
 COMMENT ON FUNCTION public.correct_items_ranges(public.batch_operations, jsonb)
     IS 'Cuts correct_items into ranges (generated by specgen: a428c109)';
+COMMENT ON FUNCTION public.correct_items_identity(public.batch_operations, jsonb)
+    IS 'Tells the records of correct_items apart (generated by specgen: 44cdf8e8)';
 COMMENT ON FUNCTION public.correct_items_repeated(public.batch_operations)
     IS 'Marks repeated records loaded for correct_items (generated by specgen: 1dd4fbbe)';
 COMMENT ON FUNCTION public.correct_items_batch(public.batch_operations, public.batch_ranges, jsonb)
@@ -541,6 +533,7 @@ CALL public.batch_drop_changed('public', 'correct_by_code', '7ebbe4d0');
 CALL public.batch_drop_changed('public', 'correct_by_code_submit', '5ea5f56f');
 CALL public.batch_drop_changed('public', 'correct_by_code_plan', 'e0afbbdd');
 CALL public.batch_drop_changed('public', 'correct_by_code_ranges', 'f51fa723');
+CALL public.batch_drop_changed('public', 'correct_by_code_identity', '3a67cc4d');
 CALL public.batch_drop_changed('public', 'correct_by_code_repeated', '30c70f40');
 CALL public.batch_drop_changed('public', 'correct_by_code_batch', '6cd641bf');
 
@@ -553,7 +546,7 @@ CREATE OR REPLACE FUNCTION public.correct_by_code_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -581,9 +574,19 @@ DECLARE
         p_options    => p_options,
         p_submitted  => p_submitted
     );
-    v_readable jsonb[] := ARRAY[]::jsonb[];
-    v_record jsonb;
 BEGIN
+    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
+        -- What is handed in is not kept; whether it comes again can be told all the same.
+        v_operation.input_digest := md5(p_records::text);
+    END IF;
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
+    PERFORM public.batch_require_key(
+        v_operation, 'records', ARRAY['code'], ARRAY['varchar']::regtype[], ARRAY['{20}']
+    );
     IF jsonb_typeof(p_records) <> 'array' THEN
         RAISE EXCEPTION 'correct_by_code: records must be a JSON array of objects, not %',
             jsonb_typeof(p_records)
@@ -593,53 +596,16 @@ BEGIN
     v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_records), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are handed in';
-    IF v_operation.idempotency_key IS NOT NULL THEN
-        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
-        v_operation.input_digest := md5(p_records::text);
-    END IF;
 
     -- Of records with the same code the first counts; the others would write its row again.
-    BEGIN
-        v_operation.duplicate_records := ARRAY(
-            SELECT counted.item_number
-              FROM (
-                       SELECT item_.item_number,
-                              row_number() OVER (PARTITION BY item_.code ORDER BY item_.item_number) AS occurrence
-                         FROM ROWS FROM (
-                             jsonb_to_recordset(p_records) AS (code varchar(20), status text)
-                         ) WITH ORDINALITY AS item_ (code, status, item_number)
-                        WHERE item_.code IS NOT NULL
-                   ) AS counted
-             WHERE counted.occurrence > 1
-             ORDER BY counted.item_number
-        );
-    EXCEPTION
-        WHEN OTHERS THEN
-            -- A record without a readable key fails by itself; it must not hide the others'.
-            FOR v_record IN SELECT e FROM jsonb_array_elements(p_records) AS e LOOP
-                BEGIN
-                    PERFORM item_.code
-                       FROM jsonb_to_recordset(jsonb_build_array(v_record)) AS item_ (code varchar(20), status text);
-                    v_readable := v_readable || v_record;
-                EXCEPTION
-                    WHEN OTHERS THEN
-                        v_readable := v_readable || jsonb_build_object();
-                END;
-            END LOOP;
-            v_operation.duplicate_records := ARRAY(
-                SELECT counted.item_number
-                  FROM (
-                           SELECT item_.item_number,
-                                  row_number() OVER (PARTITION BY item_.code ORDER BY item_.item_number) AS occurrence
-                             FROM ROWS FROM (
-                                 jsonb_to_recordset(to_jsonb(v_readable)) AS (code varchar(20), status text)
-                             ) WITH ORDINALITY AS item_ (code, status, item_number)
-                            WHERE item_.code IS NOT NULL
-                       ) AS counted
-                 WHERE counted.occurrence > 1
-                 ORDER BY counted.item_number
-            );
-    END;
+    v_operation.duplicate_records := ARRAY(
+        SELECT DISTINCT repeated.record_number
+          FROM public.batch_repeated(
+                   v_operation, p_records, 'public.correct_by_code_identity', false,
+                   ARRAY['code'], ARRAY['varchar']::regtype[]
+               ) AS repeated
+         ORDER BY repeated.record_number
+    );
     RETURN v_operation;
 END;
 $function$;
@@ -652,7 +618,7 @@ CREATE OR REPLACE FUNCTION public.correct_by_code_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     IMMUTABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_items jsonb := p_records || '[]'; -- decompressed once, not once a slice
@@ -679,47 +645,69 @@ BEGIN
 END;
 $function$;
 
--- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier
--- one by code: they would write its row again. A record whose key cannot be read fails by itself.
-CREATE OR REPLACE FUNCTION public.correct_by_code_repeated(p_operation public.batch_operations)
-    RETURNS void
+-- By what records are told apart, code: the texts of all, in order, and which of them cannot be read.
+CREATE OR REPLACE FUNCTION public.correct_by_code_identity(
+    p_operation public.batch_operations,
+    p_items jsonb,
+    OUT unreadable boolean[],
+    OUT key_1 text[]
+)
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
-    SET work_mem = '128MB' -- one sort of the records' keys
+    SET search_path = pg_catalog, pg_temp
+    SET extra_float_digits = 1
 AS $function$
+DECLARE
+    v_items jsonb := p_items;
+    v_key_1 text[];
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '6f560fe1' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
+    BEGIN
+        SELECT array_agg((item_.code)::text ORDER BY item_.item_number)
+          INTO key_1
+          FROM ROWS FROM (
+                   jsonb_to_recordset(v_items) AS (code varchar(20))
+               ) WITH ORDINALITY AS item_ (code, item_number);
+    EXCEPTION
+        WHEN OTHERS THEN
+            -- One by one: a record that cannot be read fails by itself, and hides no other.
+            FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
+                BEGIN
+                    SELECT array_agg((item_.code)::text ORDER BY item_.item_number)
+                      INTO v_key_1
+                      FROM ROWS FROM (
+                               jsonb_to_recordset(v_items) AS (code varchar(20))
+                           ) WITH ORDINALITY AS item_ (code, item_number);
+                    unreadable := unreadable || false;
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        unreadable := unreadable || true;
+                        v_key_1 := ARRAY[NULL]::text[];
+                END;
+                key_1 := key_1 || v_key_1;
+            END LOOP;
+    END;
+END;
+$function$;
 
+-- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier one.
+CREATE OR REPLACE FUNCTION public.correct_by_code_repeated(p_operation public.batch_operations)
+    RETURNS void
+    LANGUAGE sql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
     UPDATE public.batch_ranges AS r
        SET repeated = found.numbers
       FROM (
-               SELECT counted.range_number, array_agg(counted.record_number) AS numbers
-                 FROM (
-                          SELECT loaded.range_number,
-                                 loaded.record_numbers[item_.item_number] AS record_number,
-                                 row_number() OVER (
-                                     PARTITION BY item_.code
-                                         ORDER BY loaded.range_number, item_.item_number
-                                 ) AS occurrence
-                            FROM public.batch_ranges AS loaded
-                           CROSS JOIN LATERAL (
-                                     SELECT CASE WHEN public.batch_readable(element.record -> 'code', 'varchar(20)') THEN (element.record ->> 'code')::varchar(20) END AS code,
-                                            element.item_number
-                                       FROM jsonb_array_elements(loaded.items) WITH ORDINALITY AS element (record, item_number)
-                                 ) AS item_
-                           WHERE loaded.operation_id = p_operation.operation_id
-                             AND NOT loaded.done
-                             AND item_.code IS NOT NULL
-                      ) AS counted
-                WHERE counted.occurrence > 1
-                GROUP BY counted.range_number
+               SELECT repeated.range_number, array_agg(DISTINCT repeated.record_number) AS numbers
+                 FROM public.batch_repeated(
+                          p_operation, NULL, 'public.correct_by_code_identity', false,
+                          ARRAY['code'], ARRAY['varchar']::regtype[]
+                      ) AS repeated
+                GROUP BY repeated.range_number
            ) AS found
      WHERE r.operation_id = p_operation.operation_id
        AND r.range_number = found.range_number;
-END;
 $function$;
 
 -- Writes one batch of a range; the only function that writes item for this operation.
@@ -732,7 +720,7 @@ CREATE OR REPLACE FUNCTION public.correct_by_code_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
@@ -945,7 +933,7 @@ CREATE OR REPLACE FUNCTION public.correct_by_code(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -967,16 +955,12 @@ DECLARE
     v_errors jsonb;
     v_items jsonb := records || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -1018,7 +1002,7 @@ CREATE OR REPLACE FUNCTION public.correct_by_code_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -1030,19 +1014,17 @@ CREATE OR REPLACE FUNCTION public.correct_by_code_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := public.correct_by_code_plan(
+    v_planned public.batch_operations := public.correct_by_code_plan(
         records, options, true
     );
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT r.*
           FROM public.correct_by_code_ranges(v_planned, records) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 
@@ -1054,6 +1036,8 @@ COMMENT ON FUNCTION public.correct_by_code_plan(jsonb, jsonb, boolean)
     IS 'Plans correct_by_code (generated by specgen: e0afbbdd)';
 COMMENT ON FUNCTION public.correct_by_code_ranges(public.batch_operations, jsonb)
     IS 'Cuts correct_by_code into ranges (generated by specgen: f51fa723)';
+COMMENT ON FUNCTION public.correct_by_code_identity(public.batch_operations, jsonb)
+    IS 'Tells the records of correct_by_code apart (generated by specgen: 3a67cc4d)';
 COMMENT ON FUNCTION public.correct_by_code_repeated(public.batch_operations)
     IS 'Marks repeated records loaded for correct_by_code (generated by specgen: 30c70f40)';
 COMMENT ON FUNCTION public.correct_by_code_batch(public.batch_operations, public.batch_ranges, jsonb)

@@ -40,7 +40,7 @@ CREATE OR REPLACE FUNCTION public.raise_prices_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
@@ -78,6 +78,14 @@ DECLARE
     v_dense boolean := false;
     v_planner text[];
 BEGIN
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
+    PERFORM public.batch_require_key(
+        v_operation, 'rows', ARRAY['id'], ARRAY['uuid']::regtype[]
+    );
     -- In key order: the key that each batch would begin with, and the last row's place.
     SELECT coalesce(max(matching.place), 0),
            coalesce(
@@ -149,7 +157,7 @@ CREATE OR REPLACE FUNCTION public.raise_prices_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     STABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
@@ -202,7 +210,7 @@ CREATE OR REPLACE FUNCTION public.raise_prices_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
@@ -403,7 +411,7 @@ CREATE OR REPLACE FUNCTION public.raise_prices(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -424,16 +432,12 @@ DECLARE
     v_began timestamptz;
     v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -476,7 +480,7 @@ CREATE OR REPLACE FUNCTION public.raise_prices_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -488,19 +492,17 @@ CREATE OR REPLACE FUNCTION public.raise_prices_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := public.raise_prices_plan(
+    v_planned public.batch_operations := public.raise_prices_plan(
         percent, below, options, true
     );
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT r.*
           FROM public.raise_prices_ranges(v_planned) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 
@@ -531,7 +533,7 @@ CREATE OR REPLACE FUNCTION public.forget_tags_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
@@ -565,6 +567,14 @@ DECLARE
     v_dense boolean := false;
     v_planner text[];
 BEGIN
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
+    PERFORM public.batch_require_key(
+        v_operation, 'rows', ARRAY['id'], ARRAY['uuid']::regtype[]
+    );
     -- In key order: the key that each batch would begin with, and the last row's place.
     SELECT coalesce(max(matching.place), 0),
            coalesce(
@@ -631,7 +641,7 @@ CREATE OR REPLACE FUNCTION public.forget_tags_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     STABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
@@ -674,7 +684,7 @@ CREATE OR REPLACE FUNCTION public.forget_tags_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
@@ -868,7 +878,7 @@ CREATE OR REPLACE FUNCTION public.forget_tags(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -889,16 +899,12 @@ DECLARE
     v_began timestamptz;
     v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -939,7 +945,7 @@ CREATE OR REPLACE FUNCTION public.forget_tags_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -951,19 +957,17 @@ CREATE OR REPLACE FUNCTION public.forget_tags_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := public.forget_tags_plan(
+    v_planned public.batch_operations := public.forget_tags_plan(
         options, true
     );
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT r.*
           FROM public.forget_tags_ranges(v_planned) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 

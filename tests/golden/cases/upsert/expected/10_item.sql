@@ -28,6 +28,7 @@ CALL public.batch_drop_changed('public', 'refresh_items', '5ce104fd');
 CALL public.batch_drop_changed('public', 'refresh_items_submit', 'be6f55ca');
 CALL public.batch_drop_changed('public', 'refresh_items_plan', '5498003e');
 CALL public.batch_drop_changed('public', 'refresh_items_ranges', '3844e604');
+CALL public.batch_drop_changed('public', 'refresh_items_identity', 'fbdf485c');
 CALL public.batch_drop_changed('public', 'refresh_items_repeated', 'fd865aa1');
 CALL public.batch_drop_changed('public', 'refresh_items_batch', '75c95bd2');
 
@@ -40,7 +41,7 @@ CREATE OR REPLACE FUNCTION public.refresh_items_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -68,9 +69,16 @@ DECLARE
         p_options    => p_options,
         p_submitted  => p_submitted
     );
-    v_readable jsonb[] := ARRAY[]::jsonb[];
-    v_record jsonb;
 BEGIN
+    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
+        -- What is handed in is not kept; whether it comes again can be told all the same.
+        v_operation.input_digest := md5(p_records::text);
+    END IF;
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
     IF jsonb_typeof(p_records) <> 'array' THEN
         RAISE EXCEPTION 'refresh_items: records must be a JSON array of objects, not %',
             jsonb_typeof(p_records)
@@ -80,53 +88,16 @@ BEGIN
     v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_records), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are handed in';
-    IF v_operation.idempotency_key IS NOT NULL THEN
-        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
-        v_operation.input_digest := md5(p_records::text);
-    END IF;
 
     -- Of records with the same code the first counts; the others would write its row again.
-    BEGIN
-        v_operation.duplicate_records := ARRAY(
-            SELECT counted.item_number
-              FROM (
-                       SELECT item_.item_number,
-                              row_number() OVER (PARTITION BY item_.code ORDER BY item_.item_number) AS occurrence
-                         FROM ROWS FROM (
-                             jsonb_to_recordset(p_records) AS (code varchar(20), qty integer, price numeric(10,2))
-                         ) WITH ORDINALITY AS item_ (code, qty, price, item_number)
-                        WHERE item_.code IS NOT NULL
-                   ) AS counted
-             WHERE counted.occurrence > 1
-             ORDER BY counted.item_number
-        );
-    EXCEPTION
-        WHEN OTHERS THEN
-            -- A record without a readable key fails by itself; it must not hide the others'.
-            FOR v_record IN SELECT e FROM jsonb_array_elements(p_records) AS e LOOP
-                BEGIN
-                    PERFORM item_.code
-                       FROM jsonb_to_recordset(jsonb_build_array(v_record)) AS item_ (code varchar(20), qty integer, price numeric(10,2));
-                    v_readable := v_readable || v_record;
-                EXCEPTION
-                    WHEN OTHERS THEN
-                        v_readable := v_readable || jsonb_build_object();
-                END;
-            END LOOP;
-            v_operation.duplicate_records := ARRAY(
-                SELECT counted.item_number
-                  FROM (
-                           SELECT item_.item_number,
-                                  row_number() OVER (PARTITION BY item_.code ORDER BY item_.item_number) AS occurrence
-                             FROM ROWS FROM (
-                                 jsonb_to_recordset(to_jsonb(v_readable)) AS (code varchar(20), qty integer, price numeric(10,2))
-                             ) WITH ORDINALITY AS item_ (code, qty, price, item_number)
-                            WHERE item_.code IS NOT NULL
-                       ) AS counted
-                 WHERE counted.occurrence > 1
-                 ORDER BY counted.item_number
-            );
-    END;
+    v_operation.duplicate_records := ARRAY(
+        SELECT DISTINCT repeated.record_number
+          FROM public.batch_repeated(
+                   v_operation, p_records, 'public.refresh_items_identity', true,
+                   ARRAY['code'], ARRAY['varchar']::regtype[]
+               ) AS repeated
+         ORDER BY repeated.record_number
+    );
     RETURN v_operation;
 END;
 $function$;
@@ -139,7 +110,7 @@ CREATE OR REPLACE FUNCTION public.refresh_items_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     IMMUTABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_items jsonb := p_records || '[]'; -- decompressed once, not once a slice
@@ -166,47 +137,69 @@ BEGIN
 END;
 $function$;
 
--- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier
--- one by code: they would write its row again. A record whose key cannot be read fails by itself.
-CREATE OR REPLACE FUNCTION public.refresh_items_repeated(p_operation public.batch_operations)
-    RETURNS void
+-- By what records are told apart, code: the texts of all, in order, and which of them cannot be read.
+CREATE OR REPLACE FUNCTION public.refresh_items_identity(
+    p_operation public.batch_operations,
+    p_items jsonb,
+    OUT unreadable boolean[],
+    OUT key_1 text[]
+)
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
-    SET work_mem = '128MB' -- one sort of the records' keys
+    SET search_path = pg_catalog, pg_temp
+    SET extra_float_digits = 1
 AS $function$
+DECLARE
+    v_items jsonb := p_items;
+    v_key_1 text[];
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '12ad99fc' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
+    BEGIN
+        SELECT array_agg((item_.code)::text ORDER BY item_.item_number)
+          INTO key_1
+          FROM ROWS FROM (
+                   jsonb_to_recordset(v_items) AS (code varchar(20))
+               ) WITH ORDINALITY AS item_ (code, item_number);
+    EXCEPTION
+        WHEN OTHERS THEN
+            -- One by one: a record that cannot be read fails by itself, and hides no other.
+            FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
+                BEGIN
+                    SELECT array_agg((item_.code)::text ORDER BY item_.item_number)
+                      INTO v_key_1
+                      FROM ROWS FROM (
+                               jsonb_to_recordset(v_items) AS (code varchar(20))
+                           ) WITH ORDINALITY AS item_ (code, item_number);
+                    unreadable := unreadable || false;
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        unreadable := unreadable || true;
+                        v_key_1 := ARRAY[NULL]::text[];
+                END;
+                key_1 := key_1 || v_key_1;
+            END LOOP;
+    END;
+END;
+$function$;
 
+-- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier one.
+CREATE OR REPLACE FUNCTION public.refresh_items_repeated(p_operation public.batch_operations)
+    RETURNS void
+    LANGUAGE sql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
     UPDATE public.batch_ranges AS r
        SET repeated = found.numbers
       FROM (
-               SELECT counted.range_number, array_agg(counted.record_number) AS numbers
-                 FROM (
-                          SELECT loaded.range_number,
-                                 loaded.record_numbers[item_.item_number] AS record_number,
-                                 row_number() OVER (
-                                     PARTITION BY item_.code
-                                         ORDER BY loaded.range_number, item_.item_number
-                                 ) AS occurrence
-                            FROM public.batch_ranges AS loaded
-                           CROSS JOIN LATERAL (
-                                     SELECT CASE WHEN public.batch_readable(element.record -> 'code', 'varchar(20)') THEN (element.record ->> 'code')::varchar(20) END AS code,
-                                            element.item_number
-                                       FROM jsonb_array_elements(loaded.items) WITH ORDINALITY AS element (record, item_number)
-                                 ) AS item_
-                           WHERE loaded.operation_id = p_operation.operation_id
-                             AND NOT loaded.done
-                             AND item_.code IS NOT NULL
-                      ) AS counted
-                WHERE counted.occurrence > 1
-                GROUP BY counted.range_number
+               SELECT repeated.range_number, array_agg(DISTINCT repeated.record_number) AS numbers
+                 FROM public.batch_repeated(
+                          p_operation, NULL, 'public.refresh_items_identity', true,
+                          ARRAY['code'], ARRAY['varchar']::regtype[]
+                      ) AS repeated
+                GROUP BY repeated.range_number
            ) AS found
      WHERE r.operation_id = p_operation.operation_id
        AND r.range_number = found.range_number;
-END;
 $function$;
 
 -- Writes one batch of a range; the only function that writes item for this operation.
@@ -219,7 +212,7 @@ CREATE OR REPLACE FUNCTION public.refresh_items_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
@@ -415,7 +408,7 @@ CREATE OR REPLACE FUNCTION public.refresh_items(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -437,16 +430,12 @@ DECLARE
     v_errors jsonb;
     v_items jsonb := records || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -488,7 +477,7 @@ CREATE OR REPLACE FUNCTION public.refresh_items_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -500,19 +489,17 @@ CREATE OR REPLACE FUNCTION public.refresh_items_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := public.refresh_items_plan(
+    v_planned public.batch_operations := public.refresh_items_plan(
         records, options, true
     );
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT r.*
           FROM public.refresh_items_ranges(v_planned, records) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 
@@ -524,6 +511,8 @@ COMMENT ON FUNCTION public.refresh_items_plan(jsonb, jsonb, boolean)
     IS 'Plans refresh_items (generated by specgen: 5498003e)';
 COMMENT ON FUNCTION public.refresh_items_ranges(public.batch_operations, jsonb)
     IS 'Cuts refresh_items into ranges (generated by specgen: 3844e604)';
+COMMENT ON FUNCTION public.refresh_items_identity(public.batch_operations, jsonb)
+    IS 'Tells the records of refresh_items apart (generated by specgen: fbdf485c)';
 COMMENT ON FUNCTION public.refresh_items_repeated(public.batch_operations)
     IS 'Marks repeated records loaded for refresh_items (generated by specgen: fd865aa1)';
 COMMENT ON FUNCTION public.refresh_items_batch(public.batch_operations, public.batch_ranges, jsonb)
@@ -535,6 +524,7 @@ CALL public.batch_drop_changed('public', 'refresh_prices', 'd83a0f69');
 CALL public.batch_drop_changed('public', 'refresh_prices_submit', '0ad504aa');
 CALL public.batch_drop_changed('public', 'refresh_prices_plan', '11c0633e');
 CALL public.batch_drop_changed('public', 'refresh_prices_ranges', '81e4f85a');
+CALL public.batch_drop_changed('public', 'refresh_prices_identity', '9a33465d');
 CALL public.batch_drop_changed('public', 'refresh_prices_repeated', '4deb4c70');
 CALL public.batch_drop_changed('public', 'refresh_prices_batch', 'c8479f95');
 
@@ -547,7 +537,7 @@ CREATE OR REPLACE FUNCTION public.refresh_prices_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -575,9 +565,19 @@ DECLARE
         p_options    => p_options,
         p_submitted  => p_submitted
     );
-    v_readable jsonb[] := ARRAY[]::jsonb[];
-    v_record jsonb;
 BEGIN
+    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
+        -- What is handed in is not kept; whether it comes again can be told all the same.
+        v_operation.input_digest := md5(p_records::text);
+    END IF;
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
+    PERFORM public.batch_require_key(
+        v_operation, 'records', ARRAY['code'], ARRAY['varchar']::regtype[], ARRAY['{20}']
+    );
     IF jsonb_typeof(p_records) <> 'array' THEN
         RAISE EXCEPTION 'refresh_prices: records must be a JSON array of objects, not %',
             jsonb_typeof(p_records)
@@ -587,53 +587,16 @@ BEGIN
     v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_records), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the records are handed in';
-    IF v_operation.idempotency_key IS NOT NULL THEN
-        -- What is handed in is not kept; whether it comes again with its key can be told all the same.
-        v_operation.input_digest := md5(p_records::text);
-    END IF;
 
     -- Of records with the same code the first counts; the others would write its row again.
-    BEGIN
-        v_operation.duplicate_records := ARRAY(
-            SELECT counted.item_number
-              FROM (
-                       SELECT item_.item_number,
-                              row_number() OVER (PARTITION BY item_.code ORDER BY item_.item_number) AS occurrence
-                         FROM ROWS FROM (
-                             jsonb_to_recordset(p_records) AS (code varchar(20), qty integer, price numeric(10,2))
-                         ) WITH ORDINALITY AS item_ (code, qty, price, item_number)
-                        WHERE item_.code IS NOT NULL
-                   ) AS counted
-             WHERE counted.occurrence > 1
-             ORDER BY counted.item_number
-        );
-    EXCEPTION
-        WHEN OTHERS THEN
-            -- A record without a readable key fails by itself; it must not hide the others'.
-            FOR v_record IN SELECT e FROM jsonb_array_elements(p_records) AS e LOOP
-                BEGIN
-                    PERFORM item_.code
-                       FROM jsonb_to_recordset(jsonb_build_array(v_record)) AS item_ (code varchar(20), qty integer, price numeric(10,2));
-                    v_readable := v_readable || v_record;
-                EXCEPTION
-                    WHEN OTHERS THEN
-                        v_readable := v_readable || jsonb_build_object();
-                END;
-            END LOOP;
-            v_operation.duplicate_records := ARRAY(
-                SELECT counted.item_number
-                  FROM (
-                           SELECT item_.item_number,
-                                  row_number() OVER (PARTITION BY item_.code ORDER BY item_.item_number) AS occurrence
-                             FROM ROWS FROM (
-                                 jsonb_to_recordset(to_jsonb(v_readable)) AS (code varchar(20), qty integer, price numeric(10,2))
-                             ) WITH ORDINALITY AS item_ (code, qty, price, item_number)
-                            WHERE item_.code IS NOT NULL
-                       ) AS counted
-                 WHERE counted.occurrence > 1
-                 ORDER BY counted.item_number
-            );
-    END;
+    v_operation.duplicate_records := ARRAY(
+        SELECT DISTINCT repeated.record_number
+          FROM public.batch_repeated(
+                   v_operation, p_records, 'public.refresh_prices_identity', true,
+                   ARRAY['code'], ARRAY['varchar']::regtype[]
+               ) AS repeated
+         ORDER BY repeated.record_number
+    );
     RETURN v_operation;
 END;
 $function$;
@@ -646,7 +609,7 @@ CREATE OR REPLACE FUNCTION public.refresh_prices_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     IMMUTABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_items jsonb := p_records || '[]'; -- decompressed once, not once a slice
@@ -673,47 +636,69 @@ BEGIN
 END;
 $function$;
 
--- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier
--- one by code: they would write its row again. A record whose key cannot be read fails by itself.
-CREATE OR REPLACE FUNCTION public.refresh_prices_repeated(p_operation public.batch_operations)
-    RETURNS void
+-- By what records are told apart, code: the texts of all, in order, and which of them cannot be read.
+CREATE OR REPLACE FUNCTION public.refresh_prices_identity(
+    p_operation public.batch_operations,
+    p_items jsonb,
+    OUT unreadable boolean[],
+    OUT key_1 text[]
+)
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
-    SET work_mem = '128MB' -- one sort of the records' keys
+    SET search_path = pg_catalog, pg_temp
+    SET extra_float_digits = 1
 AS $function$
+DECLARE
+    v_items jsonb := p_items;
+    v_key_1 text[];
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '12ad99fc' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
+    BEGIN
+        SELECT array_agg((item_.code)::text ORDER BY item_.item_number)
+          INTO key_1
+          FROM ROWS FROM (
+                   jsonb_to_recordset(v_items) AS (code varchar(20))
+               ) WITH ORDINALITY AS item_ (code, item_number);
+    EXCEPTION
+        WHEN OTHERS THEN
+            -- One by one: a record that cannot be read fails by itself, and hides no other.
+            FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
+                BEGIN
+                    SELECT array_agg((item_.code)::text ORDER BY item_.item_number)
+                      INTO v_key_1
+                      FROM ROWS FROM (
+                               jsonb_to_recordset(v_items) AS (code varchar(20))
+                           ) WITH ORDINALITY AS item_ (code, item_number);
+                    unreadable := unreadable || false;
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        unreadable := unreadable || true;
+                        v_key_1 := ARRAY[NULL]::text[];
+                END;
+                key_1 := key_1 || v_key_1;
+            END LOOP;
+    END;
+END;
+$function$;
 
+-- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier one.
+CREATE OR REPLACE FUNCTION public.refresh_prices_repeated(p_operation public.batch_operations)
+    RETURNS void
+    LANGUAGE sql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
     UPDATE public.batch_ranges AS r
        SET repeated = found.numbers
       FROM (
-               SELECT counted.range_number, array_agg(counted.record_number) AS numbers
-                 FROM (
-                          SELECT loaded.range_number,
-                                 loaded.record_numbers[item_.item_number] AS record_number,
-                                 row_number() OVER (
-                                     PARTITION BY item_.code
-                                         ORDER BY loaded.range_number, item_.item_number
-                                 ) AS occurrence
-                            FROM public.batch_ranges AS loaded
-                           CROSS JOIN LATERAL (
-                                     SELECT CASE WHEN public.batch_readable(element.record -> 'code', 'varchar(20)') THEN (element.record ->> 'code')::varchar(20) END AS code,
-                                            element.item_number
-                                       FROM jsonb_array_elements(loaded.items) WITH ORDINALITY AS element (record, item_number)
-                                 ) AS item_
-                           WHERE loaded.operation_id = p_operation.operation_id
-                             AND NOT loaded.done
-                             AND item_.code IS NOT NULL
-                      ) AS counted
-                WHERE counted.occurrence > 1
-                GROUP BY counted.range_number
+               SELECT repeated.range_number, array_agg(DISTINCT repeated.record_number) AS numbers
+                 FROM public.batch_repeated(
+                          p_operation, NULL, 'public.refresh_prices_identity', true,
+                          ARRAY['code'], ARRAY['varchar']::regtype[]
+                      ) AS repeated
+                GROUP BY repeated.range_number
            ) AS found
      WHERE r.operation_id = p_operation.operation_id
        AND r.range_number = found.range_number;
-END;
 $function$;
 
 -- Writes one batch of a range; the only function that writes item for this operation.
@@ -726,7 +711,7 @@ CREATE OR REPLACE FUNCTION public.refresh_prices_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
@@ -944,7 +929,7 @@ CREATE OR REPLACE FUNCTION public.refresh_prices(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -966,16 +951,12 @@ DECLARE
     v_errors jsonb;
     v_items jsonb := records || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -1017,7 +998,7 @@ CREATE OR REPLACE FUNCTION public.refresh_prices_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -1029,19 +1010,17 @@ CREATE OR REPLACE FUNCTION public.refresh_prices_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := public.refresh_prices_plan(
+    v_planned public.batch_operations := public.refresh_prices_plan(
         records, options, true
     );
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT r.*
           FROM public.refresh_prices_ranges(v_planned, records) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 
@@ -1053,6 +1032,8 @@ COMMENT ON FUNCTION public.refresh_prices_plan(jsonb, jsonb, boolean)
     IS 'Plans refresh_prices (generated by specgen: 11c0633e)';
 COMMENT ON FUNCTION public.refresh_prices_ranges(public.batch_operations, jsonb)
     IS 'Cuts refresh_prices into ranges (generated by specgen: 81e4f85a)';
+COMMENT ON FUNCTION public.refresh_prices_identity(public.batch_operations, jsonb)
+    IS 'Tells the records of refresh_prices apart (generated by specgen: 9a33465d)';
 COMMENT ON FUNCTION public.refresh_prices_repeated(public.batch_operations)
     IS 'Marks repeated records loaded for refresh_prices (generated by specgen: 4deb4c70)';
 COMMENT ON FUNCTION public.refresh_prices_batch(public.batch_operations, public.batch_ranges, jsonb)
@@ -1076,7 +1057,7 @@ CREATE OR REPLACE FUNCTION public.refresh_one_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_operation public.batch_operations := public.batch_prepare(
@@ -1107,6 +1088,11 @@ DECLARE
         p_submitted  => p_submitted
     );
 BEGIN
+    v_operation := public.batch_recall(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation; -- the same call has begun it before
+    END IF;
+
     v_operation := public.batch_limit(v_operation, 1);
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'one record, made from the parameters';
@@ -1121,7 +1107,7 @@ CREATE OR REPLACE FUNCTION public.refresh_one_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE sql
     IMMUTABLE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT r.* FROM public.batch_list(p_operation, 1, '[{}]', 1, 1, NULL) AS r;
 $function$;
@@ -1135,7 +1121,7 @@ CREATE OR REPLACE FUNCTION public.refresh_one_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
@@ -1264,7 +1250,7 @@ CREATE OR REPLACE FUNCTION public.refresh_one(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -1285,16 +1271,12 @@ DECLARE
     v_began timestamptz;
     v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'pending' THEN
+    IF v_planned.status <> 'planned' THEN
         RETURN public.batch_result(v_planned);
     END IF;
 
     BEGIN
         v_operation := public.batch_start(v_planned);
-        IF v_operation.operation_id <> v_planned.operation_id THEN
-            RETURN public.batch_result(v_operation);
-        END IF;
-
         <<ranges>>
         FOR v_range IN
             SELECT r.*
@@ -1337,7 +1319,7 @@ CREATE OR REPLACE FUNCTION public.refresh_one_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
+    SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -1349,19 +1331,17 @@ CREATE OR REPLACE FUNCTION public.refresh_one_submit(
     SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_planned public.batch_operations;
-    v_operation public.batch_operations;
-BEGIN
-    v_planned := public.refresh_one_plan(
+    v_planned public.batch_operations := public.refresh_one_plan(
         code, qty, options, true
     );
-    v_operation := public.batch_start(v_planned);
-    IF v_operation.operation_id = v_planned.operation_id THEN
+BEGIN
+    IF v_planned.status = 'planned' THEN
+        PERFORM public.batch_start(v_planned);
         INSERT INTO public.batch_ranges
         SELECT r.*
           FROM public.refresh_one_ranges(v_planned) AS r;
     END IF;
-    RETURN v_operation.operation_id;
+    RETURN v_planned.operation_id;
 END;
 $function$;
 
