@@ -218,6 +218,7 @@ def _settings(op: PlannedOperation) -> dict[str, object]:
         "operation",
         "entity",
         "contract",
+        "target_table",
         "batch_function",
         "validate_call",
         "repeated_function",

@@ -72,6 +72,7 @@ def _work_settings(operation: BatchOperation, planned: PlannedOperation) -> dict
         return settings
     loads = planned.loads and bool(planned.identity)
     return {
+        "target_table": _qualified(planned.table),
         "batch_function": _qualified(planned.batch),
         "validate_call": _validate_call(planned) if planned.validates else None,
         "repeated_function": _qualified(planned.repeated) if loads else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from specgen.runtime.events import Counts, Progress
 from specgen.runtime.rows import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from uuid import UUID
 
     from specgen.database.connection import Connection
@@ -63,7 +64,8 @@ def submit(connection: Connection, call: Call, *, confirm: bool) -> UUID:
     assert call.submit is not None
     query, values = _statement(call, call.submit, confirm=confirm)
     try:
-        row = connection.execute(query, values).fetchone()
+        with _reading_nulls(connection, call):
+            row = connection.execute(query, values).fetchone()
     except psycopg.Error as error:
         raise _meaning(error, connection, call, call.submit) from error
     assert row is not None
@@ -104,13 +106,29 @@ def call_once(
     connection.add_notice_handler(notice)
     try:
         # Binary: times as text are written as the session's DateStyle says, which is the user's.
-        row = connection.execute(query, values, binary=True).fetchone()
+        with _reading_nulls(connection, call):
+            row = connection.execute(query, values, binary=True).fetchone()
     except psycopg.Error as error:
         raise _meaning(error, connection, call, call.once) from error
     finally:
         connection.remove_notice_handler(notice)
     assert row is not None
     return Result(*row)
+
+
+@contextmanager
+def _reading_nulls(connection: Connection, call: Call) -> Iterator[None]:
+    """Let NULL in the text of an array be no string, whatever ``array_nulls`` is in the session.
+
+    The text is read before the function begins, so the function cannot see to that; and behind a pooler
+    nothing but the transaction is the caller's own.
+    """
+    if not any(item.is_array and call.arguments.get(item.name) for item in call.parameters):
+        yield
+        return
+    with connection.transaction():
+        connection.execute("SET LOCAL array_nulls = on")
+        yield
 
 
 def _statement(

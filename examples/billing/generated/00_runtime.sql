@@ -86,6 +86,7 @@ CREATE TABLE IF NOT EXISTS public.batch_operations (
     batch_function        text,
     validate_call         text,  -- $1 is this row, $2 records
     repeated_function     text,
+    target_table          text,
     strategy              text,
     strategy_reason       text,
     upto_key              jsonb,
@@ -4246,6 +4247,7 @@ BEGIN
            batch_function = p_operation.batch_function,
            validate_call = p_operation.validate_call,
            skip_invalid_rows = p_operation.skip_invalid_rows,
+           target_table = p_operation.target_table,
            strategy = p_operation.strategy,
            strategy_reason = p_operation.strategy_reason,
            upto_key = p_operation.upto_key,

@@ -60,6 +60,7 @@ DECLARE
     v_operation public.batch_operations := public.batch_enter(
         p_operation => p_operation,
         p_settings  => $json${
+            "target_table": "public.bill",
             "batch_function": "public.bill_month_calculate_usage_batch",
             "batch_size": 200,
             "on_limit": "stop",
@@ -248,6 +249,7 @@ DECLARE
     v_operation public.batch_operations := public.batch_enter(
         p_operation => p_operation,
         p_settings  => $json${
+            "target_table": "public.bill",
             "batch_function": "public.bill_month_create_bills_batch",
             "batch_size": 200,
             "on_limit": "stop",
@@ -267,6 +269,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'records', ARRAY['id'], ARRAY['bigint']::regtype[]
     );
+
     -- The records are taken once, here; whatever becomes of the relation, they are what is worked through.
     INSERT INTO public.batch_ranges
     SELECT r.* FROM public.bill_month_create_bills_ranges(v_operation) AS r;
@@ -545,6 +548,7 @@ DECLARE
     v_operation public.batch_operations := public.batch_enter(
         p_operation => p_operation,
         p_settings  => $json${
+            "target_table": "public.bill",
             "batch_function": "public.bill_month_write_files_batch",
             "batch_size": 50,
             "on_limit": "stop",
@@ -769,6 +773,7 @@ DECLARE
     v_operation public.batch_operations := public.batch_enter(
         p_operation => p_operation,
         p_settings  => $json${
+            "target_table": "public.bill",
             "batch_function": "public.bill_month_send_bills_batch",
             "batch_size": 200,
             "on_limit": "stop",
@@ -788,6 +793,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'keys', ARRAY['id'], ARRAY['bigint']::regtype[]
     );
+
     p_created_bill_ids := ARRAY(
         SELECT (o.record ->> 'id')::bigint
           FROM public.batch_outputs AS o
@@ -1033,6 +1039,7 @@ DECLARE
     v_operation public.batch_operations := public.batch_enter(
         p_operation => p_operation,
         p_settings  => $json${
+            "target_table": "public.bill",
             "batch_function": "public.bill_month_tell_customers_batch",
             "batch_size": 200,
             "on_limit": "stop",
@@ -1481,6 +1488,7 @@ DECLARE
         p_settings   => $json${
             "operation": "discard_open_bills",
             "entity": "bill",
+            "target_table": "public.bill",
             "batch_function": "public.discard_open_bills_batch",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -1516,6 +1524,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'rows', ARRAY['id'], ARRAY['bigint']::regtype[]
     );
+
     -- In key order: the key that each batch would begin with, and the last row's place.
     SELECT coalesce(max(matching.place), 0),
            coalesce(

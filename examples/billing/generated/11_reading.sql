@@ -44,6 +44,7 @@ DECLARE
         p_settings   => $json${
             "operation": "import_readings",
             "entity": "reading",
+            "target_table": "public.reading",
             "batch_function": "public.import_readings_batch",
             "batch_size": 500,
             "on_limit": "stop",

@@ -30,6 +30,7 @@ DECLARE
         p_settings   => $json${
             "operation": "add_brands",
             "entity": "brand",
+            "target_table": "shop.brand",
             "batch_function": "shop.add_brands_batch",
             "batch_size": 1000,
             "on_limit": "stop",

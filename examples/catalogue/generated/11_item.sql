@@ -32,6 +32,7 @@ DECLARE
         p_settings   => $json${
             "operation": "refresh_items",
             "entity": "item",
+            "target_table": "shop.item",
             "batch_function": "shop.refresh_items_batch",
             "repeated_function": "shop.refresh_items_repeated",
             "batch_size": 1000,
@@ -544,6 +545,7 @@ DECLARE
         p_settings   => $json${
             "operation": "label_items",
             "entity": "item",
+            "target_table": "shop.item",
             "batch_function": "shop.label_items_batch",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -579,6 +581,7 @@ BEGIN
     PERFORM batch.batch_require_key(
         v_operation, 'keys', ARRAY['id'], ARRAY['uuid']::regtype[]
     );
+
     v_operation := batch.batch_limit(v_operation, coalesce(cardinality(p_ids), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the keys are handed in';
@@ -949,6 +952,7 @@ DECLARE
         p_settings   => $json${
             "operation": "expensive_items",
             "entity": "item",
+            "target_table": "shop.item",
             "batch_function": "shop.expensive_items_batch",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -984,6 +988,7 @@ BEGIN
     PERFORM batch.batch_require_key(
         v_operation, 'rows', ARRAY['id'], ARRAY['uuid']::regtype[]
     );
+
     -- In key order: the key that each batch would begin with, and the last row's place.
     SELECT coalesce(max(matching.place), 0),
            coalesce(

@@ -50,6 +50,7 @@ DECLARE
         p_settings   => $json${
             "operation": "anonymize_customers",
             "entity": "customer",
+            "target_table": "public.customer",
             "batch_function": "public.anonymize_customers_batch",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -87,6 +88,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'rows', ARRAY['id'], ARRAY['bigint']::regtype[]
     );
+
     -- preconditions, entities/customer.yaml:24
     IF (
         p_before < now() - interval '30 days'

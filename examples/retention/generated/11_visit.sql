@@ -41,6 +41,7 @@ DECLARE
         p_settings   => $json${
             "operation": "purge_visits",
             "entity": "visit",
+            "target_table": "public.visit",
             "batch_function": "public.purge_visits_batch",
             "batch_size": 5000,
             "max_records": 50000,
@@ -77,6 +78,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'rows', ARRAY['customer_id', 'visited_at'], ARRAY['bigint', 'timestamptz']::regtype[]
     );
+
     -- In key order: the key that each batch would begin with, and the last row's place.
     SELECT coalesce(max(matching.place), 0),
            coalesce(

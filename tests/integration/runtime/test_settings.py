@@ -24,6 +24,7 @@ fields:
   id: bigint
   day: {type: date, nullable: false}
   note: {type: text, nullable: false, default: ''}
+  tags: text[]
 patterns:
   - name: batch_operations
     operation: note_visits
@@ -31,6 +32,11 @@ patterns:
     update_data: {note: :note}
     where_condition: "day = :day"
     heartbeat_interval: "1 second"
+  - name: batch_operations
+    operation: tag_visits
+    operation_type: update
+    update_data: {tags: :tags}
+    where_condition: "true"
 """
 SETTINGS = [
     "DateStyle = 'SQL, DMY'",
@@ -91,3 +97,17 @@ def test_a_database_that_writes_times_its_own_way_is_worked_on_and_watched(
     for command in (("deploy",), ("validate", "--database-url", visits)):
         code, _, err = counting.run(visits, *command, *project)
         assert code == 0, err
+
+
+@pytest.mark.parametrize("setting", ["array_nulls = off"])
+def test_null_in_an_array_is_no_word_where_the_database_reads_it_as_one(
+    visits: str, tmp_path: Path, setting: str
+) -> None:
+    for way in ((), ("--once",)):
+        given = ("tag_visits", "-p", 'tags=["a", null, "NULL"]', "--project", str(tmp_path))
+        code, _, err = counting.run(visits, "run", *given, *way)
+        assert code == 0, err
+        with psycopg.connect(visits) as connection:
+            row = connection.execute("SELECT DISTINCT tags, array_position(tags, NULL) FROM visit").fetchall()
+            assert row == [(["a", None, "NULL"], 2)], setting
+            connection.execute("UPDATE visit SET tags = NULL")

@@ -83,6 +83,7 @@ def test_discard_open_bills_runs_with_what_its_spec_says(sandbox):
     expected = {
         "operation": "discard_open_bills",
         "entity": "bill",
+        "target_table": "public.bill",
         "batch_function": "public.discard_open_bills_batch",
         "batch_size": 1000,
         "on_limit": "stop",
@@ -895,6 +896,7 @@ def test_bill_month_calculate_usage_calls_its_function_once(sandbox, size=1):
 def test_bill_month_calculate_usage_runs_with_what_its_spec_says(sandbox):
     case = sandbox.prepare_step(BILL_MONTH, "calculate_usage", "g")
     expected = {
+        "target_table": "public.bill",
         "batch_function": "public.bill_month_calculate_usage_batch",
         "batch_size": 200,
         "on_limit": "stop",
@@ -976,6 +978,7 @@ def test_bill_month_write_files_calls_its_function_for_every_record(sandbox, siz
 def test_bill_month_write_files_runs_with_what_its_spec_says(sandbox):
     case = sandbox.prepare_step(BILL_MONTH, "write_files", "g")
     expected = {
+        "target_table": "public.bill",
         "batch_function": "public.bill_month_write_files_batch",
         "batch_size": 50,
         "on_limit": "stop",
@@ -1113,6 +1116,7 @@ def test_bill_month_send_bills_does_every_record_and_nothing_else(sandbox):
 def test_bill_month_send_bills_runs_with_what_its_spec_says(sandbox):
     case = sandbox.prepare_step(BILL_MONTH, "send_bills", "g")
     expected = {
+        "target_table": "public.bill",
         "batch_function": "public.bill_month_send_bills_batch",
         "batch_size": 200,
         "on_limit": "stop",
@@ -1327,6 +1331,7 @@ def test_bill_month_tell_customers_calls_its_function_for_every_record(sandbox, 
 def test_bill_month_tell_customers_runs_with_what_its_spec_says(sandbox):
     case = sandbox.prepare_step(BILL_MONTH, "tell_customers", "g")
     expected = {
+        "target_table": "public.bill",
         "batch_function": "public.bill_month_tell_customers_batch",
         "batch_size": 200,
         "on_limit": "stop",

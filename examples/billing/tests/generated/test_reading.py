@@ -79,6 +79,7 @@ def test_import_readings_runs_with_what_its_spec_says(sandbox):
     expected = {
         "operation": "import_readings",
         "entity": "reading",
+        "target_table": "public.reading",
         "batch_function": "public.import_readings_batch",
         "batch_size": 500,
         "on_limit": "stop",

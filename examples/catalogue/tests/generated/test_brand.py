@@ -71,6 +71,7 @@ def test_add_brands_runs_with_what_its_spec_says(sandbox):
     expected = {
         "operation": "add_brands",
         "entity": "brand",
+        "target_table": "shop.brand",
         "batch_function": "shop.add_brands_batch",
         "batch_size": 1000,
         "on_limit": "stop",

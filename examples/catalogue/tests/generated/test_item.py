@@ -90,6 +90,7 @@ def test_refresh_items_runs_with_what_its_spec_says(sandbox):
     expected = {
         "operation": "refresh_items",
         "entity": "item",
+        "target_table": "shop.item",
         "batch_function": "shop.refresh_items_batch",
         "repeated_function": "shop.refresh_items_repeated",
         "batch_size": 1000,
@@ -565,6 +566,7 @@ def test_label_items_runs_with_what_its_spec_says(sandbox):
     expected = {
         "operation": "label_items",
         "entity": "item",
+        "target_table": "shop.item",
         "batch_function": "shop.label_items_batch",
         "batch_size": 1000,
         "on_limit": "stop",
@@ -1060,6 +1062,7 @@ def test_expensive_items_runs_with_what_its_spec_says(sandbox):
     expected = {
         "operation": "expensive_items",
         "entity": "item",
+        "target_table": "shop.item",
         "batch_function": "shop.expensive_items_batch",
         "batch_size": 1000,
         "on_limit": "stop",

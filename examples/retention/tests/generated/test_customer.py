@@ -73,6 +73,7 @@ def test_anonymize_customers_runs_with_what_its_spec_says(sandbox):
     expected = {
         "operation": "anonymize_customers",
         "entity": "customer",
+        "target_table": "public.customer",
         "batch_function": "public.anonymize_customers_batch",
         "batch_size": 1000,
         "on_limit": "stop",

@@ -69,6 +69,7 @@ def test_purge_visits_runs_with_what_its_spec_says(sandbox):
     expected = {
         "operation": "purge_visits",
         "entity": "visit",
+        "target_table": "public.visit",
         "batch_function": "public.purge_visits_batch",
         "batch_size": 5000,
         "max_records": 50000,

@@ -39,6 +39,7 @@ DECLARE
         p_settings   => $json${
             "operation": "empty_stock",
             "entity": "stock",
+            "target_table": "public.stock",
             "batch_function": "public.empty_stock_batch",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -74,6 +75,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'rows', ARRAY['warehouse', 'sku'], ARRAY['text', 'varchar']::regtype[], ARRAY[NULL, '{40}']
     );
+
     -- In key order: the key that each batch would begin with, and the last row's place.
     SELECT coalesce(max(matching.place), 0),
            coalesce(
@@ -569,6 +571,7 @@ DECLARE
         p_settings   => $json${
             "operation": "count_stock",
             "entity": "stock",
+            "target_table": "public.stock",
             "batch_function": "public.count_stock_batch",
             "repeated_function": "public.count_stock_repeated",
             "batch_size": 1000,
@@ -603,6 +606,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'records', ARRAY['warehouse', 'sku'], ARRAY['text', 'varchar']::regtype[], ARRAY[NULL, '{40}']
     );
+
     IF jsonb_typeof(p_counts) <> 'array' THEN
         RAISE EXCEPTION 'count_stock: counts must be a JSON array of objects, not %',
             jsonb_typeof(p_counts)
@@ -1075,6 +1079,7 @@ DECLARE
         p_settings   => $json${
             "operation": "receive_stock",
             "entity": "stock",
+            "target_table": "public.stock",
             "batch_function": "public.receive_stock_batch",
             "repeated_function": "public.receive_stock_repeated",
             "batch_size": 1000,
@@ -1571,6 +1576,7 @@ DECLARE
         p_settings   => $json${
             "operation": "list_stock",
             "entity": "stock",
+            "target_table": "public.stock",
             "batch_function": "public.list_stock_batch",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -1604,6 +1610,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'rows', ARRAY['warehouse', 'sku'], ARRAY['text', 'varchar']::regtype[], ARRAY[NULL, '{40}']
     );
+
     -- In key order: the key that each batch would begin with, and the last row's place.
     SELECT coalesce(max(matching.place), 0),
            coalesce(
@@ -2058,6 +2065,7 @@ DECLARE
         p_settings   => $json${
             "operation": "drop_stock",
             "entity": "stock",
+            "target_table": "public.stock",
             "batch_function": "public.drop_stock_batch",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -2093,6 +2101,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'rows', ARRAY['warehouse', 'sku'], ARRAY['text', 'varchar']::regtype[], ARRAY[NULL, '{40}']
     );
+
     -- In key order: the key that each batch would begin with, and the last row's place.
     SELECT coalesce(max(matching.place), 0),
            coalesce(

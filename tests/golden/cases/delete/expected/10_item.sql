@@ -48,6 +48,7 @@ DECLARE
         p_settings   => $json${
             "operation": "purge_items",
             "entity": "item",
+            "target_table": "public.item",
             "batch_function": "public.purge_items_batch",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -83,6 +84,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'rows', ARRAY['id'], ARRAY['uuid']::regtype[]
     );
+
     -- In key order: the key that each batch would begin with, and the last row's place.
     SELECT coalesce(max(matching.place), 0),
            coalesce(
@@ -524,6 +526,7 @@ DECLARE
         p_settings   => $json${
             "operation": "delete_items",
             "entity": "item",
+            "target_table": "public.item",
             "batch_function": "public.delete_items_batch",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -557,6 +560,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'keys', ARRAY['id'], ARRAY['uuid']::regtype[]
     );
+
     v_operation := public.batch_limit(v_operation, coalesce(cardinality(p_ids), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the keys are handed in';
@@ -891,6 +895,7 @@ DECLARE
         p_settings   => $json${
             "operation": "delete_listed",
             "entity": "item",
+            "target_table": "public.item",
             "batch_function": "public.delete_listed_batch",
             "repeated_function": "public.delete_listed_repeated",
             "batch_size": 1000,
@@ -925,6 +930,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'records', ARRAY['code'], ARRAY['varchar']::regtype[], ARRAY['{20}']
     );
+
     IF jsonb_typeof(p_records) <> 'array' THEN
         RAISE EXCEPTION 'delete_listed: records must be a JSON array of objects, not %',
             jsonb_typeof(p_records)

@@ -51,6 +51,7 @@ DECLARE
         p_settings   => $json${
             "operation": "-- drop",
             "entity": "a\"b",
+            "target_table": "\"\u0024\u0024\".\"-- drop\"",
             "batch_function": "\"\u0024\u0024\".\"-- drop_batch\"",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -86,6 +87,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'keys', ARRAY['user'], ARRAY['bigint']::regtype[]
     );
+
     v_operation := public.batch_limit(v_operation, coalesce(cardinality(p_user), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the keys are handed in';
@@ -454,6 +456,7 @@ DECLARE
         p_settings   => $json${
             "operation": "a\"b \u0024\u0024",
             "entity": "a\"b",
+            "target_table": "\"\u0024\u0024\".\"-- drop\"",
             "batch_function": "\"\u0024\u0024\".\"a\"\"b \u0024\u0024_batch\"",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -490,6 +493,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'rows', ARRAY['user'], ARRAY['bigint']::regtype[]
     );
+
     -- preconditions, entity.yaml:33
     IF (
         E'\x24function$' <> ''
@@ -985,6 +989,7 @@ DECLARE
         p_settings   => $json${
             "operation": "x'y",
             "entity": "a\"b",
+            "target_table": "\"\u0024\u0024\".\"-- drop\"",
             "batch_function": "\"\u0024\u0024\".\"x'y_batch\"",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -1018,6 +1023,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'records', ARRAY['user'], ARRAY['bigint']::regtype[]
     );
+
     IF jsonb_typeof(p_table) <> 'array' THEN
         RAISE EXCEPTION 'x''y: table must be a JSON array of objects, not %',
             jsonb_typeof(p_table)
@@ -1407,6 +1413,7 @@ DECLARE
         p_settings   => $json${
             "operation": "naïve name",
             "entity": "a\"b",
+            "target_table": "\"\u0024\u0024\".\"-- drop\"",
             "batch_function": "\"\u0024\u0024\".\"naïve name_batch\"",
             "repeated_function": "\"\u0024\u0024\".\"naïve name_repeated\"",
             "batch_size": 1000,
@@ -1441,6 +1448,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'several', ARRAY['x''y', 'Group'], ARRAY['text', 'integer']::regtype[]
     );
+
     IF jsonb_typeof(p_records) <> 'array' THEN
         RAISE EXCEPTION 'naïve name: records must be a JSON array of objects, not %',
             jsonb_typeof(p_records)

@@ -46,6 +46,7 @@ DECLARE
         p_settings   => $json${
             "operation": "add_item",
             "entity": "item",
+            "target_table": "public.item",
             "batch_function": "public.add_item_batch",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -357,6 +358,7 @@ DECLARE
         p_settings   => $json${
             "operation": "add_item_kept",
             "entity": "item",
+            "target_table": "public.item",
             "batch_function": "public.add_item_kept_batch",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -689,6 +691,7 @@ DECLARE
         p_settings   => $json${
             "operation": "import_items",
             "entity": "item",
+            "target_table": "public.item",
             "batch_function": "public.import_items_batch",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -1094,6 +1097,7 @@ DECLARE
         p_settings   => $json${
             "operation": "import_items_kept",
             "entity": "item",
+            "target_table": "public.item",
             "batch_function": "public.import_items_kept_batch",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -1127,6 +1131,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'records', ARRAY['id'], ARRAY['uuid']::regtype[]
     );
+
     IF jsonb_typeof(p_items_) <> 'array' THEN
         RAISE EXCEPTION 'import_items_kept: items must be a JSON array of objects, not %',
             jsonb_typeof(p_items_)

@@ -50,6 +50,7 @@ DECLARE
         p_settings   => $json${
             "operation": "retire_items",
             "entity": "item",
+            "target_table": "public.item",
             "batch_function": "public.retire_items_batch",
             "batch_size": 1000,
             "max_records": 5000,
@@ -91,6 +92,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'rows', ARRAY['id'], ARRAY['uuid']::regtype[]
     );
+
     -- preconditions, entity.yaml:21
     IF (
         SELECT (
@@ -594,6 +596,7 @@ DECLARE
         p_settings   => $json${
             "operation": "renumber_items",
             "entity": "item",
+            "target_table": "public.item",
             "batch_function": "public.renumber_items_batch",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -627,6 +630,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'rows', ARRAY['id'], ARRAY['uuid']::regtype[]
     );
+
     -- In key order: the key that each batch would begin with, and the last row's place.
     SELECT coalesce(max(matching.place), 0),
            coalesce(

@@ -40,6 +40,7 @@ DECLARE
         p_settings   => $json${
             "operation": "delete_old_lines",
             "entity": "line",
+            "target_table": "shop.line",
             "batch_function": "shop.delete_old_lines_batch",
             "batch_size": 250,
             "on_limit": "stop",
@@ -75,6 +76,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'rows', ARRAY['id'], ARRAY['bigint']::regtype[]
     );
+
     -- In key order: the key that each batch would begin with, and the last row's place.
     SELECT coalesce(max(matching.place), 0),
            coalesce(

@@ -48,6 +48,7 @@ DECLARE
         p_settings   => $json${
             "operation": "add_lines",
             "entity": "line",
+            "target_table": "shop.line",
             "batch_function": "shop.add_lines_batch",
             "batch_size": 250,
             "on_limit": "stop",

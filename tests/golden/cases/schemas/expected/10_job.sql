@@ -41,6 +41,7 @@ DECLARE
         p_settings   => $json${
             "operation": "finish_jobs",
             "entity": "job",
+            "target_table": "\"app data\".job",
             "batch_function": "\"app data\".finish_jobs_batch",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -76,6 +77,7 @@ BEGIN
     PERFORM batch.batch_require_key(
         v_operation, 'keys', ARRAY['id'], ARRAY['bigint']::regtype[]
     );
+
     v_operation := batch.batch_limit(v_operation, coalesce(cardinality(p_ids), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the keys are handed in';

@@ -48,6 +48,7 @@ DECLARE
         p_settings   => $json${
             "operation": "list_cheap_items",
             "entity": "item",
+            "target_table": "public.item",
             "batch_function": "public.list_cheap_items_batch",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -83,6 +84,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'rows', ARRAY['id'], ARRAY['uuid']::regtype[]
     );
+
     -- In key order: the key that each batch would begin with, and the last row's place.
     SELECT coalesce(max(matching.place), 0),
            coalesce(
@@ -536,6 +538,7 @@ DECLARE
         p_settings   => $json${
             "operation": "look_up_items",
             "entity": "item",
+            "target_table": "public.item",
             "batch_function": "public.look_up_items_batch",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -569,6 +572,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'keys', ARRAY['id'], ARRAY['uuid']::regtype[]
     );
+
     v_operation := public.batch_limit(v_operation, coalesce(cardinality(p_ids), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the keys are handed in';

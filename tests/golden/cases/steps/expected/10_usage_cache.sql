@@ -57,6 +57,7 @@ DECLARE
     v_operation public.batch_operations := public.batch_enter(
         p_operation => p_operation,
         p_settings  => $json${
+            "target_table": "public.usage_cache",
             "batch_function": "public.refresh_usage_identify_stale_batch",
             "batch_size": 50,
             "on_limit": "stop",
@@ -80,6 +81,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'rows', ARRAY['customer_id'], ARRAY['integer']::regtype[]
     );
+
     SELECT parameter.max_age
       INTO p_max_age
       FROM jsonb_to_record(p_operation.parameters) AS parameter (max_age interval);
@@ -415,6 +417,7 @@ DECLARE
     v_operation public.batch_operations := public.batch_enter(
         p_operation => p_operation,
         p_settings  => $json${
+            "target_table": "public.usage_cache",
             "batch_function": "public.refresh_usage_fetch_usage_batch",
             "batch_size": 50,
             "on_limit": "stop",
@@ -657,6 +660,7 @@ DECLARE
     v_operation public.batch_operations := public.batch_enter(
         p_operation => p_operation,
         p_settings  => $json${
+            "target_table": "public.usage_cache",
             "batch_function": "public.refresh_usage_update_cache_batch",
             "batch_size": 50,
             "on_limit": "stop",
@@ -988,6 +992,7 @@ DECLARE
     v_operation public.batch_operations := public.batch_enter(
         p_operation => p_operation,
         p_settings  => $json${
+            "target_table": "public.usage_cache",
             "batch_function": "public.refresh_usage_mark_premium_batch",
             "batch_size": 50,
             "on_limit": "stop",
@@ -1008,6 +1013,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'keys', ARRAY['customer_id'], ARRAY['integer']::regtype[]
     );
+
     p_stale_customer_ids := ARRAY(
         SELECT (o.record ->> 'customer_id')::integer
           FROM public.batch_outputs AS o
@@ -1236,6 +1242,7 @@ DECLARE
     v_operation public.batch_operations := public.batch_enter(
         p_operation => p_operation,
         p_settings  => $json${
+            "target_table": "public.usage_cache",
             "batch_function": "public.refresh_usage_notify_customers_batch",
             "batch_size": 10,
             "on_limit": "stop",
@@ -1473,6 +1480,7 @@ DECLARE
     v_operation public.batch_operations := public.batch_enter(
         p_operation => p_operation,
         p_settings  => $json${
+            "target_table": "public.usage_cache",
             "batch_function": "public.refresh_usage_purge_unknown_batch",
             "batch_size": 50,
             "on_limit": "stop",
@@ -1496,6 +1504,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'rows', ARRAY['customer_id'], ARRAY['integer']::regtype[]
     );
+
     p_stale_plans := ARRAY(
         SELECT (o.record ->> 'plan')::text
           FROM public.batch_outputs AS o
@@ -2086,6 +2095,7 @@ DECLARE
     v_operation public.batch_operations := public.batch_enter(
         p_operation => p_operation,
         p_settings  => $json${
+            "target_table": "public.usage_cache",
             "batch_function": "public.import_usage_insert_batch",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -2105,6 +2115,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'records', ARRAY['customer_id'], ARRAY['integer']::regtype[]
     );
+
     -- The records are taken once, here; whatever becomes of the relation, they are what is worked through.
     INSERT INTO public.batch_ranges
     SELECT r.* FROM public.import_usage_insert_ranges(v_operation) AS r;
@@ -2537,6 +2548,7 @@ DECLARE
     v_operation public.batch_operations := public.batch_enter(
         p_operation => p_operation,
         p_settings  => $json${
+            "target_table": "public.usage_cache",
             "batch_function": "public.correct_usage_update_batch",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -2556,6 +2568,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'records', ARRAY['customer_id'], ARRAY['integer']::regtype[]
     );
+
     -- The records are taken once, here; whatever becomes of the relation, they are what is worked through.
     INSERT INTO public.batch_ranges
     SELECT r.* FROM public.correct_usage_update_ranges(v_operation) AS r;
@@ -3057,6 +3070,7 @@ DECLARE
     v_operation public.batch_operations := public.batch_enter(
         p_operation => p_operation,
         p_settings  => $json${
+            "target_table": "public.usage_cache",
             "batch_function": "public.recalculate_custom_function_batch",
             "batch_size": 1000,
             "on_limit": "stop",

@@ -32,6 +32,7 @@ DECLARE
         p_settings   => $json${
             "operation": "bump_legacy",
             "entity": "legacy",
+            "target_table": "old.legacy_table",
             "batch_function": "old.bump_legacy_batch",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -67,6 +68,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'rows', ARRAY['id'], ARRAY['bigint']::regtype[]
     );
+
     -- In key order: the key that each batch would begin with, and the last row's place.
     SELECT coalesce(max(matching.place), 0),
            coalesce(

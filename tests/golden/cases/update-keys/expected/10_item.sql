@@ -47,6 +47,7 @@ DECLARE
         p_settings   => $json${
             "operation": "set_item_status",
             "entity": "item",
+            "target_table": "public.item",
             "batch_function": "public.set_item_status_batch",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -82,6 +83,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'keys', ARRAY['id'], ARRAY['uuid']::regtype[]
     );
+
     v_operation := public.batch_limit(v_operation, coalesce(cardinality(p_item_ids), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the keys are handed in';
@@ -453,6 +455,7 @@ DECLARE
         p_settings   => $json${
             "operation": "restock_items",
             "entity": "item",
+            "target_table": "public.item",
             "batch_function": "public.restock_items_batch",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -488,6 +491,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'keys', ARRAY['id'], ARRAY['uuid']::regtype[]
     );
+
     v_operation := public.batch_limit(v_operation, coalesce(cardinality(p_item_ids), 0));
     v_operation.strategy := 'items';
     v_operation.strategy_reason := 'the keys are handed in';

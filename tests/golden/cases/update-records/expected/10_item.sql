@@ -48,6 +48,7 @@ DECLARE
         p_settings   => $json${
             "operation": "correct_items",
             "entity": "item",
+            "target_table": "public.item",
             "batch_function": "public.correct_items_batch",
             "repeated_function": "public.correct_items_repeated",
             "batch_size": 1000,
@@ -82,6 +83,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'records', ARRAY['id'], ARRAY['uuid']::regtype[]
     );
+
     IF jsonb_typeof(p_corrections) <> 'array' THEN
         RAISE EXCEPTION 'correct_items: corrections must be a JSON array of objects, not %',
             jsonb_typeof(p_corrections)
@@ -553,6 +555,7 @@ DECLARE
         p_settings   => $json${
             "operation": "correct_by_code",
             "entity": "item",
+            "target_table": "public.item",
             "batch_function": "public.correct_by_code_batch",
             "repeated_function": "public.correct_by_code_repeated",
             "batch_size": 1000,
@@ -587,6 +590,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'records', ARRAY['code'], ARRAY['varchar']::regtype[], ARRAY['{20}']
     );
+
     IF jsonb_typeof(p_records) <> 'array' THEN
         RAISE EXCEPTION 'correct_by_code: records must be a JSON array of objects, not %',
             jsonb_typeof(p_records)

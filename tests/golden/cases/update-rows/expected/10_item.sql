@@ -49,6 +49,7 @@ DECLARE
         p_settings   => $json${
             "operation": "raise_prices",
             "entity": "item",
+            "target_table": "public.item",
             "batch_function": "public.raise_prices_batch",
             "batch_size": 500,
             "on_limit": "stop",
@@ -86,6 +87,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'rows', ARRAY['id'], ARRAY['uuid']::regtype[]
     );
+
     -- In key order: the key that each batch would begin with, and the last row's place.
     SELECT coalesce(max(matching.place), 0),
            coalesce(
@@ -542,6 +544,7 @@ DECLARE
         p_settings   => $json${
             "operation": "forget_tags",
             "entity": "item",
+            "target_table": "public.item",
             "batch_function": "public.forget_tags_batch",
             "batch_size": 1000,
             "on_limit": "stop",
@@ -575,6 +578,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'rows', ARRAY['id'], ARRAY['uuid']::regtype[]
     );
+
     -- In key order: the key that each batch would begin with, and the last row's place.
     SELECT coalesce(max(matching.place), 0),
            coalesce(

@@ -48,6 +48,7 @@ DECLARE
         p_settings   => $json${
             "operation": "refresh_items",
             "entity": "item",
+            "target_table": "public.item",
             "batch_function": "public.refresh_items_batch",
             "repeated_function": "public.refresh_items_repeated",
             "batch_size": 1000,
@@ -544,6 +545,7 @@ DECLARE
         p_settings   => $json${
             "operation": "refresh_prices",
             "entity": "item",
+            "target_table": "public.item",
             "batch_function": "public.refresh_prices_batch",
             "repeated_function": "public.refresh_prices_repeated",
             "batch_size": 1000,
@@ -578,6 +580,7 @@ BEGIN
     PERFORM public.batch_require_key(
         v_operation, 'records', ARRAY['code'], ARRAY['varchar']::regtype[], ARRAY['{20}']
     );
+
     IF jsonb_typeof(p_records) <> 'array' THEN
         RAISE EXCEPTION 'refresh_prices: records must be a JSON array of objects, not %',
             jsonb_typeof(p_records)
@@ -1064,6 +1067,7 @@ DECLARE
         p_settings   => $json${
             "operation": "refresh_one",
             "entity": "item",
+            "target_table": "public.item",
             "batch_function": "public.refresh_one_batch",
             "batch_size": 1000,
             "on_limit": "stop",
