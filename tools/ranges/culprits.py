@@ -67,12 +67,11 @@ class Search:
         """Go back to the locked version of one package after the other."""
         left = outcome.failed
         always: frozenset[str] = frozenset()
-        names: list[str] = []
+        names = suspects(self.environment, outcome.output, self.users)
         culprits: list[Culprit] = []
         try:
             always = self._always(left)
             left -= always
-            names = suspects(self.environment, outcome.output, self.users)
             while names and left:
                 before = self.environment.versions()
                 mended = left - self._still_failing(names[0], left)
