@@ -25,6 +25,12 @@ CODE = "broken-sql"
 _UNKNOWN_TO_THE_PARSER = "Not implemented"
 """How its messages begin about what is right but beyond it, such as a variable's type in a schema."""
 
+_RECORDS = "type _record"
+"""What its messages call an array of a type of the user's own."""
+
+_NAME = r'(?:"(?:[^"]|"")+"|\w+)'
+_ARRAY = re.compile(rf"{_NAME}(?:\.{_NAME})?\[\]")
+
 
 def check_files(files: Iterable[RenderedFile], *, schemas: Iterable[str] = ()) -> tuple[Finding, ...]:
     """Return a finding for each file that PostgreSQL could not read.
@@ -61,6 +67,10 @@ def _failure(text: str, qualifiers: tuple[str, ...]) -> tuple[int, int, str] | N
     if error is not None and _beyond_the_parser(error):
         # It knows the types of schema public alone, so for it they all stand there.
         text = _without(qualifiers, text)
+        error = _error(text)
+    if error is not None and _RECORDS in error_message(error):
+        # A type that it does not know is a record for it, of which it takes no arrays; any type will do here.
+        text = _ARRAY.sub("text[]", text)
         error = _error(text)
     return None if error is None or _beyond_the_parser(error) else _located(text, error)
 

@@ -51,5 +51,23 @@ def test_a_type_in_a_schema_nobody_named_is_not_taken_for_an_error() -> None:
     assert check(GOOD) == []
 
 
+ARRAYS = """-- keys of types of one's own
+CREATE FUNCTION f(p_ids "Odd".mood[], p_more citext[]) RETURNS public.citext[] LANGUAGE plpgsql AS $$
+DECLARE
+    v_keys "Odd"."Mood"[];
+    v_more public.citext[] := '{}';
+BEGIN
+    RETURN v_more;
+END
+$$;
+"""
+
+
+def test_arrays_of_types_of_ones_own_are_no_error_and_hide_none() -> None:
+    assert check(ARRAYS, "Odd") == []
+    (found,) = check(ARRAYS.replace("RETURN v_more;", "RETURN v_more"), "Odd")
+    assert "broken-sql" in found
+
+
 def test_only_sql_is_looked_at() -> None:
     assert check("def f(): ...", name="test_a.py") == []
