@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from specgen.database.connection import Connection
     from specgen.runtime.arguments import Parameter
 
+_NULL_ELEMENT = re.compile(r"[{,]\s*NULL\s*[,}]", re.IGNORECASE)
 _NOTICE = re.compile(r": (\d+) of (\d+) records$")
 # What PostgreSQL says about a value that is not of its parameter's type, and the runtime about an option.
 _WRONG_VALUES = ("22P02", "22P03", "22003", "22007", "22008", "22023", "22021", "22032")
@@ -123,7 +124,8 @@ def _reading_nulls(connection: Connection, call: Call) -> Iterator[None]:
     The text is read before the function begins, so the function cannot see to that; and behind a pooler
     nothing but the transaction is the caller's own.
     """
-    if not any(item.is_array and call.arguments.get(item.name) for item in call.parameters):
+    arrays = (call.arguments.get(item.name) or "" for item in call.parameters if item.is_array)
+    if not any(_NULL_ELEMENT.search(text) for text in arrays):
         yield
         return
     with connection.transaction():
