@@ -96,8 +96,10 @@ def load(connection: Connection, wanted: Load, reader: Reader, listen: Callable[
         digest = _digest(wanted)
         if not mine:
             if earlier is not None and earlier != digest:
+                same = call.options.get("operation_id") == str(operation_id)
+                name = "operation id" if same else "idempotency key"
                 raise Refused(
-                    f"{call.operation}: the idempotency key, or the id, was used with another file before,"
+                    f"{call.operation}: the {name} was used with another file before,"
                     f" by operation {operation_id}",
                     help="give the file of that time, or use another one",
                 )

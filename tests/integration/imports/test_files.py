@@ -415,14 +415,21 @@ def test_long_records_are_cut_into_batches_that_jsonb_and_memory_hold(shop: Shop
     assert shop.rows("SELECT item_count FROM batch_ranges ORDER BY range_number") == [9, 3]
 
 
-def test_an_idempotency_key_means_one_file(shop: Shop) -> None:
+@pytest.mark.parametrize(
+    ("option", "name", "told"),
+    [
+        ("idempotency_key", "May", "idempotency key"),
+        ("operation_id", "6f1c2a52-7d4e-4a0b-9a53-0a8d6b1f2c11", "operation id"),
+    ],
+)
+def test_the_name_of_a_call_means_one_file(shop: Shop, option: str, name: str, told: str) -> None:
     shop.write("p.csv", "name,price\na,1\n")
     shop.write("other.csv", "name,price\nb,1\n")
-    key = ("--option", "idempotency_key=May")
+    key = ("--option", f"{option}={name}")
     for _ in range(2):
         code, _, err = shop.run("import_mostly", "--input", "p.csv", *key)
         assert code == 0, err
     code, _, err = shop.run("import_mostly", "--input", "other.csv", *key)
     assert code == 4
-    assert "the idempotency key was used with another file before, by operation" in err
+    assert f"the {told} was used with another file before, by operation" in err
     assert shop.names == ["a"]
