@@ -288,11 +288,11 @@ _OF_ONE_STEP = (
     Mutant("two workers claim one range", "LIMIT 1\n           FOR NO KEY UPDATE SKIP LOCKED;", "LIMIT 1;"),
     Mutant(
         "an operation is finished while a worker is at it",
-        "IF FOUND THEN\n            -- Others are at the last ranges",
+        "IF FOUND AND NOT (v_overdue AND app.batch_is_late(v_operation)) THEN\n            -- Others are at the last ranges",
         "IF false THEN\n            -- Others are at the last ranges",
     ),
-    Mutant("a range is never marked done", "done = b.done,", "done = false,"),
-    Mutant("a worker forgets the cursor", "next_item = b.next_item,", "next_item = r.next_item,"),
+    Mutant("a range is never marked done", "done = v_range.done,", "done = false,"),
+    Mutant("a worker forgets the cursor", "next_item = v_range.next_item,", "next_item = r.next_item,"),
     Mutant(
         "a finished operation's counts are not stored",
         "processed_records = v_operation.processed_records,\n",
