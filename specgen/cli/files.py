@@ -117,6 +117,8 @@ def _loaded(request: Request, wanted: Load, reader: Reader) -> UUID:
     from specgen.cli import lost
     from specgen.cli.outcome import confirm, is_confirmation
     from specgen.cli.progress import showing
+    from specgen.database.connection import connect, translated
+    from specgen.errors import DatabaseUnavailable
     from specgen.runtime.inputs.load import load
 
     def attempt(wanted: Load) -> UUID:
@@ -124,7 +126,13 @@ def _loaded(request: Request, wanted: Load, reader: Reader) -> UUID:
             with showing(request.operation) as listener, connection.transaction():
                 return load(connection, wanted, reader, listener)
 
-        return lost.persist(request, wanted.call, work)
+        if wanted.can_be_read_again:
+            return lost.persist(request, wanted.call, work)
+        try:
+            with connect(request.url, application=request.application) as connection, translated():
+                return work(connection)
+        except DatabaseUnavailable as error:
+            return lost.outcome_of(request, wanted.call, error).operation_id
 
     try:
         return attempt(wanted)
@@ -137,6 +145,7 @@ def _loaded(request: Request, wanted: Load, reader: Reader) -> UUID:
 
 def _run_in_one_transaction(request: Request, wanted: Load, reader: Reader, *, dry_run: bool) -> None:
     from dataclasses import replace
+    from functools import partial
 
     from specgen.cli import lost
     from specgen.cli.outcome import confirm, exit_by, is_confirmation
@@ -151,9 +160,8 @@ def _run_in_one_transaction(request: Request, wanted: Load, reader: Reader, *, d
 
     def attempt(connection: Connection, wanted: Load) -> tuple[Result, Sequence[ErrorRow]]:
         with showing(request.operation) as listener:
-            return patiently(
-                connection, lambda: run_once(connection, wanted, reader, listener, dry_run=dry_run)
-            )
+            work = partial(run_once, connection, wanted, reader, listener, dry_run=dry_run)
+            return patiently(connection, work) if wanted.can_be_read_again else work()
 
     with connect(request.url, application=request.application) as connection:
         errors: Sequence[ErrorRow] | None = None

@@ -68,6 +68,11 @@ class Load:
     confirmed: bool | None
     file: str
 
+    @property
+    def can_be_read_again(self) -> bool:
+        """Whether it is a file in the narrow sense, no pipe."""
+        return Path(self.file).is_file()
+
 
 def load(connection: Connection, wanted: Load, reader: Reader, listen: Callable[[Loading], None]) -> UUID:
     """Submit an operation over a file's records.
@@ -114,12 +119,12 @@ def load(connection: Connection, wanted: Load, reader: Reader, listen: Callable[
 
 
 def _digest(wanted: Load) -> str | None:
-    """Return what tells the file from another, where the call may come again.
+    """Return what tells the file from another, where the call may come again; a pipe can be read but once.
 
     Raises:
         UsageError: It cannot be read.
     """
-    if not wanted.call.options.keys() & {"operation_id", "idempotency_key"}:
+    if not wanted.can_be_read_again or not wanted.call.options.keys() & {"operation_id", "idempotency_key"}:
         return None
     try:
         with Path(wanted.file).open("rb") as file:

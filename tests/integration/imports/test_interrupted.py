@@ -9,13 +9,18 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import counting
 import psycopg
 import pytest
+from cutting import cutter
+from gates import PATIENCE
 
 from .conftest import ROOT
 
 if TYPE_CHECKING:
     from .conftest import Shop
+
+COPYING = "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%COPY%batch_ranges%' AND pid <> pg_backend_pid()"
 
 
 def start(shop: Shop, *arguments: str) -> subprocess.Popen[bytes]:
@@ -42,10 +47,7 @@ def test_a_client_that_is_killed_while_it_loads_leaves_nothing(shop: Shop) -> No
         first.write(b"name,price,category\n")
     with pipe.open("wb", buffering=0) as file:
         file.write(b"name,price,category\n" + b"a,1,x\n" * 5000)
-        until(
-            shop,
-            "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%COPY%batch_ranges%' AND pid <> pg_backend_pid()",
-        )
+        until(shop, COPYING)
         process.send_signal(signal.SIGKILL)
         process.wait()
     until(
@@ -87,3 +89,22 @@ def test_what_is_loaded_is_resumed_without_the_file_whose_header_is_enough_for_t
     assert code == 1, err
     assert (shop.folder / "r.csv").read_text() == "Name,SKU,Unit price\nbad\n"
     assert shop.rows("SELECT count(*), count(DISTINCT sku) FROM product") == [(200, 200)]
+
+
+@pytest.mark.parametrize("how", [(), ("--once",)])
+def test_a_pipe_is_read_once_and_never_again_when_the_connection_is_lost(
+    shop: Shop, how: tuple[str, ...]
+) -> None:
+    pipe = shop.folder / "p.csv"
+    os.mkfifo(pipe)
+    with cutter(shop.dsn, "COMMIT", "before") as (proxy, dsn):
+        process = counting.specgen(dsn, "run", "import_products", "--input", "p.csv", *how, cwd=shop.folder)
+        with pipe.open("w") as file:
+            file.write("name,price,category\n")
+        until(shop, COPYING)
+        with pipe.open("w") as file:
+            file.write("name,price,category\na,1,x\n")
+        out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out, proxy.cuts) == (3, "", 1), err
+    assert "nothing was changed" in err
+    assert shop.rows("SELECT FROM product") == shop.rows("SELECT FROM batch_operations") == []
