@@ -42,7 +42,8 @@ def functions_of(op: PlannedOperation) -> tuple[PlannedFunction, ...]:
     judged = (rows, "jsonb") if op.rule_parameters else ("jsonb",)
     validate = function(op.names.validate, judged, f"Tells invalid records of {op.name}")
     told = f"by {len(op.identity)}"
-    identity = function(op.names.identity, (rows, "jsonb"), f"Tells the records of {op.name} apart", told)
+    given = (rows, "jsonb") if op.identity_parameters else ("jsonb",)
+    identity = function(op.names.identity, given, f"Tells the records of {op.name} apart", told)
     if op.is_step:
         return (
             function(op.names.plan, (rows,), f"Plans {op.name}"),

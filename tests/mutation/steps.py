@@ -163,7 +163,7 @@ MUTANTS = (
     _meter("a function's input is kept for its result", "to_jsonb(returned)\n", "to_jsonb(item)\n"),
     _meter(
         "repeated records of an output are written",
-        "ORDER BY repeated.record_number\n",
+        "ORDER BY repeated.place[2]\n",
         "LIMIT 0\n",
     ),
     _meter(
