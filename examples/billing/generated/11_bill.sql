@@ -175,7 +175,7 @@ BEGIN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search);
+            v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -193,7 +193,7 @@ BEGIN
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    public.batch_doubt(SQLSTATE, v_context, v_here), false
+                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), false
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;
@@ -455,7 +455,7 @@ BEGIN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search);
+            v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -473,7 +473,7 @@ BEGIN
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    public.batch_doubt(SQLSTATE, v_context, v_here), true
+                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), true
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;
@@ -685,7 +685,7 @@ BEGIN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search);
+            v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -703,7 +703,7 @@ BEGIN
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    public.batch_doubt(SQLSTATE, v_context, v_here), false
+                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), false
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;
@@ -956,7 +956,7 @@ BEGIN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search);
+            v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -974,7 +974,7 @@ BEGIN
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    public.batch_doubt(SQLSTATE, v_context, v_here), true
+                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), true
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;
@@ -1181,7 +1181,7 @@ BEGIN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search);
+            v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -1199,7 +1199,7 @@ BEGIN
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    public.batch_doubt(SQLSTATE, v_context, v_here), false
+                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), false
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;
@@ -1762,7 +1762,7 @@ BEGIN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search);
+            v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -1780,7 +1780,7 @@ BEGIN
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    public.batch_doubt(SQLSTATE, v_context, v_here), true
+                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), true
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;

@@ -413,7 +413,7 @@ BEGIN
 
         -- A subquery inside the view has columns of its own: what is not told in one way is not told.
         SELECT max(shown.relation),
-               array_agg(CASE WHEN shown.ways = 1 THEN shown.number ELSE 0 END ORDER BY shown.place)
+               array_agg(CASE WHEN shown.ways = 1 THEN shown.number ELSE 0::smallint END ORDER BY shown.place)
           INTO v_relation, v_columns
           FROM (
                    SELECT wanted.place,
@@ -511,10 +511,9 @@ CREATE OR REPLACE FUNCTION batch.batch_key_problems(
     SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_table    oid := to_regclass(p_table);
+    v_table    oid := to_regclass(p_table)::oid;
     v_numbers  smallint[];
     v_base     record;
-    v_kind     "char";
     v_names    text;
     v_child    regclass;
 BEGIN
@@ -1450,8 +1449,8 @@ END;
 $function$;
 
 -- The records that are the same as an earlier one by columns of the operation's table: of p_items, or,
--- where that is NULL, of those that lie in the ranges of the step at work. p_identity is the function
--- that tells the values of a list of records.
+-- where that is NULL, of those that lie in the ranges of the step at work. p_identity is the call that tells
+-- the values of work.items. Each as the number of its range, and its own.
 CREATE OR REPLACE FUNCTION batch.batch_repeated(
     p_operation  batch.batch_operations,
     p_items      jsonb,
@@ -1460,9 +1459,9 @@ CREATE OR REPLACE FUNCTION batch.batch_repeated(
     p_columns    text[],
     p_types      regtype[]
 )
-    RETURNS TABLE (range_number integer, record_number bigint)
+    RETURNS SETOF bigint[]
     LANGUAGE plpgsql
-    VOLATILE
+    STABLE
     SET search_path = pg_catalog, pg_temp
     SET work_mem = '128MB' -- one sort of the records' keys
 AS $function$
@@ -1473,24 +1472,25 @@ DECLARE
     v_given  text := format(
         CASE
             WHEN p_items IS NOT NULL THEN $query$
-                SELECT 1 AS range_number, k.*, k.place AS record_number
-                  FROM %1$s($1, $2) AS told
+                SELECT work.range_number, k.*, k.place AS record_number
+                  FROM (SELECT 1 AS range_number, $2 AS items) AS work
+                 CROSS JOIN LATERAL %1$s AS told
                  CROSS JOIN LATERAL unnest(told.unreadable, %2$s) WITH ORDINALITY AS k (unreadable, %3$s, place)
             $query$
             ELSE $query$
-                SELECT r.range_number, k.*, coalesce(r.record_numbers[k.place], r.first_item + k.place - 1) AS record_number
-                  FROM batch.batch_ranges AS r
-                 CROSS JOIN LATERAL %1$s($1, r.items) AS told
+                SELECT work.range_number, k.*, coalesce(work.record_numbers[k.place], work.first_item + k.place - 1) AS record_number
+                  FROM batch.batch_ranges AS work
+                 CROSS JOIN LATERAL %1$s AS told
                  CROSS JOIN LATERAL unnest(told.unreadable, %2$s) WITH ORDINALITY AS k (unreadable, %3$s, place)
-                 WHERE r.operation_id = $1.operation_id
-                   AND r.step_number = $1.step_number
-                   AND NOT r.done
+                 WHERE work.operation_id = $1.operation_id
+                   AND work.step_number = $1.step_number
+                   AND NOT work.done
             $query$
         END,
         p_identity, v_lists, v_names
     );
     v_query  text := $query$
-        SELECT counted.range_number, counted.record_number
+        SELECT ARRAY[counted.range_number, counted.record_number]
           FROM (
                    SELECT typed.range_number,
                           typed.record_number,
@@ -2249,7 +2249,9 @@ BEGIN
             doubt    text,       -- what that failure may be besides a record's: system | surroundings | statement
             suspect  integer[],  -- the slice that failed so, while others are tried: first, last, 1 if probing
             trials   integer[],  -- the slices still to be tried instead, as first, last pairs
-            cleared  boolean     -- an empty slice passed: the statement itself can be carried out
+            alike    integer,    -- how many of those failed as the suspect did
+            cleared  boolean,    -- an empty slice passed: the statement itself can be carried out
+            proved   boolean     -- a slice passed that wrote: all that writing needs is there
         );
     END IF;
 END;
@@ -2281,6 +2283,7 @@ BEGIN
     v_search.tried := 0;
     v_search.blamed := 0;
     v_search.cleared := false;
+    v_search.proved := false;
     IF p_operation.error_handling = 'stop_on_error' AND cardinality(p_refused) > 0 THEN
         -- Unless a record before the first refused one fails, that one ends the operation.
         v_search.probing := true;
@@ -2347,7 +2350,8 @@ END;
 $function$;
 
 CREATE OR REPLACE FUNCTION batch.batch_search_passed(
-    p_search  batch.batch_search
+    p_search  batch.batch_search,
+    p_rows    integer
 )
     RETURNS batch.batch_search
     LANGUAGE plpgsql
@@ -2358,16 +2362,18 @@ DECLARE
     v_search  batch.batch_search := p_search;
 BEGIN
     v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+    v_search.proved := v_search.proved OR p_rows > 0;
     RETURN batch.batch_search_next(v_search);
 END;
 $function$;
 
--- p_doubt is what batch_doubt() says of the failure; p_can_be_empty whether a slice of no records shows that
--- the statement can be carried out.
+-- p_rows is what a slice that passed had written, p_doubt what batch_doubt() says of the failure, and
+-- p_can_be_empty whether a slice of no records shows that the statement can be carried out.
 CREATE OR REPLACE FUNCTION batch.batch_search_failed(
     p_operation     batch.batch_operations,
     p_search        batch.batch_search,
     p_failure       jsonb,
+    p_rows          integer,
     p_doubt         text,
     p_can_be_empty  boolean
 )
@@ -2386,7 +2392,7 @@ BEGIN
         RETURN v_search;
     END IF;
     IF v_search.trials IS NOT NULL THEN
-        RETURN batch.batch_search_compared(p_operation, v_search, p_failure);
+        RETURN batch.batch_search_compared(p_operation, v_search, p_failure, p_rows);
     END IF;
     IF v_sqlstate = 'P0B91' THEN
         -- The prefix passed and was undone; the first failing record lies behind it.
@@ -2426,8 +2432,8 @@ AS $function$
 DECLARE
     v_search   batch.batch_search := p_search;
     v_settled  boolean := p_search.first = p_search.last OR p_operation.error_isolation = 'batch';
-    -- What the statement needs is there, if another record of the batch has passed.
-    v_fits     boolean := left(p_search.failure ->> 'sqlstate', 2) IN ('42', 'XX') AND p_search.tried > p_search.blamed;
+    -- What writing needs in the database is there, if another record of the batch was written.
+    v_fits     boolean := left(p_search.failure ->> 'sqlstate', 2) IN ('42', 'XX') AND p_search.proved;
 BEGIN
     IF v_search.doubt IS NULL THEN
         RETURN batch.batch_search_narrowed(p_operation, v_search);
@@ -2442,6 +2448,7 @@ BEGIN
         RETURN batch.batch_search_narrowed(p_operation, v_search);
     END IF;
     v_search.suspect := ARRAY[v_search.first, v_search.last, v_search.probing::integer];
+    v_search.alike := 0;
     v_search.verdict := 'doubt';
     v_search.probing := true;
     v_search.first := v_search.trials[1];
@@ -2450,8 +2457,8 @@ BEGIN
 END;
 $function$;
 
--- Up to eight single records to compare a failed slice with: those behind it, which are not written yet,
--- else those before it; of a slice that is the whole batch, its own.
+-- Up to 64 single records to compare a failed slice with, for many may meet no row: those behind it, which
+-- are not written yet, else those before it; of a slice that is the whole batch, its own.
 CREATE OR REPLACE FUNCTION batch.batch_neighbours(
     p_search  batch.batch_search
 )
@@ -2471,16 +2478,19 @@ AS $function$
                       END AS high
            ) AS among
      CROSS JOIN LATERAL generate_series(
-               among.low, among.high, greatest((among.high - among.low + 1) / 8, 1)
+               among.low, among.high, greatest((among.high - among.low + 1) / 64, 1)
            ) AS spread (place)
      CROSS JOIN LATERAL (VALUES (1, spread.place), (2, spread.place)) AS trial (n, place);
 $function$;
 
--- What came of a slice that was tried in place of the suspect.
+-- What came of a slice that was tried in place of the suspect. One that wrote, or failed in another way,
+-- clears the system. One that passed and wrote nothing tells nothing, unless it was empty. Eight that failed
+-- alike, or all that told anything, are enough.
 CREATE OR REPLACE FUNCTION batch.batch_search_compared(
     p_operation  batch.batch_operations,
     p_search     batch.batch_search,
-    p_failure    jsonb
+    p_failure    jsonb,
+    p_rows       integer
 )
     RETURNS batch.batch_search
     LANGUAGE plpgsql
@@ -2490,19 +2500,26 @@ AS $function$
 DECLARE
     v_search  batch.batch_search := p_search;
     v_empty   boolean := p_search.last < p_search.first;
+    v_passed  boolean := p_failure ->> 'sqlstate' = 'P0B91';
     v_alike   boolean := p_failure ->> 'sqlstate' = p_search.failure ->> 'sqlstate'
                          AND p_failure ->> 'message' = p_search.failure ->> 'message';
 BEGIN
     v_search.trials := v_search.trials[3:];
-    IF p_failure ->> 'sqlstate' <> 'P0B91' AND (v_empty OR (v_alike AND v_search.trials = '{}')) THEN
+    IF v_empty AND NOT v_passed THEN
         v_search.verdict := 'raise';
         RETURN v_search;
     END IF;
-    IF v_alike THEN
-        v_search.verdict := 'doubt';
-        v_search.first := v_search.trials[1];
-        v_search.last := v_search.trials[2];
-        RETURN v_search;
+    v_search.alike := v_search.alike + v_alike::integer;
+    IF NOT v_empty AND (v_alike OR (v_passed AND p_rows = 0)) THEN
+        IF v_search.alike = 8 OR (v_search.alike > 0 AND v_search.trials = '{}') THEN
+            v_search.verdict := 'raise';
+            RETURN v_search;
+        ELSIF v_search.trials <> '{}' THEN
+            v_search.verdict := 'doubt';
+            v_search.first := v_search.trials[1];
+            v_search.last := v_search.trials[2];
+            RETURN v_search;
+        END IF;
     END IF;
     v_search.first := v_search.suspect[1];
     v_search.last := v_search.suspect[2];

@@ -176,6 +176,23 @@ def test_a_table_missing_for_all_records_is_blamed_on_none_and_the_operation_goe
     assert len(lab.written()) == 41
 
 
+def test_a_right_that_a_trigger_misses_is_blamed_on_no_row_though_many_keys_have_none(lab: Lab) -> None:
+    lab.do(
+        "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.needed VALUES (NEW.id);"
+        " RETURN NEW; END $$; CREATE TRIGGER note BEFORE UPDATE ON thing FOR EACH ROW EXECUTE FUNCTION note();"
+        " DO $$ BEGIN CREATE ROLE specgen_clerk; EXCEPTION WHEN duplicate_object THEN NULL; END $$;"
+        " GRANT ALL ON ALL TABLES IN SCHEMA public TO specgen_clerk; REVOKE ALL ON needed FROM specgen_clerk"
+    )
+    keys = [key for row in range(1, 11) for key in (row, row + 1000, row + 2000, row + 3000)]
+    lab.do("SET ROLE specgen_clerk")
+    try:
+        for mode in ("continue_on_error", "stop_on_error"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="needed"):
+                lab.call("label_keys", keys, "new", error_handling=mode)
+    finally:
+        lab.do("RESET ROLE; DROP OWNED BY specgen_clerk")
+
+
 @pytest.mark.parametrize("column", ["label", "id"])
 def test_a_column_that_is_gone_is_blamed_on_no_record(lab: Lab, column: str) -> None:
     lab.do(f"ALTER TABLE thing RENAME {column} TO elsewhere")

@@ -317,7 +317,7 @@ BEGIN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search);
+            v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -335,7 +335,7 @@ BEGIN
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    public.batch_doubt(SQLSTATE, v_context, v_here), true
+                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), true
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;
@@ -686,7 +686,7 @@ BEGIN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search);
+            v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -704,7 +704,7 @@ BEGIN
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    public.batch_doubt(SQLSTATE, v_context, v_here), true
+                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), true
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;
@@ -875,7 +875,7 @@ CALL public.batch_drop_changed('public', 'delete_listed', 'd1148aa5');
 CALL public.batch_drop_changed('public', 'delete_listed_submit', '71db3870');
 CALL public.batch_drop_changed('public', 'delete_listed_plan', '122ce03b');
 CALL public.batch_drop_changed('public', 'delete_listed_ranges', '87f9eb46');
-CALL public.batch_drop_changed('public', 'delete_listed_identity', '8315b5fb');
+CALL public.batch_drop_changed('public', 'delete_listed_identity', '58eb0512');
 CALL public.batch_drop_changed('public', 'delete_listed_repeated', 'bf5ebad5');
 CALL public.batch_drop_changed('public', 'delete_listed_batch', '4e1da391');
 
@@ -943,12 +943,12 @@ BEGIN
 
     -- Of records with the same code the first counts; the others would write its row again.
     v_operation.duplicate_records := ARRAY(
-        SELECT DISTINCT repeated.record_number
+        SELECT DISTINCT repeated.place[2]
           FROM public.batch_repeated(
-                   v_operation, p_records, 'public.delete_listed_identity', false,
+                   v_operation, p_records, 'public.delete_listed_identity(work.items)', false,
                    ARRAY['code'], ARRAY['varchar']::regtype[]
-               ) AS repeated
-         ORDER BY repeated.record_number
+               ) AS repeated (place)
+         ORDER BY repeated.place[2]
     );
     RETURN v_operation;
 END;
@@ -991,13 +991,12 @@ $function$;
 
 -- By what records are told apart, code: the texts of all, in order, and which of them cannot be read.
 CREATE OR REPLACE FUNCTION public.delete_listed_identity(
-    p_operation public.batch_operations,
     p_items jsonb,
     OUT unreadable boolean[],
     OUT key_1 text[]
 )
     LANGUAGE plpgsql
-    VOLATILE
+    STABLE
     SET search_path = pg_catalog, pg_temp
     SET extra_float_digits = 1
 AS $function$
@@ -1043,12 +1042,12 @@ AS $function$
     UPDATE public.batch_ranges AS r
        SET repeated = found.numbers
       FROM (
-               SELECT repeated.range_number, array_agg(DISTINCT repeated.record_number) AS numbers
+               SELECT repeated.place[1] AS range_number, array_agg(DISTINCT repeated.place[2]) AS numbers
                  FROM public.batch_repeated(
-                          p_operation, NULL, 'public.delete_listed_identity', false,
+                          p_operation, NULL, 'public.delete_listed_identity(work.items)', false,
                           ARRAY['code'], ARRAY['varchar']::regtype[]
-                      ) AS repeated
-                GROUP BY repeated.range_number
+                      ) AS repeated (place)
+                GROUP BY repeated.place[1]
            ) AS found
      WHERE r.operation_id = p_operation.operation_id
        AND r.range_number = found.range_number;
@@ -1130,7 +1129,7 @@ BEGIN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search);
+            v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -1148,7 +1147,7 @@ BEGIN
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    public.batch_doubt(SQLSTATE, v_context, v_here), true
+                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), true
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;
@@ -1320,8 +1319,8 @@ COMMENT ON FUNCTION public.delete_listed_plan(jsonb, jsonb, boolean)
     IS 'Plans delete_listed (generated by specgen: 122ce03b)';
 COMMENT ON FUNCTION public.delete_listed_ranges(public.batch_operations, jsonb)
     IS 'Cuts delete_listed into ranges (generated by specgen: 87f9eb46)';
-COMMENT ON FUNCTION public.delete_listed_identity(public.batch_operations, jsonb)
-    IS 'Tells the records of delete_listed apart (generated by specgen: 8315b5fb)';
+COMMENT ON FUNCTION public.delete_listed_identity(jsonb)
+    IS 'Tells the records of delete_listed apart (generated by specgen: 58eb0512)';
 COMMENT ON FUNCTION public.delete_listed_repeated(public.batch_operations)
     IS 'Marks repeated records loaded for delete_listed (generated by specgen: bf5ebad5)';
 COMMENT ON FUNCTION public.delete_listed_batch(public.batch_operations, public.batch_ranges, jsonb)

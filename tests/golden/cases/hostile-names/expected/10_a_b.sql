@@ -241,7 +241,7 @@ BEGIN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search);
+            v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -259,7 +259,7 @@ BEGIN
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    public.batch_doubt(SQLSTATE, v_context, v_here), true
+                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), true
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;
@@ -778,7 +778,7 @@ BEGIN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search);
+            v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -796,7 +796,7 @@ BEGIN
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    public.batch_doubt(SQLSTATE, v_context, v_here), true
+                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), true
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;
@@ -1190,7 +1190,7 @@ BEGIN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search);
+            v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -1208,7 +1208,7 @@ BEGIN
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    public.batch_doubt(SQLSTATE, v_context, v_here), true
+                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), true
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;
@@ -1393,7 +1393,7 @@ CALL public.batch_drop_changed('$$', 'naïve name', 'e6d04a8a');
 CALL public.batch_drop_changed('$$', 'naïve name_submit', 'c2703c39');
 CALL public.batch_drop_changed('$$', 'naïve name_plan', '97a15b02');
 CALL public.batch_drop_changed('$$', 'naïve name_ranges', '4be786af');
-CALL public.batch_drop_changed('$$', 'naïve name_identity', 'f06c7586');
+CALL public.batch_drop_changed('$$', 'naïve name_identity', '2c036394');
 CALL public.batch_drop_changed('$$', 'naïve name_repeated', '74bf9297');
 CALL public.batch_drop_changed('$$', 'naïve name_batch', '298efd9c');
 
@@ -1461,12 +1461,12 @@ BEGIN
 
     -- Of records with the same x'y, Group the first counts; the others would write its row again.
     v_operation.duplicate_records := ARRAY(
-        SELECT DISTINCT repeated.record_number
+        SELECT DISTINCT repeated.place[2]
           FROM public.batch_repeated(
-                   v_operation, p_records, '"$$"."naïve name_identity"', false,
+                   v_operation, p_records, '"$$"."naïve name_identity"(work.items)', false,
                    ARRAY['x''y', 'Group'], ARRAY['text', 'integer']::regtype[]
-               ) AS repeated
-         ORDER BY repeated.record_number
+               ) AS repeated (place)
+         ORDER BY repeated.place[2]
     );
     RETURN v_operation;
 END;
@@ -1509,14 +1509,13 @@ $function$;
 
 -- By what records are told apart, x'y, Group: the texts of all, in order, and which of them cannot be read.
 CREATE OR REPLACE FUNCTION "$$"."naïve name_identity"(
-    p_operation public.batch_operations,
     p_items jsonb,
     OUT unreadable boolean[],
     OUT key_1 text[],
     OUT key_2 text[]
 )
     LANGUAGE plpgsql
-    VOLATILE
+    STABLE
     SET search_path = pg_catalog, pg_temp
     SET extra_float_digits = 1
 AS $function$
@@ -1567,12 +1566,12 @@ AS $function$
     UPDATE public.batch_ranges AS r
        SET repeated = found.numbers
       FROM (
-               SELECT repeated.range_number, array_agg(DISTINCT repeated.record_number) AS numbers
+               SELECT repeated.place[1] AS range_number, array_agg(DISTINCT repeated.place[2]) AS numbers
                  FROM public.batch_repeated(
-                          p_operation, NULL, '"$$"."naïve name_identity"', false,
+                          p_operation, NULL, '"$$"."naïve name_identity"(work.items)', false,
                           ARRAY['x''y', 'Group'], ARRAY['text', 'integer']::regtype[]
-                      ) AS repeated
-                GROUP BY repeated.range_number
+                      ) AS repeated (place)
+                GROUP BY repeated.place[1]
            ) AS found
      WHERE r.operation_id = p_operation.operation_id
        AND r.range_number = found.range_number;
@@ -1660,7 +1659,7 @@ BEGIN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search);
+            v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -1678,7 +1677,7 @@ BEGIN
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    public.batch_doubt(SQLSTATE, v_context, v_here), true
+                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), true
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;
@@ -1852,8 +1851,8 @@ COMMENT ON FUNCTION "$$"."naïve name_plan"(jsonb, jsonb, boolean)
     IS 'Plans naïve name (generated by specgen: 97a15b02)';
 COMMENT ON FUNCTION "$$"."naïve name_ranges"(public.batch_operations, jsonb)
     IS 'Cuts naïve name into ranges (generated by specgen: 4be786af)';
-COMMENT ON FUNCTION "$$"."naïve name_identity"(public.batch_operations, jsonb)
-    IS 'Tells the records of naïve name apart (generated by specgen: f06c7586)';
+COMMENT ON FUNCTION "$$"."naïve name_identity"(jsonb)
+    IS 'Tells the records of naïve name apart (generated by specgen: 2c036394)';
 COMMENT ON FUNCTION "$$"."naïve name_repeated"(public.batch_operations)
     IS 'Marks repeated records loaded for naïve name (generated by specgen: 74bf9297)';
 COMMENT ON FUNCTION "$$"."naïve name_batch"(public.batch_operations, public.batch_ranges, jsonb)

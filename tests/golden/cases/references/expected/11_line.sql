@@ -219,7 +219,7 @@ BEGIN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search);
+            v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -237,7 +237,7 @@ BEGIN
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    public.batch_doubt(SQLSTATE, v_context, v_here), true
+                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), true
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;

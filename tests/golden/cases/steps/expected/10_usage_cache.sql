@@ -26,7 +26,7 @@ CALL public.batch_drop_changed('public', 'refresh_usage_fetch_usage_ranges', '35
 CALL public.batch_drop_changed('public', 'refresh_usage_fetch_usage_batch', 'ce1e954e');
 CALL public.batch_drop_changed('public', 'refresh_usage_update_cache_plan', '067e32e0');
 CALL public.batch_drop_changed('public', 'refresh_usage_update_cache_ranges', 'afd6239a');
-CALL public.batch_drop_changed('public', 'refresh_usage_update_cache_identity', 'abfd2e80');
+CALL public.batch_drop_changed('public', 'refresh_usage_update_cache_identity', 'ad3da90b');
 CALL public.batch_drop_changed('public', 'refresh_usage_update_cache_batch', 'e5e9b707');
 CALL public.batch_drop_changed('public', 'refresh_usage_mark_premium_plan', '123d91a5');
 CALL public.batch_drop_changed('public', 'refresh_usage_mark_premium_ranges', 'f1635376');
@@ -333,7 +333,7 @@ BEGIN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search);
+            v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -351,7 +351,7 @@ BEGIN
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    public.batch_doubt(SQLSTATE, v_context, v_here), true
+                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), true
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;
@@ -572,7 +572,7 @@ BEGIN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search);
+            v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -590,7 +590,7 @@ BEGIN
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    public.batch_doubt(SQLSTATE, v_context, v_here), false
+                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), false
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;
@@ -696,12 +696,12 @@ BEGIN
 
     -- Of records with the same customer_id the first counts; the others would write its row again.
     v_operation.duplicate_records := ARRAY(
-        SELECT DISTINCT repeated.record_number
+        SELECT DISTINCT repeated.place[2]
           FROM public.batch_repeated(
-                   v_operation, NULL, 'public.refresh_usage_update_cache_identity', true,
+                   v_operation, NULL, 'public.refresh_usage_update_cache_identity(work.items)', true,
                    ARRAY['customer_id'], ARRAY['integer']::regtype[]
-               ) AS repeated
-         ORDER BY repeated.record_number
+               ) AS repeated (place)
+         ORDER BY repeated.place[2]
     );
     PERFORM public.batch_enter_step(v_operation);
 END;
@@ -748,13 +748,12 @@ $function$;
 
 -- By what records are told apart, customer_id: the texts of all, in order, and which of them cannot be read.
 CREATE OR REPLACE FUNCTION public.refresh_usage_update_cache_identity(
-    p_operation public.batch_operations,
     p_items jsonb,
     OUT unreadable boolean[],
     OUT key_1 text[]
 )
     LANGUAGE plpgsql
-    VOLATILE
+    STABLE
     SET search_path = pg_catalog, pg_temp
     SET extra_float_digits = 1
 AS $function$
@@ -896,7 +895,7 @@ BEGIN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search);
+            v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -914,7 +913,7 @@ BEGIN
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    public.batch_doubt(SQLSTATE, v_context, v_here), true
+                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), true
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;
@@ -1162,7 +1161,7 @@ BEGIN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search);
+            v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -1180,7 +1179,7 @@ BEGIN
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    public.batch_doubt(SQLSTATE, v_context, v_here), true
+                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), true
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;
@@ -1390,7 +1389,7 @@ BEGIN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search);
+            v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -1408,7 +1407,7 @@ BEGIN
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    public.batch_doubt(SQLSTATE, v_context, v_here), false
+                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), false
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;
@@ -1753,7 +1752,7 @@ BEGIN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search);
+            v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -1771,7 +1770,7 @@ BEGIN
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    public.batch_doubt(SQLSTATE, v_context, v_here), true
+                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), true
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;
@@ -2041,8 +2040,8 @@ COMMENT ON FUNCTION public.refresh_usage_update_cache_plan(public.batch_operatio
     IS 'Plans refresh_usage_update_cache (generated by specgen: 067e32e0)';
 COMMENT ON FUNCTION public.refresh_usage_update_cache_ranges(public.batch_operations)
     IS 'Cuts refresh_usage_update_cache into ranges (generated by specgen: afd6239a)';
-COMMENT ON FUNCTION public.refresh_usage_update_cache_identity(public.batch_operations, jsonb)
-    IS 'Tells the records of refresh_usage_update_cache apart (generated by specgen: abfd2e80)';
+COMMENT ON FUNCTION public.refresh_usage_update_cache_identity(jsonb)
+    IS 'Tells the records of refresh_usage_update_cache apart (generated by specgen: ad3da90b)';
 COMMENT ON FUNCTION public.refresh_usage_update_cache_batch(public.batch_operations, public.batch_ranges)
     IS 'Writes one batch of refresh_usage_update_cache (generated by specgen: e5e9b707)';
 COMMENT ON FUNCTION public.refresh_usage_mark_premium_plan(public.batch_operations)
@@ -2284,7 +2283,7 @@ BEGIN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search);
+            v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -2302,7 +2301,7 @@ BEGIN
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    public.batch_doubt(SQLSTATE, v_context, v_here), true
+                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), true
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;
@@ -2528,7 +2527,7 @@ COMMENT ON FUNCTION public.import_usage_start(public.batch_operations)
 
 CALL public.batch_drop_changed('public', 'correct_usage_update_plan', 'a25bc4ee');
 CALL public.batch_drop_changed('public', 'correct_usage_update_ranges', 'c1dd85ce');
-CALL public.batch_drop_changed('public', 'correct_usage_update_identity', 'e4597c05');
+CALL public.batch_drop_changed('public', 'correct_usage_update_identity', '4eed4ee1');
 CALL public.batch_drop_changed('public', 'correct_usage_update_batch', '4fdca99c');
 CALL public.batch_drop_changed('public', 'correct_usage', '541e122f');
 CALL public.batch_drop_changed('public', 'correct_usage_submit', '70a928a6');
@@ -2587,12 +2586,12 @@ BEGIN
 
     -- Of records with the same customer_id the first counts; the others would write its row again.
     v_operation.duplicate_records := ARRAY(
-        SELECT DISTINCT repeated.record_number
+        SELECT DISTINCT repeated.place[2]
           FROM public.batch_repeated(
-                   v_operation, NULL, 'public.correct_usage_update_identity', false,
+                   v_operation, NULL, 'public.correct_usage_update_identity(work.items)', false,
                    ARRAY['customer_id'], ARRAY['integer']::regtype[]
-               ) AS repeated
-         ORDER BY repeated.record_number
+               ) AS repeated (place)
+         ORDER BY repeated.place[2]
     );
     PERFORM public.batch_enter_step(v_operation);
 END;
@@ -2645,13 +2644,12 @@ $function$;
 
 -- By what records are told apart, customer_id: the texts of all, in order, and which of them cannot be read.
 CREATE OR REPLACE FUNCTION public.correct_usage_update_identity(
-    p_operation public.batch_operations,
     p_items jsonb,
     OUT unreadable boolean[],
     OUT key_1 text[]
 )
     LANGUAGE plpgsql
-    VOLATILE
+    STABLE
     SET search_path = pg_catalog, public, pg_temp
     SET extra_float_digits = 1
 AS $function$
@@ -2798,7 +2796,7 @@ BEGIN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search);
+            v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -2816,7 +2814,7 @@ BEGIN
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    public.batch_doubt(SQLSTATE, v_context, v_here), true
+                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), true
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;
@@ -3035,8 +3033,8 @@ COMMENT ON FUNCTION public.correct_usage_update_plan(public.batch_operations)
     IS 'Plans correct_usage_update (generated by specgen: a25bc4ee)';
 COMMENT ON FUNCTION public.correct_usage_update_ranges(public.batch_operations)
     IS 'Cuts correct_usage_update into ranges (generated by specgen: c1dd85ce)';
-COMMENT ON FUNCTION public.correct_usage_update_identity(public.batch_operations, jsonb)
-    IS 'Tells the records of correct_usage_update apart (generated by specgen: e4597c05)';
+COMMENT ON FUNCTION public.correct_usage_update_identity(jsonb)
+    IS 'Tells the records of correct_usage_update apart (generated by specgen: 4eed4ee1)';
 COMMENT ON FUNCTION public.correct_usage_update_batch(public.batch_operations, public.batch_ranges)
     IS 'Writes one batch of correct_usage_update (generated by specgen: 4fdca99c)';
 COMMENT ON FUNCTION public.correct_usage(numeric, boolean, jsonb)
@@ -3220,7 +3218,7 @@ BEGIN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search);
+            v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -3238,7 +3236,7 @@ BEGIN
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    public.batch_doubt(SQLSTATE, v_context, v_here), false
+                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), false
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;
