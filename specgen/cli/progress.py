@@ -21,7 +21,7 @@ from specgen.runtime.events import (
     WorkerEnded,
     WorkerFailed,
 )
-from specgen.runtime.patience import CONFLICTS, SERIALIZATION_FAILURE
+from specgen.runtime.patience import CONFLICTS, YIELDED
 from specgen.visible import visible_lines
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def showing(title: str) -> Iterator[Listener]:
 def trouble(event: Event) -> str | None:
     """Return what an event tells of trouble, if it does."""
     match event:
-        case Retrying() if event.sqlstate == SERIALIZATION_FAILURE and event.attempt < CONFLICTS / 2:
+        case Retrying() if event.sqlstate in YIELDED and event.attempt < CONFLICTS / 2:
             return None  # that another session got on is no trouble
         case Retrying():
             why = f"{event.message} (SQLSTATE {event.sqlstate})"

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-SERIALIZATION_FAILURE = "40001"
+YIELDED = frozenset({"40001", "40P01"})
+"""Serialization failure and deadlock: the server let another session get on."""
 QUERY_CANCELED = "57014"
 CONFLICTS = 20
 """So often in a row may others be quicker while nothing at all gets on; about 15 s."""
@@ -63,7 +64,7 @@ def patiently(connection: Connection, work: Callable[[], T]) -> T:
             conflicts += 1
             if error.sqlstate == QUERY_CANCELED:
                 raise _named(connection, error, time.monotonic() - began) from error
-            if error.sqlstate != SERIALIZATION_FAILURE or conflicts == CONFLICTS:
+            if error.sqlstate not in YIELDED or conflicts == CONFLICTS:
                 raise
             time.sleep(delay_after(conflicts))
 

@@ -22,7 +22,7 @@ from specgen.runtime.lost import RECONNECT_DELAYS
 from specgen.runtime.patience import (
     CONFLICTS,
     QUERY_CANCELED,
-    SERIALIZATION_FAILURE,
+    YIELDED,
     delay_after,
     overtime,
 )
@@ -41,8 +41,8 @@ IDLE = 0.05
 LONG = 2.0
 # The operation was ended while this worker was at a batch, which is undone.
 ENDED = "P0B12"
-# Deadlock, lock not available: nobody's fault, over in a moment.
-TRANSIENT = frozenset({"40P01", "55P03"})
+# Nobody's fault, over in a moment.
+LOCK_NOT_AVAILABLE = "55P03"
 # Past the deadline the database itself ends the operation between two batches; only what hangs in a
 # batch is cancelled.
 GRACE = 0.1
@@ -224,11 +224,11 @@ class Worker:
             self._lost(str(explain(error)))
             return
         attempts, backoff = self._limits
-        if error.sqlstate == SERIALIZATION_FAILURE:
+        if error.sqlstate in YIELDED:
             self._yield(error)
         elif error.sqlstate == ENDED:
             pass  # the next step says how
-        elif error.sqlstate in TRANSIENT and self._attempt < attempts:
+        elif error.sqlstate == LOCK_NOT_AVAILABLE and self._attempt < attempts:
             delay = backoff * 2 ** (self._attempt - 1) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
             self._attempt += 1
             message = error.diag.message_primary or ""
@@ -244,7 +244,7 @@ class Worker:
             raise self._named(error) from error
 
     def _yield(self, error: psycopg.Error) -> None:
-        """Wait after a serialization failure, which says that somebody else got on.
+        """Wait after a conflict, which says that somebody else got on.
 
         Raises:
             SqlError: Nothing has got on for long.
@@ -260,7 +260,7 @@ class Worker:
             raise explain(error) from error
         delay = delay_after(self._conflicts)
         message = error.diag.message_primary or ""
-        self._job.emit(Retrying(self._number, SERIALIZATION_FAILURE, message, self._conflicts + 1, delay))
+        self._job.emit(Retrying(self._number, str(error.sqlstate), message, self._conflicts + 1, delay))
         self._job.stop.wait(delay)
 
     def _named(self, error: psycopg.Error) -> SpecgenError:
