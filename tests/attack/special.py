@@ -70,10 +70,7 @@ def redeployed(random: Random, stage: Stage, report: Report) -> None:
     with observer(dsn) as connection:
         for _ in range(random.choice((0, 1, 3))):
             connection.execute("SELECT batch_step(%s)", (operation_id,))
-    text = str(scene.operation.pattern)
-    renamed = eval(
-        re.sub(r"(:(?:item\.)?)(amount|label|at|flag|step|most|rest|moment|codes|ids)\b", r"\1new_\2", text)
-    )
+    renamed = _renamed(scene.operation.pattern)
     entity = table.entity([renamed])
     report.facts["YAML deployed anew"] = str(renamed)
     refusal = stage.deploy(entity, dsn)
@@ -88,6 +85,21 @@ def redeployed(random: Random, stage: Stage, report: Report) -> None:
             report.verdict, report.text = FINDING, f"wrong rows, then {stuck}"
         return
     _conclude(report, scene, dsn, expected, job, operation_id)
+
+
+def _renamed(value: Any) -> Any:
+    """A pattern in which parameters and fields have other names."""
+    match value:
+        case dict():
+            return {key: _renamed(item) for key, item in value.items()}
+        case list():
+            return [_renamed(item) for item in value]
+        case str():
+            return re.sub(
+                r"(:(?:item\.)?)(amount|label|at|flag|step|most|rest|moment|codes|ids)\b", r"\1new_\2", value
+            )
+        case _:
+            return value
 
 
 def late(random: Random, stage: Stage, report: Report) -> None:
