@@ -278,14 +278,45 @@ def test_several_rows_of_a_record_are_meant_where_the_spec_has_no_key_there(lab_
     assert "label of public.thing is character(10), and text in the spec" in str(refused(lab, "price"))
 
 
-def test_a_step_does_not_begin_where_its_key_is_not_one(lab_of: Any) -> None:
-    steps = "operation: raise_steps, steps: [{name: raise, operation_type: update, update_data: {price: 1}, where_condition: 'true'}]"
-    lab = lab_of(entity(HEAD.format(type="integer"), steps), before=table("integer", ""))
+@pytest.mark.parametrize("how", HOW)
+def test_no_step_begins_where_a_later_ones_key_is_not_one(lab_of: Any, how: str) -> None:
+    """The first step works on a table whose key is one; it must not have run when the second is refused."""
+    two = """
+name: other
+managed: false
+fields: {id: integer, price: integer}
+---
+name: thing
+managed: false
+fields: {id: integer, label: string, price: integer}
+patterns:
+  - name: batch_operations
+    operation: raise_steps
+    steps:
+      - {name: raise_first, target_entity: other, operation_type: update, update_data: {price: 1}, where_condition: "true"}
+      - {name: raise_then, operation_type: update, update_data: {price: 1}, where_condition: "true"}
+"""
+    other = "CREATE TABLE other (id integer PRIMARY KEY, price integer); INSERT INTO other VALUES (1, 0);"
+    lab = lab_of(two, before=other + table("integer", ""))
     lab.do("INSERT INTO thing VALUES (1, 'a', 0), (1, 'a', 0)")
-    result = lab.run("raise_steps")
-    assert result.status == "failed"
-    assert "no unique index of public.thing is on (id)" in result.message
+    with pytest.raises(psycopg.Error, match=r"no unique index of public.thing is on \(id\)") as caught:
+        lab.call("raise_steps", how=how)
+    assert caught.value.sqlstate == "P0B10"
+    assert lab.rows("SELECT price FROM thing UNION ALL SELECT price FROM other") == [0, 0, 0]
+
+
+def test_a_step_does_not_begin_where_its_key_was_lost_meanwhile(lab_of: Any) -> None:
+    steps = "operation: raise_steps, steps: [{name: raise, operation_type: update, update_data: {price: 1}, where_condition: 'true'}]"
+    lab = lab_of(entity(HEAD.format(type="integer"), steps), before=table("integer"))
+    operation_id = lab.submit("raise_steps")
+    lab.do("ALTER TABLE thing DROP CONSTRAINT thing_pkey, ALTER COLUMN id DROP NOT NULL")
+    lab.do("INSERT INTO thing VALUES (1, 'a', 0), (1, 'a', 0)")
+    with pytest.raises(psycopg.Error, match="no unique index"):
+        lab.work(operation_id)
     assert lab.rows("SELECT price FROM thing") == [0, 0]
+    lab.do("DELETE FROM thing WHERE ctid = '(0,1)'; ALTER TABLE thing ADD PRIMARY KEY (id)")
+    lab.work(operation_id)
+    assert counts(lab.status(operation_id)) == (1, 1, 0, 0)
 
 
 def test_a_table_that_is_altered_is_noticed(lab_of: Any) -> None:
