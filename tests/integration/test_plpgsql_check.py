@@ -21,8 +21,10 @@ FINDINGS = """
     SELECT p.oid::regprocedure::text, found.level, found.lineno, found.statement, found.message, found.detail
       FROM pg_catalog.pg_proc AS p
       JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
+      LEFT JOIN pg_catalog.pg_trigger AS t ON t.tgfoid = p.oid
      CROSS JOIN LATERAL plpgsql_check_function_tb(
                p.oid,
+               coalesce(t.tgrelid, 0),
                fatal_errors := false,
                other_warnings := true,
                extra_warnings := true,
