@@ -1302,6 +1302,16 @@ BEGIN
         RETURN v_operation; -- the same call has begun it before
     END IF;
 
+    v_operation.target_table := 'public.bill'; -- of step create_bills
+    PERFORM public.batch_require_key(
+        v_operation, 'records', ARRAY['id'], ARRAY['bigint']::regtype[]
+    );
+
+    v_operation.target_table := 'public.bill'; -- of step send_bills
+    PERFORM public.batch_require_key(
+        v_operation, 'keys', ARRAY['id'], ARRAY['bigint']::regtype[]
+    );
+
     RETURN v_operation;
 END;
 $function$;

@@ -1031,21 +1031,27 @@ $function$;
 -- CONSTRAINTS wants them: a trigger or a function may write any table. NULL where none can wait.
 CREATE OR REPLACE FUNCTION batch.batch_deferred()
     RETURNS text
-    LANGUAGE sql
+    LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+    v_deferred  text;
+BEGIN
     SELECT coalesce(
                string_agg(DISTINCT format('%I.%I', n.nspname, c.conname), ', ')
                    FILTER (WHERE c.condeferred AND has_schema_privilege(n.oid, 'USAGE')),
                ''
            )
+      INTO v_deferred
       FROM pg_constraint AS c
       JOIN pg_namespace AS n ON n.oid = c.connamespace
      WHERE c.condeferrable
        AND NOT pg_is_other_temp_schema(n.oid)
        AND c.conrelid <> 'batch.batch_ranges'::regclass -- it waits for the commit on purpose
     HAVING count(*) > 0;
+    RETURN v_deferred;
+END;
 $function$;
 
 -- Checks all constraints that wait, so that what a slice of records violates is found with it, and not with
@@ -1278,6 +1284,29 @@ DECLARE
     v_problem  record;
     v_key      text;
 BEGIN
+    -- As most tables are: the primary key is these columns, with these types. It is told at once.
+    PERFORM
+       FROM pg_class AS c
+       JOIN pg_index AS i ON i.indrelid = c.oid
+      WHERE c.oid = to_regclass(p_operation.target_table)
+        AND (c.relkind = 'p' OR (c.relkind = 'r' AND NOT c.relhassubclass))
+        AND i.indisprimary
+        AND i.indisvalid
+        AND i.indnkeyatts = cardinality(p_columns)
+        AND p_modifiers = '{}'
+        AND NOT EXISTS (
+                SELECT
+                  FROM unnest(p_columns, p_types) AS wanted (name, type)
+                  LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = wanted.name
+                 WHERE (
+                           a.attnum = ANY (i.indkey[:i.indnkeyatts - 1])
+                           AND a.atttypid = wanted.type
+                           AND a.attcollation IN (0, 'default'::regcollation)
+                       ) IS NOT TRUE
+            );
+    IF FOUND THEN
+        RETURN;
+    END IF;
     FOR v_problem IN
         SELECT p.problem, p.column_name, p.message, p.hint
           FROM batch.batch_key_problems(p_operation.target_table, p_columns, p_types, p_modifiers, p_use) AS p
@@ -2409,11 +2438,17 @@ BEGIN
         v_search.verdict := 'retry';
         RETURN v_search;
     END IF;
+    IF p_doubt = 'locks' AND p_operation.submitted AND v_search.proved THEN
+        -- What the batch has written holds locks that trying again does not give back. The batch ends, and
+        -- its worker begins it anew.
+        v_search.verdict := 'raise';
+        RETURN v_search;
+    END IF;
     v_search.failure := p_failure;
-    v_search.doubt := p_doubt;
+    v_search.doubt := nullif(p_doubt, 'locks');
     IF NOT p_can_be_empty THEN
         v_search.cleared := true;
-        v_search.doubt := CASE WHEN p_doubt IS NOT NULL THEN 'surroundings' END;
+        v_search.doubt := CASE WHEN v_search.doubt IS NOT NULL THEN 'surroundings' END;
     END IF;
     RETURN batch.batch_search_judged(p_operation, v_search);
 END;
@@ -2593,7 +2628,8 @@ BEGIN
 END;
 $function$;
 
--- What a failure may be besides a record's fault. system: it is; the transaction cannot go on. statement:
+-- What a failure may be besides a record's fault. system: it is; the transaction cannot go on. locks: those
+-- that the batch holds were in another session's way, and it in ours. statement:
 -- the statement may not fit the database. surroundings: that, or something outside has failed. NULL: nothing.
 -- What somebody's code raised on purpose is about the record, whatever its SQLSTATE. p_context is where it
 -- happened, p_here where it was caught; PL/pgSQL and RAISE are called so in every language of the server.
@@ -2610,6 +2646,7 @@ AS $function$
     SELECT CASE
         WHEN split_part(p_context, E'\n', 1) ~ 'PL/pgSQL' AND split_part(p_context, E'\n', 1) ~ 'RAISE' THEN NULL
         WHEN p_sqlstate IN ('40001', '40003', '57014') THEN 'system'
+        WHEN p_sqlstate = '40P01' THEN 'locks'
         WHEN left(p_sqlstate, 2) = '42'
              AND regexp_count(p_context, 'PL/pgSQL') <= regexp_count(p_here, 'PL/pgSQL') THEN 'statement'
         WHEN left(p_sqlstate, 2) IN ('08', '25', '42', '53', '57', '58', 'F0', 'XX') THEN 'surroundings'
@@ -3580,10 +3617,7 @@ BEGIN
         PERFORM set_config('synchronous_commit', 'off', true);
     END IF;
     PERFORM batch.batch_as_submitted(v_operation);
-    PERFORM set_config('specgen.at_batch', p_operation_id::text, true);
-    EXECUTE format('SELECT b.* FROM %s($1, $2) AS b', v_operation.batch_function)
-       INTO v_range
-      USING v_operation, v_claimed;
+    SELECT w.* INTO v_range FROM batch.batch_write(v_operation, v_claimed) AS w;
     -- To the end of the transaction, whatever the batch has made of constraints: whether it still counts.
     SET CONSTRAINTS batch.batch_ranges_open DEFERRED;
     UPDATE batch.batch_ranges AS r
@@ -3631,18 +3665,37 @@ BEGIN
 END;
 $function$;
 
+-- Lets the batch function of an operation write the next batch of a range; returns the range as it is then.
+CREATE OR REPLACE FUNCTION batch.batch_write(
+    p_operation  batch.batch_operations,
+    p_range      batch.batch_ranges
+)
+    RETURNS SETOF batch.batch_ranges
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    PERFORM set_config('specgen.at_batch', p_operation.operation_id::text, true);
+    RETURN QUERY EXECUTE format('SELECT b.* FROM %s($1, $2) AS b', p_operation.batch_function)
+      USING p_operation, p_range;
+END;
+$function$;
+
 -- Reads and writes values as the session did that submitted the operation; nothing else may be set by a row.
 CREATE OR REPLACE FUNCTION batch.batch_as_submitted(
     p_operation  batch.batch_operations
 )
     RETURNS void
-    LANGUAGE sql
+    LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT set_config(s.name, s.setting, true)
-      FROM jsonb_each_text(p_operation.session) AS s (name, setting)
-     WHERE s.name = ANY (batch.batch_session_settings());
+BEGIN
+    PERFORM set_config(s.name, s.setting, true)
+       FROM jsonb_each_text(p_operation.session) AS s (name, setting)
+      WHERE s.name = ANY (batch.batch_session_settings());
+END;
 $function$;
 
 -- Refuses an operation that was stored for functions which were replaced by others since.
@@ -3776,8 +3829,8 @@ AS $function$
 DECLARE
     v_operation  batch.batch_operations;
     v_overdue    boolean;
-    v_open       bigint := 0;
-    v_free       bigint := 0;
+    v_open       bigint := 0::bigint;
+    v_free       bigint := 0::bigint;
 BEGIN
     PERFORM
        FROM batch.batch_operations AS o
@@ -4010,8 +4063,8 @@ $function$;
 
 -- Works on a submitted operation until it is finished, one committed transaction a batch. Call it
 -- from as many sessions as there should be workers. A procedure that commits can pin no search_path,
--- so every name in it is qualified. A serialization failure says that another session got on, so the
--- batch is tried again; one that comes with COMMIT itself ends the call, for no procedure can catch it.
+-- so every name in it is qualified. A serialization failure or a deadlock says that another session got
+-- on, so the batch is tried again; one that comes with COMMIT itself ends the call, for no procedure can catch it.
 CREATE OR REPLACE PROCEDURE batch.batch_work(operation_id uuid)
     LANGUAGE plpgsql
 AS $procedure$
@@ -4027,7 +4080,7 @@ BEGIN
             v_progress := batch.batch_step(operation_id);
             v_conflicts := 0;
         EXCEPTION
-            WHEN serialization_failure THEN
+            WHEN serialization_failure OR deadlock_detected THEN
                 v_conflicts := v_conflicts OPERATOR(pg_catalog.+) 1;
                 IF v_conflicts OPERATOR(pg_catalog.=) 20 THEN
                     RAISE;

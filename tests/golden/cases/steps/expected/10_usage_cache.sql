@@ -1871,6 +1871,21 @@ BEGIN
         RETURN v_operation; -- the same call has begun it before
     END IF;
 
+    v_operation.target_table := 'public.usage_cache'; -- of step identify_stale
+    PERFORM public.batch_require_key(
+        v_operation, 'rows', ARRAY['customer_id'], ARRAY['integer']::regtype[]
+    );
+
+    v_operation.target_table := 'public.usage_cache'; -- of step mark_premium
+    PERFORM public.batch_require_key(
+        v_operation, 'keys', ARRAY['customer_id'], ARRAY['integer']::regtype[]
+    );
+
+    v_operation.target_table := 'public.usage_cache'; -- of step purge_unknown
+    PERFORM public.batch_require_key(
+        v_operation, 'rows', ARRAY['customer_id'], ARRAY['integer']::regtype[]
+    );
+
     RETURN v_operation;
 END;
 $function$;
@@ -2403,6 +2418,11 @@ BEGIN
         RETURN v_operation; -- the same call has begun it before
     END IF;
 
+    v_operation.target_table := 'public.usage_cache'; -- of step insert
+    PERFORM public.batch_require_key(
+        v_operation, 'records', ARRAY['customer_id'], ARRAY['integer']::regtype[]
+    );
+
     RETURN v_operation;
 END;
 $function$;
@@ -2921,6 +2941,11 @@ BEGIN
     IF v_operation.status <> 'planned' THEN
         RETURN v_operation; -- the same call has begun it before
     END IF;
+
+    v_operation.target_table := 'public.usage_cache'; -- of step update
+    PERFORM public.batch_require_key(
+        v_operation, 'records', ARRAY['customer_id'], ARRAY['integer']::regtype[]
+    );
 
     RETURN v_operation;
 END;
