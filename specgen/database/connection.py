@@ -26,7 +26,7 @@ PATIENCE = {
 }
 # Whatever the settings are: what is read and shown here may be any character that a database can hold.
 SPOKEN = {"client_encoding": "utf8"}
-REFUSALS = {"P0B01", "P0B02", "P0B03", "P0B04", "P0B05", "P0B11"}
+REFUSALS = {"P0B01", "P0B02", "P0B03", "P0B04", "P0B05", "P0B10", "P0B11"}
 # The server is going down, was killed, is starting up, or has no connection to spare.
 LOST = {"57P01", "57P02", "57P03", "57P05", "53300"}
 

@@ -23,11 +23,14 @@ def bound(op: PlannedOperation) -> PlannedOperation:
 
 
 def _digest(op: PlannedOperation) -> str:
-    """Return eight hex digits of the names and types of the parameters, keys, fields and outputs read."""
+    """Return eight hex digits of what is read, names and types, and of the tables and columns it is for."""
     read = [tuple((item.name, item.type) for item in op.kept_parameters)]
     for name, part in [("", op), *((step.name, step.operation) for step in op.steps)]:
         read += [
-            ((name, str(part.type)),),
+            ((name, f"{part.type} {part.table.schema}.{part.table.name}"),),
+            tuple((item.column, "matched") for item in part.matches),
+            (("validates", str(part.validates)),),
+            tuple((column, "conflict") for column in part.conflict_target),
             tuple((item.column, item.type) for item in part.keys),
             tuple((item.name, item.type) for item in part.item_fields),
             tuple(

@@ -24,10 +24,14 @@ def search_path(records: Records, settings: Settings) -> tuple[str, ...]:
     """Return the schemas that an operation's functions search.
 
     Where all that an operation names is PostgreSQL's own, between values of PostgreSQL's types, no other
-    schema is searched: what others create there cannot be taken for it. Else it is the project's path.
+    schema is searched: what others create there cannot be taken for it. Else it is the project's path,
+    and so it is where the project says one, or where the table was there before: its triggers may have
+    been written for a path with more in it.
     """
     if (
-        not _own_types(records)
+        settings.search_path_is_chosen
+        or not records.target.managed
+        or not _own_types(records)
         or any(foreign_names(item.source) for item in fragments(records))
         or _calls(records)
     ):

@@ -49,12 +49,16 @@ class PlannedParameter:
     @property
     def kept_as_text(self) -> bool:
         """Whether its value would be another after a way through jsonb."""
-        return self.type in ("json", "json[]", "jsonb[]")
+        return self.type.removesuffix("[]") in ("json", "jsonb")
 
 
 @dataclass(frozen=True, slots=True)
 class KeyColumn:
-    """A column of the key that the operation walks by, and the variables that go with it."""
+    """A column of the key that the operation walks by, and the variables that go with it.
+
+    Attributes:
+        type: Its type without a length or precision: a key that is cut to fit would be another row's.
+    """
 
     column: str
     column_qualified: str
@@ -64,6 +68,11 @@ class KeyColumn:
     slice: str
     from_: str
     upto: str
+
+    @property
+    def arrow(self) -> str:
+        """How its value is read out of a JSON array."""
+        return "->" if self.type in ("json", "jsonb") else "->>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from specgen.plan import naming
 from specgen.plan.expressions import INSERTING, Expressions, field_names, value_names
+from specgen.plan.parameters import parameter_type
 from specgen.plan.planned import KeyColumn, Match, PlannedAssignment, PlannedItemField
 from specgen.plan.sqltext import ident
 from specgen.spec.model import (
@@ -41,7 +42,7 @@ class Records:
         return KeyColumn(
             column=name,
             column_qualified=f"{ident(self.target.table)}.{ident(name)}",
-            type=self.target.field(name).type.sql,
+            type=parameter_type(self.target.field(name).type),
             alias=naming.free(f"batch_key{suffix}", self.names.columns),
             array=f"v_keys{suffix}",
             slice=f"v_slice{suffix}",
@@ -56,9 +57,17 @@ class Records:
                 named = self.names.named(parameter)
                 element = named.type.removesuffix("[]") if named else "text"
                 return (PlannedItemField("value", element, self.names.item_column("value")),)
-            case RecordSource(fields=fields) | RelationSource(fields=fields):
+            case (
+                RecordSource(fields=fields, match_on=match_on)
+                | RelationSource(fields=fields, match_on=match_on)
+            ):
+                # What finds a row is not cut to fit, or it would find another one.
                 return tuple(
-                    PlannedItemField(item.name, item.type.sql, self.names.item_column(item.name))
+                    PlannedItemField(
+                        item.name,
+                        parameter_type(item.type) if item.name in match_on else item.type.sql,
+                        self.names.item_column(item.name),
+                    )
                     for item in fields
                 )
             case _:

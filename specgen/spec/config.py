@@ -67,6 +67,7 @@ def _settings(node: Node, root: Path, findings: Findings) -> Settings:
         schema=node.value.get("schema", standard.schema),
         runtime_schema=node.value.get("runtime_schema", standard.runtime_schema),
         search_path=tuple(node.value.get("search_path", standard.search_path)),
+        search_path_is_chosen=path_node is not None,
         postgres=int(node.value.get("postgres", standard.postgres)),
         paths=Paths(**{key: Path(folder) for key, folder in folders.items()}),
         setup_sql=tuple(Path(name) for name in node.value.get("setup_sql", ())),

@@ -93,7 +93,6 @@ CREATE TABLE IF NOT EXISTS batch.batch_operations (
     upto_key              jsonb,
     batch_keys            jsonb NOT NULL DEFAULT '[]',
     duplicate_records     bigint[] NOT NULL DEFAULT '{}',
-    deferred_constraints  text,  -- what SET CONSTRAINTS defers again; NULL where no constraint can wait
     contract              text,  -- what its functions read of this row; others refuse it
     -- why it must end before its work does; set by one worker, seen by all
     stop_status           text,
@@ -306,6 +305,12 @@ BEGIN
         CREATE UNIQUE INDEX batch_operations_idempotency_key
             ON batch.batch_operations (operation, idempotency_key)
             WHERE idempotency_key IS NOT NULL;
+    END IF;
+    IF to_regclass('batch.batch_operations_exclusive') IS NULL THEN
+        -- Whatever a transaction's snapshot shows it of the others.
+        CREATE UNIQUE INDEX batch_operations_exclusive
+            ON batch.batch_operations (operation)
+            WHERE exclusive AND status IN ('pending', 'running', 'paused');
     END IF;
     IF to_regclass('batch.batch_operations_created_at') IS NULL THEN
         CREATE INDEX batch_operations_created_at
@@ -973,7 +978,6 @@ BEGIN
     -- The ranges hold them; here they would be copied with every batch.
     v_operation.batch_keys := '[]';
     v_operation.status := CASE WHEN v_operation.submitted THEN 'pending' ELSE 'running' END;
-    v_operation.deferred_constraints := batch.batch_deferred();
     IF NOT v_operation.submitted THEN
         v_operation.started_at := clock_timestamp();
         v_operation.deadline := v_operation.started_at + v_operation.timeout;
@@ -987,9 +991,9 @@ BEGIN
         RAISE EXCEPTION '%: operation % was stored by another session meanwhile', v_operation.operation, v_operation.operation_id
             USING ERRCODE = 'serialization_failure', HINT = 'Call it again.';
     END IF;
-    IF v_operation.deferred_constraints IS NOT NULL AND NOT v_operation.submitted THEN
+    IF NOT v_operation.submitted THEN
         -- A violation that the caller's transaction already carries surfaces here, not as ours.
-        PERFORM batch.batch_settle(v_operation);
+        SET CONSTRAINTS ALL IMMEDIATE;
     END IF;
     RETURN v_operation;
 END;
@@ -1027,47 +1031,41 @@ BEGIN
 END;
 $function$;
 
--- The constraints of all tables that wait for the end of the transaction unless told otherwise, as SET
--- CONSTRAINTS wants them: a trigger or a function may write any table. NULL where none can wait.
-CREATE OR REPLACE FUNCTION batch.batch_deferred()
-    RETURNS text
-    LANGUAGE plpgsql
-    STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_deferred  text;
-BEGIN
-    SELECT coalesce(
-               string_agg(DISTINCT format('%I.%I', n.nspname, c.conname), ', ')
-                   FILTER (WHERE c.condeferred AND has_schema_privilege(n.oid, 'USAGE')),
-               ''
-           )
-      INTO v_deferred
-      FROM pg_constraint AS c
-      JOIN pg_namespace AS n ON n.oid = c.connamespace
-     WHERE c.condeferrable
-       AND NOT pg_is_other_temp_schema(n.oid)
-       AND c.conrelid <> 'batch.batch_ranges'::regclass -- it waits for the commit on purpose
-    HAVING count(*) > 0;
-    RETURN v_deferred;
-END;
-$function$;
-
--- Checks all constraints that wait, so that what a slice of records violates is found with it, and not with
--- the commit. What waits unless told otherwise waits again: a statement may rely on it.
-CREATE OR REPLACE FUNCTION batch.batch_settle(
-    p_operation  batch.batch_operations
-)
+-- Lets the constraints wait again for the caller of a call that wait unless told otherwise. SET CONSTRAINTS
+-- knows them by schema and name, which several tables may use; and naming very many takes long, so then all
+-- that can wait do.
+CREATE OR REPLACE FUNCTION batch.batch_defer_again()
     RETURNS void
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+    v_count  bigint;
+    v_names  text;
 BEGIN
-    SET CONSTRAINTS ALL IMMEDIATE;
-    IF p_operation.deferred_constraints <> '' THEN
-        EXECUTE 'SET CONSTRAINTS ' || p_operation.deferred_constraints || ' DEFERRED';
+    SELECT count(*), string_agg(format('%I.%I', waits.nspname, waits.conname), ', ')
+      INTO v_count, v_names
+      FROM (
+               SELECT n.nspname, c.conname
+                 FROM pg_constraint AS c
+                 JOIN pg_namespace AS n ON n.oid = c.connamespace
+                WHERE (c.connamespace, c.conname) IN (
+                          SELECT d.connamespace, d.conname
+                            FROM pg_constraint AS d
+                           WHERE d.condeferred
+                             AND d.conrelid <> 'batch.batch_ranges'::regclass
+                      )
+                GROUP BY n.oid, n.nspname, c.conname
+               HAVING bool_and(c.condeferrable)
+                  AND has_schema_privilege(n.oid, 'USAGE')
+                  AND NOT pg_is_other_temp_schema(n.oid)
+           ) AS waits;
+    IF v_count > 100 THEN
+        SET CONSTRAINTS ALL DEFERRED;
+    ELSIF v_count > 0 THEN
+        SET CONSTRAINTS ALL IMMEDIATE;
+        EXECUTE 'SET CONSTRAINTS ' || v_names || ' DEFERRED';
     END IF;
 END;
 $function$;
@@ -1324,7 +1322,7 @@ BEGIN
         END IF;
         RAISE EXCEPTION '%: %', p_operation.operation, v_problem.message
             USING ERRCODE = 'P0B10',
-                  HINT = v_problem.hint || ' Nothing was changed.',
+                  HINT = rtrim(v_problem.hint, '.') || '. Nothing was changed.',
                   COLUMN = v_problem.column_name;
     END LOOP;
 END;
@@ -1472,7 +1470,10 @@ BEGIN
         USING p_keys;
     RETURN true;
 EXCEPTION
-    WHEN data_exception THEN
+    WHEN OTHERS THEN -- such as what is no regclass
+        IF NOT batch.batch_is_records_fault(SQLSTATE) THEN
+            RAISE;
+        END IF;
         RETURN false;
 END;
 $function$;
@@ -1542,7 +1543,10 @@ BEGIN
             RETURN QUERY EXECUTE format(v_query, v_given, v_same.held, v_names, v_same.comparable)
                 USING p_operation, p_items;
         EXCEPTION
-            WHEN data_exception THEN
+            WHEN OTHERS THEN
+                IF NOT batch.batch_is_records_fault(SQLSTATE) THEN
+                    RAISE;
+                END IF;
                 -- What a column cannot hold at all fails by itself.
                 RETURN QUERY EXECUTE format(
                     v_query,
@@ -1643,7 +1647,7 @@ BEGIN
       WHERE o.operation_id = batch_call_state.operation_id;
     RETURN CASE
         WHEN FOUND THEN 'stored'
-        WHEN v_over THEN 'absent'
+        WHEN v_over AND NOT pg_is_in_recovery() THEN 'absent' -- a standby sees neither locks nor what is new
         ELSE 'running'
     END;
 END;
@@ -1907,6 +1911,9 @@ BEGIN
     END IF;
     IF v_operation.notify_on_completion THEN
         PERFORM batch.batch_notify_completion(v_operation);
+    END IF;
+    IF NOT v_operation.submitted THEN
+        PERFORM batch.batch_defer_again();
     END IF;
     RETURN v_operation;
 END;
@@ -2275,12 +2282,12 @@ BEGIN
             blamed   integer,    -- of them, failed
             attempt  integer,    -- at the present slice
             failure  jsonb,      -- what is blamed: the last failure of a slice that may hold the record
-            doubt    text,       -- what that failure may be besides a record's: system | surroundings | statement
+            doubt    text,       -- what that failure may be besides a record's
             suspect  integer[],  -- the slice that failed so, while others are tried: first, last, 1 if probing
             trials   integer[],  -- the slices still to be tried instead, as first, last pairs
-            alike    integer,    -- how many of those failed as the suspect did
+            alike    boolean,    -- one of those failed as the suspect did
             cleared  boolean,    -- an empty slice passed: the statement itself can be carried out
-            proved   boolean     -- a slice passed that wrote: all that writing needs is there
+            proved   boolean     -- a slice passed that wrote, and holds locks
         );
     END IF;
 END;
@@ -2446,10 +2453,7 @@ BEGIN
     END IF;
     v_search.failure := p_failure;
     v_search.doubt := nullif(p_doubt, 'locks');
-    IF NOT p_can_be_empty THEN
-        v_search.cleared := true;
-        v_search.doubt := CASE WHEN v_search.doubt IS NOT NULL THEN 'surroundings' END;
-    END IF;
+    v_search.cleared := v_search.cleared OR NOT p_can_be_empty;
     RETURN batch.batch_search_judged(p_operation, v_search);
 END;
 $function$;
@@ -2467,15 +2471,13 @@ AS $function$
 DECLARE
     v_search   batch.batch_search := p_search;
     v_settled  boolean := p_search.first = p_search.last OR p_operation.error_isolation = 'batch';
-    -- What writing needs in the database is there, if another record of the batch was written.
-    v_fits     boolean := left(p_search.failure ->> 'sqlstate', 2) IN ('42', 'XX') AND p_search.proved;
 BEGIN
     IF v_search.doubt IS NULL THEN
         RETURN batch.batch_search_narrowed(p_operation, v_search);
     END IF;
     IF NOT v_search.cleared THEN
         v_search.trials := ARRAY[v_search.first, v_search.first - 1];
-    ELSIF v_settled AND v_search.doubt = 'surroundings' AND NOT v_fits THEN
+    ELSIF v_settled THEN
         v_search.trials := batch.batch_neighbours(v_search);
     END IF;
     IF coalesce(cardinality(v_search.trials), 0) = 0 THEN
@@ -2483,7 +2485,7 @@ BEGIN
         RETURN batch.batch_search_narrowed(p_operation, v_search);
     END IF;
     v_search.suspect := ARRAY[v_search.first, v_search.last, v_search.probing::integer];
-    v_search.alike := 0;
+    v_search.alike := false;
     v_search.verdict := 'doubt';
     v_search.probing := true;
     v_search.first := v_search.trials[1];
@@ -2492,8 +2494,8 @@ BEGIN
 END;
 $function$;
 
--- Up to 64 single records to compare a failed slice with, for many may meet no row: those behind it, which
--- are not written yet, else those before it; of a slice that is the whole batch, its own.
+-- Up to 64 single records to compare a failed slice with, the last of the batch first, for those before the
+-- slice may be written already, and spread over all of it, for its neighbours may fail for one reason.
 CREATE OR REPLACE FUNCTION batch.batch_neighbours(
     p_search  batch.batch_search
 )
@@ -2502,25 +2504,18 @@ CREATE OR REPLACE FUNCTION batch.batch_neighbours(
     IMMUTABLE
     SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT coalesce(array_agg(trial.place ORDER BY spread.place, trial.n), '{}')
-      FROM (
-               SELECT CASE WHEN p_search.first = 1 AND p_search.last = p_search.size AND p_search.size > 1 THEN 1
-                           WHEN p_search.last < p_search.size THEN p_search.last + 1
-                           ELSE 1
-                      END AS low,
-                      CASE WHEN p_search.last < p_search.size OR p_search.first = 1 AND p_search.size > 1 THEN p_search.size
-                           ELSE p_search.first - 1
-                      END AS high
-           ) AS among
-     CROSS JOIN LATERAL generate_series(
-               among.low, among.high, greatest((among.high - among.low + 1) / 64, 1)
+    SELECT coalesce(array_agg(trial.place ORDER BY trial.place DESC), '{}')
+      FROM generate_series(
+               p_search.size, 1, -greatest((p_search.size + 63) / 64, 1)
            ) AS spread (place)
-     CROSS JOIN LATERAL (VALUES (1, spread.place), (2, spread.place)) AS trial (n, place);
+     CROSS JOIN LATERAL (VALUES (spread.place), (spread.place)) AS trial (place)
+     WHERE p_search.size > 1
+       AND (p_search.first < p_search.last OR spread.place <> p_search.first);
 $function$;
 
--- What came of a slice that was tried in place of the suspect. One that wrote, or failed in another way,
--- clears the system. One that passed and wrote nothing tells nothing, unless it was empty. Eight that failed
--- alike, or all that told anything, are enough.
+-- What came of a slice that was tried in place of the suspect. An empty one that failed alike shows that the
+-- system is to blame. One record that wrote, or failed in another way, clears the system; one that passed and
+-- wrote nothing tells nothing; where all that tell anything failed alike, it is the system.
 CREATE OR REPLACE FUNCTION batch.batch_search_compared(
     p_operation  batch.batch_operations,
     p_search     batch.batch_search,
@@ -2540,13 +2535,9 @@ DECLARE
                          AND p_failure ->> 'message' = p_search.failure ->> 'message';
 BEGIN
     v_search.trials := v_search.trials[3:];
-    IF v_empty AND NOT v_passed THEN
-        v_search.verdict := 'raise';
-        RETURN v_search;
-    END IF;
-    v_search.alike := v_search.alike + v_alike::integer;
-    IF NOT v_empty AND (v_alike OR (v_passed AND p_rows = 0)) THEN
-        IF v_search.alike = 8 OR (v_search.alike > 0 AND v_search.trials = '{}') THEN
+    v_search.alike := v_search.alike OR v_alike;
+    IF v_alike OR (v_passed AND p_rows = 0 AND NOT v_empty) THEN
+        IF v_search.alike AND v_search.trials = '{}' THEN
             v_search.verdict := 'raise';
             RETURN v_search;
         ELSIF v_search.trials <> '{}' THEN
@@ -2629,14 +2620,13 @@ END;
 $function$;
 
 -- What a failure may be besides a record's fault. system: it is; the transaction cannot go on. locks: those
--- that the batch holds were in another session's way, and it in ours. statement:
--- the statement may not fit the database. surroundings: that, or something outside has failed. NULL: nothing.
--- What somebody's code raised on purpose is about the record, whatever its SQLSTATE. p_context is where it
--- happened, p_here where it was caught; PL/pgSQL and RAISE are called so in every language of the server.
+-- that the batch holds were in another session's way, and it in ours. surroundings: the statement may not fit
+-- the database, or something outside has failed. NULL: nothing; values and constraints are about records, and
+-- so is what somebody's code raised on purpose, whatever its SQLSTATE. p_context is where it happened;
+-- PL/pgSQL and RAISE are called so in every language of the server.
 CREATE OR REPLACE FUNCTION batch.batch_doubt(
     p_sqlstate  text,
-    p_context   text,
-    p_here      text
+    p_context   text
 )
     RETURNS text
     LANGUAGE sql
@@ -2647,9 +2637,8 @@ AS $function$
         WHEN split_part(p_context, E'\n', 1) ~ 'PL/pgSQL' AND split_part(p_context, E'\n', 1) ~ 'RAISE' THEN NULL
         WHEN p_sqlstate IN ('40001', '40003', '57014') THEN 'system'
         WHEN p_sqlstate = '40P01' THEN 'locks'
-        WHEN left(p_sqlstate, 2) = '42'
-             AND regexp_count(p_context, 'PL/pgSQL') <= regexp_count(p_here, 'PL/pgSQL') THEN 'statement'
-        WHEN left(p_sqlstate, 2) IN ('08', '25', '42', '53', '57', '58', 'F0', 'XX') THEN 'surroundings'
+        WHEN p_sqlstate = '55P03' OR left(p_sqlstate, 2) IN ('21', '22', '23', '44', 'P0') THEN NULL
+        ELSE 'surroundings'
     END;
 $function$;
 
@@ -2912,7 +2901,6 @@ DECLARE
     v_message  text;
     v_detail   text;
     v_context  text;
-    v_here     text;
 BEGIN
     EXECUTE p_judge INTO v_found USING p_operation, jsonb_build_array(p_record);
     RETURN CASE v_found
@@ -2928,11 +2916,10 @@ EXCEPTION
             v_message = MESSAGE_TEXT,
             v_detail = PG_EXCEPTION_DETAIL,
             v_context = PG_EXCEPTION_CONTEXT;
-        GET DIAGNOSTICS v_here = PG_CONTEXT;
         RETURN jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
             'place', p_place, 'sqlstate', SQLSTATE, 'detail', v_detail,
             'message', 'a validation rule cannot be computed: ' || v_message,
-            'doubt', batch.batch_doubt(SQLSTATE, v_context, v_here)
+            'doubt', batch.batch_doubt(SQLSTATE, v_context)
         )));
 END;
 $function$;
@@ -3405,6 +3392,7 @@ CREATE OR REPLACE FUNCTION batch.batch_check_open()
     RETURNS trigger
     LANGUAGE plpgsql
     VOLATILE
+    SECURITY DEFINER -- before PostgreSQL 18 it runs as whoever commits, not as whoever did the batch
     SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
@@ -3708,18 +3696,18 @@ CREATE OR REPLACE FUNCTION batch.batch_refuse_changed(
     SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-    RAISE EXCEPTION '%: operation % was submitted before it was deployed anew, and it reads other parameters or fields now',
+    RAISE EXCEPTION '%: operation % was submitted before it was deployed anew, and it reads or writes something else now',
         p_operation.operation, p_operation.operation_id
         USING ERRCODE = 'P0B11',
-              DETAIL = format(
-                  'It was submitted with the parameters %s.',
+              HINT = format(
+                  'It was submitted to %s with the parameters %s. Deploy that version again and go on with it, '
+                  'or submit what is left to the new one. Nothing of this batch was changed.',
+                  p_operation.target_table,
                   coalesce(
                       (SELECT string_agg(p.name, ', ') FROM jsonb_object_keys(p_operation.parameters) AS p (name)),
                       '(none)'
                   )
-              ),
-              HINT = 'Deploy the version again that it was submitted to and go on with it, or submit it anew. '
-                     'Nothing of this batch was changed.';
+              );
 END;
 $function$;
 
@@ -4040,25 +4028,38 @@ $function$;
 -- Takes back what is told of batches that stopped their ranges: they were undone, and will be tried again.
 CREATE OR REPLACE FUNCTION batch.batch_reopen(p_operation_id uuid)
     RETURNS void
-    LANGUAGE sql
+    LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $function$
-    DELETE FROM batch.batch_operation_errors AS e
-     USING batch.batch_ranges AS r
-      LEFT JOIN batch.batch_steps AS s USING (operation_id, step_number)
-     WHERE r.operation_id = p_operation_id
-       AND r.stopped_records > 0
-       AND e.operation_id = r.operation_id
-       AND e.step IS NOT DISTINCT FROM s.step
-       AND e.batch_number = r.first_batch + r.batch_count - 1;
-    UPDATE batch.batch_ranges AS r
-       SET total_records = r.total_records - r.stopped_records,
-           error_count = r.error_count - r.stopped_records,
-           batch_count = r.batch_count - 1,
-           stopped_records = 0
-     WHERE r.operation_id = p_operation_id
-       AND r.stopped_records > 0;
+DECLARE
+    v_stopped  batch.batch_ranges;
+BEGIN
+    FOR v_stopped IN
+        SELECT r.*
+          FROM batch.batch_ranges AS r
+         WHERE r.operation_id = p_operation_id
+           AND r.stopped_records > 0
+    LOOP
+        DELETE FROM batch.batch_operation_errors AS e
+         WHERE e.operation_id = p_operation_id
+           AND e.batch_number = v_stopped.first_batch + v_stopped.batch_count - 1
+           AND e.step IS NOT DISTINCT FROM (
+                   SELECT s.step
+                     FROM batch.batch_steps AS s
+                    WHERE s.operation_id = p_operation_id
+                      AND s.step_number = v_stopped.step_number
+               );
+        UPDATE batch.batch_ranges AS r
+           SET total_records = r.total_records - r.stopped_records,
+               error_count = r.error_count - r.stopped_records,
+               batch_count = r.batch_count - 1,
+               stopped_records = 0
+         WHERE r.operation_id = p_operation_id
+           AND r.step_number = v_stopped.step_number
+           AND r.range_number = v_stopped.range_number;
+    END LOOP;
+END;
 $function$;
 
 -- Works on a submitted operation until it is finished, one committed transaction a batch. Call it
@@ -4167,7 +4168,7 @@ BEGIN
             -- SQL that was deployed is well-formed: a syntax error is one of a value, such as a tsquery. P0B1:
             -- the operation does not fit what is deployed, or its table.
             IF NOT batch.batch_is_records_fault(SQLSTATE) OR left(SQLSTATE, 4) = 'P0B1'
-               OR (SQLSTATE <> '42601' AND batch.batch_doubt(SQLSTATE, v_context, '') IS NOT NULL) THEN
+               OR (SQLSTATE <> '42601' AND batch.batch_doubt(SQLSTATE, v_context) IS NOT NULL) THEN
                 RAISE;
             END IF;
             v_message := format('%s (SQLSTATE %s)', SQLERRM, SQLSTATE);

@@ -37,6 +37,7 @@ class Settings:
         root: The folder that relative paths start from.
         postgres: The oldest server version the SQL must run on.
         setup_sql: Files loaded before anything generated, by ``test run`` and the demo.
+        search_path_is_chosen: Whether the project says it, so that it holds for all functions.
         defaults: Operation keys given for all operations, as plain data.
     """
 
@@ -44,6 +45,7 @@ class Settings:
     schema: str = "public"
     runtime_schema: str = "public"
     search_path: tuple[str, ...] = ("public",)
+    search_path_is_chosen: bool = False
     postgres: int = 15
     paths: Paths = field(default_factory=Paths)
     setup_sql: tuple[Path, ...] = ()

@@ -33,7 +33,9 @@ patterns:
         update_data: {label: :label}
         where_condition: "id > 4 AND label <> ALL(:first_labels)"
 """
+TABLE = PARAMETER.replace("fields:", "table: item\nfields:")
 CASES = {
+    "another table": (TABLE, TABLE.replace("table: item", "table: other"), "%s", ["new"]),
     "a parameter renamed": (PARAMETER, PARAMETER.replace(":label", ":text"), "%s", ["new"]),
     "a parameter of another type": (
         PARAMETER,
@@ -68,7 +70,7 @@ def test_an_operation_whose_functions_read_something_else_now_is_refused_and_wri
     ) as refused:
         lab.work(operation_id)
     assert refused.value.sqlstate == "P0B11"
-    assert "submitted with the parameters" in str(refused.value.diag.message_detail)
+    assert "submitted to" in str(refused.value.diag.message_hint)
     assert lab.rows("SELECT id FROM item WHERE label IS NULL") == []
     assert lab.rows("SELECT id FROM item WHERE label = 'new' ORDER BY id") == done
     assert lab.rows("SELECT * FROM batch_operation_errors") == []

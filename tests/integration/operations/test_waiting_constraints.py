@@ -73,6 +73,30 @@ def test_what_relies_on_a_constraint_that_waits_works(lab: Lab, how: str) -> Non
     assert counts(lab.run("put", records(*items), how=how)) == (20, 20, 0, 0)
 
 
+@pytest.mark.parametrize("how", HOW)
+def test_a_constraint_of_the_same_name_that_cannot_wait_stops_no_operation(lab: Lab, how: str) -> None:
+    """Names of constraints are a table's own; SET CONSTRAINTS knows them only by schema."""
+    lab.do("CREATE TABLE other (id integer CONSTRAINT note_owner REFERENCES owner)")
+    lab.do("CREATE SCHEMA hidden; CREATE TABLE hidden.t (id integer UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+    items = [{"id": n, "owner_id": 99 if n == 111 else 1, "code": n} for n in range(100, 125)]
+    result = lab.run("put", records(*items), how=how)
+    assert counts(result) == (25, 24, 0, 1)
+
+
+def test_what_waits_is_that_of_the_worker_not_of_who_submitted(lab: Lab) -> None:
+    lab.do("CREATE TEMP TABLE scratch (a integer UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+    lab.do("ALTER TABLE note DROP CONSTRAINT note_owner")
+    items = records(*({"id": n, "owner_id": 99 if n == 111 else 1, "code": n} for n in range(100, 125)))
+    operation_id = lab.submit("put", "%s", [items])
+    lab.do(
+        "ALTER TABLE note ADD CONSTRAINT late FOREIGN KEY (owner_id) REFERENCES owner DEFERRABLE INITIALLY DEFERRED;"
+        " ALTER TABLE note RENAME CONSTRAINT note_code TO note_code_2"
+    )
+    lab.connect().execute("CALL batch_work(%s)", [operation_id])
+    assert counts(lab.status(operation_id)) == (25, 24, 0, 1)
+    assert lab.errors(lab.status(operation_id), "record_key, constraint_name") == [({"id": 111}, "late")]
+
+
 def test_constraints_of_the_caller_wait_again_after_the_call(lab: Lab) -> None:
     with lab.connection.transaction():
         lab.run("put", records({"id": 100, "owner_id": 1, "code": 1}), how=CALL)

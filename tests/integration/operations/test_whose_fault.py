@@ -193,6 +193,79 @@ def test_a_right_that_a_trigger_misses_is_blamed_on_no_row_though_many_keys_have
         lab.do("RESET ROLE; DROP OWNED BY specgen_clerk")
 
 
+IN_SQL = {
+    "a right": ("42501", "REVOKE ALL ON prices FROM specgen_clerk", "GRANT ALL ON prices TO specgen_clerk"),
+    "a table": ("42P01", "ALTER TABLE prices RENAME TO mislaid", "ALTER TABLE mislaid RENAME TO prices"),
+    "a function": ("42883", "ALTER FUNCTION rate RENAME TO mislaid", "ALTER FUNCTION mislaid RENAME TO rate"),
+    "a trigger's return": (
+        "2F005",
+        "CREATE FUNCTION mute() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN END $$;"
+        " CREATE TRIGGER mute BEFORE UPDATE ON thing FOR EACH ROW EXECUTE FUNCTION mute()",
+        "DROP TRIGGER mute ON thing",
+    ),
+}
+
+
+@pytest.mark.parametrize("missing", IN_SQL)
+def test_what_a_function_in_sql_misses_is_blamed_on_no_row_and_the_operation_goes_on_with_it(
+    copy_of, missing: str
+) -> None:
+    state, take, give = IN_SQL[missing]
+    spec = entity(
+        "name: thing\nmanaged: false\nfields: {id: integer, label: string}",
+        "operation: price_all, operation_type: update, batch_size: 15, where_condition: \"label = 'old'\", "
+        'update_data: {label: {sql: "public.price_of(id)"}}',
+    )
+    lab = copy_of(
+        spec,
+        "",
+        BEFORE
+        + """
+        CREATE TABLE prices (id integer, price text);
+        CREATE FUNCTION rate(integer) RETURNS text LANGUAGE sql AS 'SELECT $1::text';
+        CREATE FUNCTION price_of(integer) RETURNS text LANGUAGE sql SET search_path = public
+            AS 'SELECT coalesce((SELECT p.price FROM prices AS p WHERE p.id = $1), rate($1))';
+        DO $$ BEGIN CREATE ROLE specgen_clerk; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+        """,
+    )
+    lab.do("GRANT ALL ON ALL TABLES IN SCHEMA public TO specgen_clerk; SET ROLE specgen_clerk")
+    operation_id = lab.submit("price_all")
+    lab.do(f"RESET ROLE; {take}; SET ROLE specgen_clerk")
+    with pytest.raises(psycopg.Error) as caught:
+        lab.work(operation_id)
+    assert caught.value.sqlstate == state
+    assert lab.rows("SELECT * FROM batch_operation_errors") == []
+    lab.do(f"RESET ROLE; {give}")
+    lab.work(operation_id)
+    assert counts(lab.status(operation_id)) == (40, 40, 0, 0)
+    lab.do("DROP OWNED BY specgen_clerk")
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_many_records_in_a_row_that_fail_alike_do_not_keep_the_others_from_being_written(
+    lab: Lab, how: str
+) -> None:
+    lab.do("ALTER TABLE needed ADD COLUMN kind text")
+    lab.do(
+        "CREATE FUNCTION strict() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.id < 113 THEN"
+        " PERFORM FROM public.nowhere; END IF; RETURN NEW; END $$;"
+        " CREATE TRIGGER strict BEFORE INSERT ON thing FOR EACH ROW EXECUTE FUNCTION strict()"
+    )
+    result = lab.run("put", records(*(good(n) for n in range(100, 120))), how=how)
+    assert counts(result) == (20, 7, 0, 13)
+    assert lab.errors(result) == [({"id": n}, "42P01") for n in range(100, 113)]
+
+
+def test_a_statement_trigger_that_minds_an_empty_statement_is_not_in_the_way(lab: Lab) -> None:
+    lab.do(
+        "CREATE FUNCTION minds() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NOT EXISTS (SELECT FROM new_rows) THEN"
+        " RAISE 'empty'; END IF; RETURN NULL; END $$;"
+        " CREATE TRIGGER minds AFTER INSERT ON thing REFERENCING NEW TABLE AS new_rows EXECUTE FUNCTION minds()"
+    )
+    result = lab.run("put", records(*(good(n) | ({"q": "a b"} if n == 105 else {}) for n in range(100, 110))))
+    assert counts(result) == (10, 9, 0, 1)
+
+
 @pytest.mark.parametrize("column", ["label", "id"])
 def test_a_column_that_is_gone_is_blamed_on_no_record(lab: Lab, column: str) -> None:
     lab.do(f"ALTER TABLE thing RENAME {column} TO elsewhere")

@@ -56,6 +56,8 @@ CREATE FUNCTION f(p_ids "Odd".mood[], p_more citext[]) RETURNS public.citext[] L
 DECLARE
     v_keys "Odd"."Mood"[];
     v_more public.citext[] := '{}';
+    v_short public.code(3)[];
+    v_places integer[] := ARRAY[]::integer[];
 BEGIN
     RETURN v_more;
 END

@@ -98,7 +98,7 @@ def test_discard_open_bills_runs_with_what_its_spec_says(sandbox):
         "collect_metrics": False,
         "notify_on_completion": False,
         "parallel": False,
-        "contract": "7c450e04",
+        "contract": "6a3289b6",
     }
 
     result = sandbox.call(case)

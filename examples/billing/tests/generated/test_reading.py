@@ -95,7 +95,7 @@ def test_import_readings_runs_with_what_its_spec_says(sandbox):
         "collect_metrics": False,
         "notify_on_completion": False,
         "parallel": False,
-        "contract": "e27be466",
+        "contract": "660282af",
     }
 
     result = sandbox.call(case)

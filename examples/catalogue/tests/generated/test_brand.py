@@ -86,7 +86,7 @@ def test_add_brands_runs_with_what_its_spec_says(sandbox):
         "collect_metrics": False,
         "notify_on_completion": False,
         "parallel": False,
-        "contract": "dfb1ec73",
+        "contract": "0adbbc4f",
     }
 
     result = sandbox.call(case)

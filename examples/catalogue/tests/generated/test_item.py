@@ -106,7 +106,7 @@ def test_refresh_items_runs_with_what_its_spec_says(sandbox):
         "collect_metrics": False,
         "notify_on_completion": False,
         "parallel": False,
-        "contract": "88f512d3",
+        "contract": "cc71ae57",
     }
 
     result = sandbox.call(case)
@@ -581,7 +581,7 @@ def test_label_items_runs_with_what_its_spec_says(sandbox):
         "collect_metrics": False,
         "notify_on_completion": False,
         "parallel": False,
-        "contract": "aab66cab",
+        "contract": "af34fb8b",
     }
 
     result = sandbox.call(case)
@@ -1077,7 +1077,7 @@ def test_expensive_items_runs_with_what_its_spec_says(sandbox):
         "collect_metrics": False,
         "notify_on_completion": False,
         "parallel": False,
-        "contract": "266424d5",
+        "contract": "0e750822",
     }
 
     result = sandbox.call(case)

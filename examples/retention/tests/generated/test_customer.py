@@ -90,7 +90,7 @@ def test_anonymize_customers_runs_with_what_its_spec_says(sandbox):
         "collect_metrics": True,
         "notify_on_completion": False,
         "parallel": False,
-        "contract": "1d36e3d5",
+        "contract": "339d645a",
     }
 
     result = sandbox.call(case)

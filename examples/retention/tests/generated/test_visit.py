@@ -85,7 +85,7 @@ def test_purge_visits_runs_with_what_its_spec_says(sandbox):
         "collect_metrics": False,
         "notify_on_completion": False,
         "parallel": False,
-        "contract": "f79f238f",
+        "contract": "5265a3c8",
     }
 
     result = sandbox.call(case)

@@ -34,7 +34,7 @@ CREATE OR REPLACE FUNCTION "app data".finish_jobs_plan(
     RETURNS batch.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    SET search_path = pg_catalog, "app data", batch, pg_temp
 AS $function$
 DECLARE
     v_operation batch.batch_operations := batch.batch_prepare(
@@ -58,7 +58,7 @@ DECLARE
             "metrics_table": "batch.job_metrics",
             "notify_on_completion": false,
             "parallel": false,
-            "contract": "770617c3"
+            "contract": "7e70e2ed"
         }$json$,
         p_parameters => '{}',
         p_options    => p_options,
@@ -93,7 +93,7 @@ CREATE OR REPLACE FUNCTION "app data".finish_jobs_ranges(
     RETURNS TABLE (work_range batch.batch_ranges, keys bigint[])
     LANGUAGE plpgsql
     STABLE
-    SET search_path = pg_catalog, pg_temp
+    SET search_path = pg_catalog, "app data", batch, pg_temp
     SET work_mem = '128MB' -- one sort of the keys that were handed in
 AS $function$
 DECLARE
@@ -137,7 +137,7 @@ CREATE OR REPLACE FUNCTION "app data".finish_jobs_batch(
     RETURNS batch.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    SET search_path = pg_catalog, "app data", batch, pg_temp
     SET plan_cache_mode = force_generic_plan
 AS $function$
 DECLARE
@@ -151,10 +151,11 @@ DECLARE
     v_failure jsonb;
     v_records jsonb;
     v_stopped boolean := false;
+    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
     v_detail text;
     v_context text;
-    v_here text;
+    v_doubt text;
     v_schema text;
     v_table text;
     v_column text;
@@ -166,7 +167,7 @@ DECLARE
     v_looked boolean := false;
     v_suspects integer[] := ARRAY[]::integer[];
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '770617c3' THEN
+    IF p_operation.contract IS DISTINCT FROM '7e70e2ed' THEN
         PERFORM batch.batch_refuse_changed(p_operation);
     END IF;
 
@@ -209,17 +210,20 @@ BEGIN
             CONTINUE;
         END IF;
         v_slice := v_keys[v_search.first:v_search.last];
+        IF v_settled THEN
+            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
+            v_settled := false;
+        END IF;
         BEGIN
             UPDATE "app data".job
                SET state = 'done'
              WHERE job.id = ANY (v_slice);
             GET DIAGNOSTICS v_rows = ROW_COUNT;
-            IF p_operation.deferred_constraints IS NOT NULL THEN
-                PERFORM batch.batch_settle(p_operation);
-            END IF;
+            SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
+            v_settled := true;
             v_written := v_written + v_rows;
             v_search := batch.batch_search_passed(v_search, v_rows);
         EXCEPTION
@@ -232,14 +236,14 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                GET DIAGNOSTICS v_here = PG_CONTEXT;
+                v_doubt := batch.batch_doubt(SQLSTATE, v_context);
                 v_search := batch.batch_search_failed(
                     p_operation, v_search, jsonb_build_object(
                         'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    v_rows, batch.batch_doubt(SQLSTATE, v_context, v_here), true
+                    v_rows, v_doubt, true
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;
@@ -300,7 +304,7 @@ CREATE OR REPLACE FUNCTION "app data".finish_jobs(
     RETURNS batch.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    SET search_path = pg_catalog, "app data", batch, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -370,7 +374,7 @@ CREATE OR REPLACE FUNCTION "app data".finish_jobs_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    SET search_path = pg_catalog, "app data", batch, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on

@@ -23,7 +23,7 @@ CREATE OR REPLACE FUNCTION old.bump_legacy_plan(
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    SET search_path = pg_catalog, public, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
@@ -47,7 +47,7 @@ DECLARE
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false,
-            "contract": "5a515ef8"
+            "contract": "a2570e68"
         }$json$,
         p_parameters => jsonb_build_object(
             'state', p_state
@@ -91,7 +91,9 @@ BEGIN
     -- Batches from key to key where most rows between two keys match, else lists of keys: a batch
     -- from key to key reads every row between its ends. Counting between some neighbours tells,
     -- whatever the statistics say. A limit on the records needs lists, which nobody can slip into.
-    IF v_operation.max_records IS NULL AND jsonb_array_length(v_operation.batch_keys) > 1 THEN
+    -- Nor may a stretch hold rows that row-level security hides from who asks and not from a worker.
+    IF v_operation.max_records IS NULL AND jsonb_array_length(v_operation.batch_keys) > 1
+       AND NOT row_security_active('old.legacy_table') THEN
         -- In key order and no further: no plan may read a whole stretch to sort it.
         v_planner := public.batch_planner('{off,off,off}');
         SELECT sum(between_keys.row_count) <= 3 * v_size::bigint * count(*)
@@ -124,6 +126,7 @@ BEGIN
         v_operation.strategy_reason := CASE
             WHEN v_operation.max_records IS NOT NULL THEN 'max_records is exact only over a list of keys'
             WHEN jsonb_array_length(v_operation.batch_keys) < 2 THEN 'one batch holds all rows'
+            WHEN row_security_active('old.legacy_table') THEN 'row-level security: only rows that were seen are written'
             ELSE 'few of the rows between two matching keys match'
         END;
         v_operation.batch_keys := '[]';
@@ -139,7 +142,7 @@ CREATE OR REPLACE FUNCTION old.bump_legacy_ranges(
     RETURNS SETOF public.batch_ranges
     LANGUAGE plpgsql
     STABLE
-    SET search_path = pg_catalog, pg_temp
+    SET search_path = pg_catalog, public, pg_temp
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
 DECLARE
@@ -186,7 +189,7 @@ CREATE OR REPLACE FUNCTION old.bump_legacy_batch(
     RETURNS public.batch_ranges
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    SET search_path = pg_catalog, public, pg_temp
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
@@ -201,10 +204,11 @@ DECLARE
     v_failure jsonb;
     v_records jsonb;
     v_stopped boolean := false;
+    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
     v_detail text;
     v_context text;
-    v_here text;
+    v_doubt text;
     v_schema text;
     v_table text;
     v_column text;
@@ -219,7 +223,7 @@ DECLARE
     v_looked boolean := false;
     p_state text;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '5a515ef8' THEN
+    IF p_operation.contract IS DISTINCT FROM 'a2570e68' THEN
         PERFORM public.batch_refuse_changed(p_operation);
     END IF;
 
@@ -270,6 +274,10 @@ BEGIN
             CONTINUE;
         END IF;
         v_slice := v_keys[v_search.first:v_search.last];
+        IF v_settled THEN
+            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
+            v_settled := false;
+        END IF;
         BEGIN
             IF v_keys IS NULL THEN
                 UPDATE old.legacy_table
@@ -293,12 +301,11 @@ BEGIN
                    ) IS TRUE;
             END IF;
             GET DIAGNOSTICS v_rows = ROW_COUNT;
-            IF p_operation.deferred_constraints IS NOT NULL THEN
-                PERFORM public.batch_settle(p_operation);
-            END IF;
+            SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
+            v_settled := true;
             v_written := v_written + v_rows;
             v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
@@ -311,14 +318,14 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                GET DIAGNOSTICS v_here = PG_CONTEXT;
+                v_doubt := public.batch_doubt(SQLSTATE, v_context);
                 v_search := public.batch_search_failed(
                     p_operation, v_search, jsonb_build_object(
                         'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), true
+                    v_rows, v_doubt, true
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;
@@ -380,7 +387,7 @@ CREATE OR REPLACE FUNCTION old.bump_legacy(
     RETURNS public.batch_operation_result
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    SET search_path = pg_catalog, public, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on
@@ -448,7 +455,7 @@ CREATE OR REPLACE FUNCTION old.bump_legacy_submit(
     RETURNS uuid
     LANGUAGE plpgsql
     VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    SET search_path = pg_catalog, public, pg_temp
     SET standard_conforming_strings = on
     SET transform_null_equals = off
     SET array_nulls = on

@@ -62,7 +62,7 @@ DECLARE
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false,
-            "contract": "96818d06"
+            "contract": "d2789409"
         }$json$,
         p_parameters => jsonb_build_object(
             'new_status', p_new_status
@@ -157,10 +157,11 @@ DECLARE
     v_failure jsonb;
     v_records jsonb;
     v_stopped boolean := false;
+    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
     v_detail text;
     v_context text;
-    v_here text;
+    v_doubt text;
     v_schema text;
     v_table text;
     v_column text;
@@ -173,7 +174,7 @@ DECLARE
     v_suspects integer[] := ARRAY[]::integer[];
     p_new_status text;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '96818d06' THEN
+    IF p_operation.contract IS DISTINCT FROM 'd2789409' THEN
         PERFORM public.batch_refuse_changed(p_operation);
     END IF;
 
@@ -226,18 +227,21 @@ BEGIN
             CONTINUE;
         END IF;
         v_slice := v_keys[v_search.first:v_search.last];
+        IF v_settled THEN
+            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
+            v_settled := false;
+        END IF;
         BEGIN
             UPDATE public.item
                SET status = p_new_status,
                    seen_at = NOW()
              WHERE item.id = ANY (v_slice);
             GET DIAGNOSTICS v_rows = ROW_COUNT;
-            IF p_operation.deferred_constraints IS NOT NULL THEN
-                PERFORM public.batch_settle(p_operation);
-            END IF;
+            SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
+            v_settled := true;
             v_written := v_written + v_rows;
             v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
@@ -250,14 +254,14 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                GET DIAGNOSTICS v_here = PG_CONTEXT;
+                v_doubt := public.batch_doubt(SQLSTATE, v_context);
                 v_search := public.batch_search_failed(
                     p_operation, v_search, jsonb_build_object(
                         'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), true
+                    v_rows, v_doubt, true
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;
@@ -470,7 +474,7 @@ DECLARE
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false,
-            "contract": "ec161d94"
+            "contract": "c065fe7f"
         }$json$,
         p_parameters => jsonb_build_object(
             'amount', p_amount
@@ -565,10 +569,11 @@ DECLARE
     v_failure jsonb;
     v_records jsonb;
     v_stopped boolean := false;
+    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
     v_detail text;
     v_context text;
-    v_here text;
+    v_doubt text;
     v_schema text;
     v_table text;
     v_column text;
@@ -581,7 +586,7 @@ DECLARE
     v_suspects integer[] := ARRAY[]::integer[];
     p_amount integer;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'ec161d94' THEN
+    IF p_operation.contract IS DISTINCT FROM 'c065fe7f' THEN
         PERFORM public.batch_refuse_changed(p_operation);
     END IF;
 
@@ -634,6 +639,10 @@ BEGIN
             CONTINUE;
         END IF;
         v_slice := v_keys[v_search.first:v_search.last];
+        IF v_settled THEN
+            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
+            v_settled := false;
+        END IF;
         BEGIN
             WITH written AS (
                 UPDATE public.item
@@ -653,12 +662,11 @@ BEGIN
                    jsonb_build_object('id', written.id)
               FROM written;
             GET DIAGNOSTICS v_rows = ROW_COUNT;
-            IF p_operation.deferred_constraints IS NOT NULL THEN
-                PERFORM public.batch_settle(p_operation);
-            END IF;
+            SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
+            v_settled := true;
             v_written := v_written + v_rows;
             v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
@@ -671,14 +679,14 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                GET DIAGNOSTICS v_here = PG_CONTEXT;
+                v_doubt := public.batch_doubt(SQLSTATE, v_context);
                 v_search := public.batch_search_failed(
                     p_operation, v_search, jsonb_build_object(
                         'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), true
+                    v_rows, v_doubt, true
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;

@@ -65,7 +65,7 @@ DECLARE
             "collect_metrics": true,
             "notify_on_completion": false,
             "parallel": false,
-            "contract": "c54b8b2d"
+            "contract": "4300298a"
         }$json$,
         p_parameters => jsonb_build_object(
             'percent', p_percent,
@@ -111,7 +111,9 @@ BEGIN
     -- Batches from key to key where most rows between two keys match, else lists of keys: a batch
     -- from key to key reads every row between its ends. Counting between some neighbours tells,
     -- whatever the statistics say. A limit on the records needs lists, which nobody can slip into.
-    IF v_operation.max_records IS NULL AND jsonb_array_length(v_operation.batch_keys) > 1 THEN
+    -- Nor may a stretch hold rows that row-level security hides from who asks and not from a worker.
+    IF v_operation.max_records IS NULL AND jsonb_array_length(v_operation.batch_keys) > 1
+       AND NOT row_security_active('public.item') THEN
         -- In key order and no further: no plan may read a whole stretch to sort it.
         v_planner := public.batch_planner('{off,off,off}');
         SELECT sum(between_keys.row_count) <= 3 * v_size::bigint * count(*)
@@ -144,6 +146,7 @@ BEGIN
         v_operation.strategy_reason := CASE
             WHEN v_operation.max_records IS NOT NULL THEN 'max_records is exact only over a list of keys'
             WHEN jsonb_array_length(v_operation.batch_keys) < 2 THEN 'one batch holds all rows'
+            WHEN row_security_active('public.item') THEN 'row-level security: only rows that were seen are written'
             ELSE 'few of the rows between two matching keys match'
         END;
         v_operation.batch_keys := '[]';
@@ -227,10 +230,11 @@ DECLARE
     v_failure jsonb;
     v_records jsonb;
     v_stopped boolean := false;
+    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
     v_detail text;
     v_context text;
-    v_here text;
+    v_doubt text;
     v_schema text;
     v_table text;
     v_column text;
@@ -246,7 +250,7 @@ DECLARE
     p_percent numeric;
     p_below numeric;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'c54b8b2d' THEN
+    IF p_operation.contract IS DISTINCT FROM '4300298a' THEN
         PERFORM public.batch_refuse_changed(p_operation);
     END IF;
 
@@ -298,6 +302,10 @@ BEGIN
             CONTINUE;
         END IF;
         v_slice := v_keys[v_search.first:v_search.last];
+        IF v_settled THEN
+            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
+            v_settled := false;
+        END IF;
         BEGIN
             IF v_keys IS NULL THEN
                 UPDATE public.item
@@ -325,12 +333,11 @@ BEGIN
                    ) IS TRUE;
             END IF;
             GET DIAGNOSTICS v_rows = ROW_COUNT;
-            IF p_operation.deferred_constraints IS NOT NULL THEN
-                PERFORM public.batch_settle(p_operation);
-            END IF;
+            SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
+            v_settled := true;
             v_written := v_written + v_rows;
             v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
@@ -343,14 +350,14 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                GET DIAGNOSTICS v_here = PG_CONTEXT;
+                v_doubt := public.batch_doubt(SQLSTATE, v_context);
                 v_search := public.batch_search_failed(
                     p_operation, v_search, jsonb_build_object(
                         'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), true
+                    v_rows, v_doubt, true
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;
@@ -559,7 +566,7 @@ DECLARE
             "collect_metrics": false,
             "notify_on_completion": false,
             "parallel": false,
-            "contract": "fe5668f9"
+            "contract": "65c3c60f"
         }$json$,
         p_parameters => '{}',
         p_options    => p_options,
@@ -597,7 +604,9 @@ BEGIN
     -- Batches from key to key where most rows between two keys match, else lists of keys: a batch
     -- from key to key reads every row between its ends. Counting between some neighbours tells,
     -- whatever the statistics say. A limit on the records needs lists, which nobody can slip into.
-    IF v_operation.max_records IS NULL AND jsonb_array_length(v_operation.batch_keys) > 1 THEN
+    -- Nor may a stretch hold rows that row-level security hides from who asks and not from a worker.
+    IF v_operation.max_records IS NULL AND jsonb_array_length(v_operation.batch_keys) > 1
+       AND NOT row_security_active('public.item') THEN
         -- In key order and no further: no plan may read a whole stretch to sort it.
         v_planner := public.batch_planner('{off,off,off}');
         SELECT sum(between_keys.row_count) <= 3 * v_size::bigint * count(*)
@@ -630,6 +639,7 @@ BEGIN
         v_operation.strategy_reason := CASE
             WHEN v_operation.max_records IS NOT NULL THEN 'max_records is exact only over a list of keys'
             WHEN jsonb_array_length(v_operation.batch_keys) < 2 THEN 'one batch holds all rows'
+            WHEN row_security_active('public.item') THEN 'row-level security: only rows that were seen are written'
             ELSE 'few of the rows between two matching keys match'
         END;
         v_operation.batch_keys := '[]';
@@ -703,10 +713,11 @@ DECLARE
     v_failure jsonb;
     v_records jsonb;
     v_stopped boolean := false;
+    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
     v_detail text;
     v_context text;
-    v_here text;
+    v_doubt text;
     v_schema text;
     v_table text;
     v_column text;
@@ -720,7 +731,7 @@ DECLARE
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'fe5668f9' THEN
+    IF p_operation.contract IS DISTINCT FROM '65c3c60f' THEN
         PERFORM public.batch_refuse_changed(p_operation);
     END IF;
 
@@ -763,6 +774,10 @@ BEGIN
             CONTINUE;
         END IF;
         v_slice := v_keys[v_search.first:v_search.last];
+        IF v_settled THEN
+            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
+            v_settled := false;
+        END IF;
         BEGIN
             IF v_keys IS NULL THEN
                 WITH written AS (
@@ -796,12 +811,11 @@ BEGIN
                   FROM written;
             END IF;
             GET DIAGNOSTICS v_rows = ROW_COUNT;
-            IF p_operation.deferred_constraints IS NOT NULL THEN
-                PERFORM public.batch_settle(p_operation);
-            END IF;
+            SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
+            v_settled := true;
             v_written := v_written + v_rows;
             v_search := public.batch_search_passed(v_search, v_rows);
         EXCEPTION
@@ -814,14 +828,14 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                GET DIAGNOSTICS v_here = PG_CONTEXT;
+                v_doubt := public.batch_doubt(SQLSTATE, v_context);
                 v_search := public.batch_search_failed(
                     p_operation, v_search, jsonb_build_object(
                         'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
                         'schema', v_schema, 'table', v_table, 'column', v_column,
                         'constraint', v_constraint
                     ),
-                    v_rows, public.batch_doubt(SQLSTATE, v_context, v_here), true
+                    v_rows, v_doubt, true
                 );
                 IF v_search.verdict = 'raise' THEN
                     RAISE;
