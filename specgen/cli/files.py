@@ -36,6 +36,21 @@ def run_file(
     dry_run: bool,
 ) -> None:
     """Run an operation over a file's records."""
+    from specgen.runtime.inputs.spool import regular
+
+    with regular(file) as path:
+        _run_regular(request, planned, str(path), given, once=once, dry_run=dry_run)
+
+
+def _run_regular(
+    request: Request,
+    planned: PlannedOperation,
+    file: str,
+    given: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]],
+    *,
+    once: bool,
+    dry_run: bool,
+) -> None:
     from specgen.cli.run import read_call, work_on
 
     if planned.handed_in is None or not planned.hands_in_records:

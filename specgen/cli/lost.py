@@ -26,6 +26,15 @@ def id_of(call: Call) -> UUID:
     return UUID(str(call.options["operation_id"]))
 
 
+def tell_repeated(call: Call, operation_id: UUID) -> None:
+    """Say so where a key of the caller's own has led to an operation that was there before."""
+    if call.options.get("idempotency_key") is not None and operation_id != id_of(call):
+        say(
+            f"the idempotency key was used before, by operation {operation_id}: nothing new is begun",
+            err=True,
+        )
+
+
 def persist(request: Request, call: Call, work: Callable[[Connection], T]) -> T:
     """Do what may be done twice, a submission with an id, until it was answered.
 

@@ -25,12 +25,18 @@ if TYPE_CHECKING:
 
 
 def with_rejects(request: Request, planned: PlannedOperation, reader: Reader) -> Request:
-    """Return a request that says where the rejected lines of its file go."""
-    from specgen.runtime.inputs.rejects import Wanted
+    """Return a request that says where the rejected lines of its file go.
+
+    Raises:
+        UsageError: They cannot go there.
+    """
+    from specgen.runtime.inputs.rejects import Wanted, check_target
 
     assert request.file is not None
     target = request.reject_file or planned.reject_file
-    return replace(request, rejects=Wanted(Path(request.file), reader, Path(target) if target else None))
+    wanted = Wanted(Path(request.file), reader, Path(target) if target else None)
+    check_target(wanted)
+    return replace(request, rejects=wanted)
 
 
 def of_resumed(request: Request, connection: Connection, operation_id: UUID) -> Request:
@@ -92,7 +98,11 @@ def tell(request: Request, result: Result, rejects: Rejects | None) -> None:
     say(f"{lines} rejected: {visible(_shown(rejects.file))}", err=True)
     say(f"why: {visible(_shown(rejects.reasons))}", err=True)
     file = shlex.quote(_shown(rejects.file))
-    say(f"correct them, then: specgen run {visible(request.operation)} --input {visible(file)}", err=True)
+    again = f" --reject-file {visible(file)}" if request.reject_file else ""
+    say(
+        f"correct them, then: specgen run {visible(request.operation)} --input {visible(file)}{again}",
+        err=True,
+    )
 
 
 def _shown(path: Path | None) -> str:

@@ -63,7 +63,8 @@ if TYPE_CHECKING:
     "--input",
     "file",
     metavar="FILE",
-    help="A file of records: .json, .jsonl, .ndjson, else CSV. It is read line by line, whatever its size. "
+    help="A file of records: .json, .jsonl, .ndjson, else CSV; - is standard input. It is read line by line, "
+    "whatever its size."
     "With --resume: the file that was read, so that its rejected lines can be written.",
 )
 @click.option(
@@ -267,6 +268,7 @@ def run_call(request: Request, call: Call, *, dry_run: bool) -> None:
             if dry_run:
                 raise DatabaseUnavailable(error.reason, help="nothing was changed by the dry run") from error
             result = lost.outcome_of(request, call, error)
+        lost.tell_repeated(call, result.operation_id)
         lost.print_over_losses(request, connection, result)
     exit_by(result)
 
@@ -296,6 +298,7 @@ def _submit_and_work(request: Request, call: Call) -> None:
         confirm(str(refused).partition(";")[0], refused)
         operation_id, usual = attempt(confirmed=True)
     say(f"submitted as {operation_id}", err=True)
+    lost.tell_repeated(call, operation_id)
     work_on(request, operation_id, request.workers or usual)
 
 

@@ -6,6 +6,7 @@ replaced by the variables that hold them.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from specgen.plan.keys import PlannedKey
     from specgen.plan.naming import OperationNames, QualifiedName
     from specgen.spec.model import CsvFormat
+
+_CONSTANT = re.compile(r"\s*(?:[\w ]*'(?:[^']|'')*'(?:::[\w ]+)?|-?[\d.]+|true|false|null)\s*", re.IGNORECASE)
+"""A default that is the same each time it is computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +301,13 @@ class PlannedOperation:
     def by_record(self) -> bool:
         """Whether a batch is a list of records that were handed in or read from a relation."""
         return self.hands_in_records or self.relation is not None
+
+    @property
+    def moving(self) -> tuple[str, ...]:
+        """The parameters whose defaults may be another value with every call."""
+        return tuple(
+            item.name for item in self.parameters if item.default and not _CONSTANT.fullmatch(item.default)
+        )
 
     @property
     def can_be_empty(self) -> bool:

@@ -29,9 +29,7 @@ _RECORDS = "type _record"
 """What its messages call an array of a type of the user's own."""
 
 _NAME = r'(?:"(?:[^"]|"")+"|\w+)'
-_ARRAY = re.compile(
-    rf'(?<![\w".])(?!ARRAY\[){_NAME}(?:\.{_NAME})?(?:\([\d, ]+\))?\[\]', re.IGNORECASE
-)
+_ARRAY = re.compile(rf'(?<![\w".])(?!ARRAY\[){_NAME}(?:\.{_NAME})?(?:\([\d, ]+\))?\[\]', re.IGNORECASE)
 
 
 def check_files(files: Iterable[RenderedFile], *, schemas: Iterable[str] = ()) -> tuple[Finding, ...]:

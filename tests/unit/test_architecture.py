@@ -27,7 +27,7 @@ ALLOWED = {
     "output": {"drafts", "errors"},
     "testing": {"plan", "spec", "render", "database", "runtime", "diagnostics", "errors", "visible"},
     "database": {"errors"},
-    "runtime": {"database", "drafts", "errors"},
+    "runtime": {"database", "drafts", "errors", "visible"},
     "checks": {"plan", "spec", "database", "diagnostics", "errors"},
 }
 """What a part of the package may import of the others; the command line joins them all."""

@@ -21,6 +21,7 @@ from psycopg.rows import namedtuple_row
 
 from specgen.drafts import Draft
 from specgen.errors import UsageError
+from specgen.visible import visible_lines
 
 if TYPE_CHECKING:
     import io
@@ -134,8 +135,7 @@ def write_rejects(
     ((count,),) = _query(connection, _COUNT, runtime, operation_id).fetchall()
     if count == 0 or wanted is None or wanted.target is None:
         return Rejects(count)
-    target = _beside(wanted.target.absolute(), wanted.source)
-    reasons = target.with_name(f"{target.stem}.reasons.csv")
+    target, reasons = _places(wanted.target, wanted.source)
     query = _composed(_LINES, runtime)
     with connection.transaction(), connection.cursor("rejects", row_factory=namedtuple_row) as cursor:
         cursor.execute(query, [operation_id])
@@ -143,6 +143,28 @@ def write_rejects(
             return Rejects(_write((target, reasons), wanted.reader.read_form(), cursor), target, reasons)
         except OSError as error:
             raise UsageError(f"{target}: {error.strerror}", help="choose another --reject-file") from error
+
+
+def check_target(wanted: Wanted) -> None:
+    """See, before anything is begun, that rejected lines can be written where they are to go.
+
+    Raises:
+        UsageError: They cannot.
+    """
+    if wanted.target is None:
+        return
+    try:
+        for place in _places(wanted.target, wanted.source):
+            _refuse_special(place)
+            Draft(place).discard()
+    except OSError as error:
+        raise UsageError(f"{wanted.target}: {error.strerror}", help="choose another --reject-file") from error
+
+
+def _places(target: Path, source: Path) -> tuple[Path, Path]:
+    """Return where the lines go, and the reasons."""
+    lines = _beside(target.absolute(), source)
+    return lines, lines.with_name(f"{lines.stem}.reasons.csv")
 
 
 def _query(connection: Connection, query: str, runtime: str, operation_id: UUID) -> Any:
@@ -235,4 +257,5 @@ def _cells(number: int, row: Any) -> Iterator[Any]:
     yield number
     yield row.line_number
     for cell in row[2:]:
-        yield f"'{cell}" if cell is not None and _FORMULA.match(cell) else cell
+        text = None if cell is None else visible_lines(cell)
+        yield f"'{text}" if text is not None and _FORMULA.match(text) else text

@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING
 import counting
 import psycopg
 import pytest
-from cutting import cutter
-from gates import PATIENCE
+from gates import PATIENCE, holding
 
 from .conftest import ROOT
 
 if TYPE_CHECKING:
     from .conftest import Shop
 
-COPYING = "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%COPY%batch_ranges%' AND pid <> pg_backend_pid()"
+WAITING = (
+    "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name LIKE 'specgen run%'"
+)
 
 
 def start(shop: Shop, *arguments: str) -> subprocess.Popen[bytes]:
@@ -38,16 +39,11 @@ def until(shop: Shop, query: str) -> None:
 
 
 def test_a_client_that_is_killed_while_it_loads_leaves_nothing(shop: Shop) -> None:
-    # A pipe that nobody closes: the client is still loading when it is killed, whoever is faster.
-    pipe = shop.folder / "p.csv"
-    os.mkfifo(pipe)
-    process = start(shop, "import_products", "--input", "p.csv")
-    # It looks at the first bytes, then opens the file again to read it.
-    with pipe.open("wb") as first:
-        first.write(b"name,price,category\n")
-    with pipe.open("wb", buffering=0) as file:
-        file.write(b"name,price,category\n" + b"a,1,x\n" * 5000)
-        until(shop, COPYING)
+    shop.write("p.csv", "name,price,category\n" + "a,1,x\n" * 5000)
+    # What it loads into is locked: the client is still loading when it is killed, whoever is faster.
+    with holding(shop.dsn, "LOCK TABLE batch_ranges IN SHARE MODE"):
+        process = start(shop, "import_products", "--input", "p.csv")
+        until(shop, WAITING)
         process.send_signal(signal.SIGKILL)
         process.wait()
     until(
@@ -71,10 +67,7 @@ def test_what_is_loaded_is_resumed_without_the_file_whose_header_is_enough_for_t
         process = start(
             shop, "import_strict", "--input", "p.csv", "--workers", workers, "--reject-file", "r.csv"
         )
-        until(
-            shop,
-            "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name LIKE 'specgen run%'",
-        )
+        until(shop, WAITING)
         process.send_signal(signal.SIGKILL)
         process.wait()
         blocker.rollback()
@@ -91,20 +84,19 @@ def test_what_is_loaded_is_resumed_without_the_file_whose_header_is_enough_for_t
     assert shop.rows("SELECT count(*), count(DISTINCT sku) FROM product") == [(200, 200)]
 
 
-@pytest.mark.parametrize("how", [(), ("--once",)])
-def test_a_pipe_is_read_once_and_never_again_when_the_connection_is_lost(
-    shop: Shop, how: tuple[str, ...]
-) -> None:
-    pipe = shop.folder / "p.csv"
-    os.mkfifo(pipe)
-    with cutter(shop.dsn, "COMMIT", "before") as (proxy, dsn):
-        process = counting.specgen(dsn, "run", "import_products", "--input", "p.csv", *how, cwd=shop.folder)
-        with pipe.open("w") as file:
-            file.write("name,price,category\n")
-        until(shop, COPYING)
-        with pipe.open("w") as file:
-            file.write("name,price,category\na,1,x\n")
-        out, err = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, out, proxy.cuts) == (3, "", 1), err
-    assert "nothing was changed" in err
-    assert shop.rows("SELECT FROM product") == shop.rows("SELECT FROM batch_operations") == []
+@pytest.mark.parametrize("name", ["p.csv", "-"])
+def test_all_lines_of_a_pipe_are_read(shop: Shop, name: str) -> None:
+    lines = "name,price,category\n" + "".join(f"n{n},{n % 50 + 1},x\n" for n in range(8_000))
+    if name != "-":
+        os.mkfifo(shop.folder / name)
+    process = counting.specgen(
+        shop.dsn, "run", "import_products", "--input", name, cwd=shop.folder, stdin=subprocess.PIPE
+    )
+    if name == "-":
+        _, err = process.communicate(lines, timeout=PATIENCE)
+    else:
+        with (shop.folder / name).open("w") as file:
+            file.write(lines)
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
+    assert shop.rows("SELECT count(*), count(DISTINCT name) FROM product") == [(8_000, 8_000)]

@@ -1577,9 +1577,11 @@ $function$;
 
 -- The operation that the same call has begun before, as it stands now; else the planned one, unchanged.
 -- Taken before looking, the locks let two such calls come one after the other: a call in one
--- transaction, whose row nobody else can see yet, holds them to its end.
+-- transaction, whose row nobody else can see yet, holds them to its end. p_moving are parameters whose
+-- defaults are not the same each time.
 CREATE OR REPLACE FUNCTION batch.batch_recall(
-    p_operation  batch.batch_operations
+    p_operation  batch.batch_operations,
+    p_moving     text[] DEFAULT '{}'
 )
     RETURNS batch.batch_operations
     LANGUAGE plpgsql
@@ -1617,7 +1619,7 @@ BEGIN
         RAISE EXCEPTION '%: % was used by another operation before, %', p_operation.operation, v_told_by, v_earlier.operation
             USING ERRCODE = 'P0B05', HINT = 'Make a new id for every call that is meant to do something.';
     END IF;
-    IF v_earlier.parameters <> p_operation.parameters
+    IF v_earlier.parameters - p_moving <> p_operation.parameters - p_moving
        OR v_earlier.input_digest IS DISTINCT FROM p_operation.input_digest THEN
         RAISE EXCEPTION '%: % was used with other parameters before, by operation %',
             p_operation.operation, v_told_by, v_earlier.operation_id

@@ -1908,7 +1908,7 @@ DECLARE
         p_submitted  => p_submitted
     );
 BEGIN
-    v_operation := public.batch_recall(v_operation);
+    v_operation := public.batch_recall(v_operation, ARRAY['billing_month']);
     IF v_operation.status <> 'planned' THEN
         RETURN v_operation; -- the same call has begun it before
     END IF;
