@@ -295,3 +295,50 @@ def test_a_snapshot_older_than_the_end_of_an_operation_does_nothing_more_of_it(l
     lab.check(result)
     assert result.status == "cancelled"
     assert lab.written() == []
+
+
+def test_a_worker_writes_no_row_that_row_level_security_hid_from_who_asked(lab: Lab) -> None:
+    lab.do("""
+        DO $$ BEGIN CREATE ROLE specgen_guest; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+        GRANT ALL ON ALL TABLES IN SCHEMA public TO specgen_guest;
+        ALTER TABLE thing ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY even ON thing USING (id % 2 = 0);
+    """)
+    lab.do("SET ROLE specgen_guest")
+    operation_id = lab.submit("walk")
+    lab.do("RESET ROLE")
+    planned = lab.one("SELECT total_records FROM batch_operations")
+    lab.work(operation_id)
+    result = lab.status(operation_id)
+    lab.check(result)
+    assert result.processed_records == planned
+    assert all(int(key) % 2 == 0 for key in lab.written())
+    lab.do("DROP OWNED BY specgen_guest")
+
+
+def test_a_call_that_comes_again_may_have_another_default(lab_of: Any) -> None:
+    since = (
+        "operation: touch, operation_type: update, update_data: {price: 1}, "
+        'where_condition: "id > 0 AND :since IS NOT NULL", parameters: {since: {type: timestamp, default: "clock_timestamp()"}}'
+    )
+    lab = lab_of(entity("name: item\nfields: {id: integer, price: integer}", since))
+    key = (
+        """options => '{"operation_id": "6f1c2a52-7d4e-4a0b-9a53-0a8d6b1f2c11", "idempotency_key": "May"}'"""
+    )
+    assert lab.submit("touch", key) == lab.submit("touch", key)
+    assert lab.rows("SELECT count(*) FROM batch_operations") == [1]
+
+
+def test_an_exclusive_operation_is_so_for_a_snapshot_that_does_not_see_the_other(lab_of: Any) -> None:
+    alone = (
+        "operation: touch, operation_type: update, update_data: {price: 1}, "
+        'where_condition: "id > 0", parallel_runs: exclusive'
+    )
+    lab = lab_of(entity("name: item\nfields: {id: integer, price: integer}", alone))
+    other = lab.connect()
+    with pytest.raises(psycopg.Error), other.transaction():
+        other.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        other.execute("SELECT")
+        lab.submit("touch")
+        other.execute("SELECT touch_submit()")
+    assert lab.rows("SELECT status FROM batch_operations") == ["pending"]

@@ -121,3 +121,16 @@ def test_a_batch_that_fails_without_any_of_its_rows_being_there_is_still_told(la
     result = lab.call("raise_keys", [101, 102], how=how)
     assert counts(result) == (2, 0, 0, 2)
     assert lab.errors(result, "sqlstate") == ["P0001"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("failed", "timed_out"), ("failed", "cancelled"), ("cancelled", "timed_out")]
+)
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_reasons_to_end_the_one_that_says_more_counts(
+    lab: Lab, first: str, second: str, order: int
+) -> None:
+    operation_id = lab.submit("raise_all", "1")
+    for status in (first, second)[::order]:
+        lab.do("SELECT batch_stop(%s, %s, 'enough')", operation_id, status)
+    assert lab.one("SELECT stop_status FROM batch_operations") == first

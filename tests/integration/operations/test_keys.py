@@ -325,3 +325,64 @@ def test_a_table_that_is_altered_is_noticed(lab_of: Any) -> None:
     lab.do("ALTER TABLE thing ALTER COLUMN id TYPE char(10)")
     assert refused(lab, "raise_all").sqlstate == "P0B10"
     assert lab.written() == []
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize(
+    ("type_", "there", "asked"),
+    [
+        ("varchar(5)", "'abcde'", "ARRAY['abcdefgh']"),
+        ("char(5)", "'abcde'", "ARRAY['abcdefgh']"),
+        ("numeric(12,2)", "5.00", "ARRAY[5.004, 99999999999]"),
+        ("timestamptz(0)", "'2026-01-01 00:00:01+00'", "ARRAY['2026-01-01 00:00:01.4+00'::timestamptz]"),
+    ],
+)
+def test_a_key_that_no_row_has_is_not_cut_to_fit_another_ones(
+    lab_of: Any, type_: str, there: str, asked: str, how: str
+) -> None:
+    purge = 'operation: purge, operation_type: delete, where_condition: "id = ANY(:ids)"'
+    lab = lab_of(entity(HEAD.format(type=type_), purge), before=table(type_))
+    lab.do(f"INSERT INTO thing VALUES ({there}, 'a', 0)")
+    asked_type = (
+        type_.partition("(")[0].replace("char", "bpchar")
+        if type_.startswith("char")
+        else type_.partition("(")[0]
+    )
+    if how == CALL:
+        result = lab.connection.execute(
+            f"SELECT (r).* FROM purge({asked}::{asked_type}[]) AS r".encode()
+        ).fetchone()
+    else:
+        operation_id = lab.submit("purge", f"{asked}::{asked_type}[]")
+        lab.work(operation_id)
+        result = lab.status(operation_id)
+    lab.check(result)
+    assert (result.processed_records, result.error_count) == (0, 0)
+    assert lab.rows("SELECT price FROM thing") == [0]
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_rows_whose_key_is_jsonb_are_met(lab_of: Any, how: str) -> None:
+    walk = 'operation: mark, operation_type: update, update_data: {label: :label}, where_condition: "price = 0", batch_size: 2'
+    lab = lab_of(entity(HEAD.format(type="jsonb"), walk), before=table("jsonb"))
+    lab.do(
+        """INSERT INTO thing VALUES ('"1"', 'a', 0), ('"2"', 'a', 0), ('3', 'a', 0), ('null', 'a', 0), ('{"a": [1]}', 'a', 0)"""
+    )
+    assert counts(lab.run("mark", "b", how=how)) == (5, 5, 0, 0)
+    assert lab.rows("SELECT DISTINCT label FROM thing") == ["b"]
+
+
+@pytest.mark.parametrize(
+    "broken", ["UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'sole'::regclass", ""]
+)
+def test_only_an_index_on_the_very_columns_makes_a_key(lab_of: Any, broken: str) -> None:
+    lab = lab_of(spec("integer"), before=table("integer", "NOT NULL"))
+    lab.do("CREATE UNIQUE INDEX sole ON thing (id) INCLUDE (label)")
+    lab.do(broken or "SELECT")
+    if broken:
+        assert refused(lab, "raise_all").sqlstate == "P0B10"
+    else:
+        assert counts(lab.run("raise_all")) == (0, 0, 0, 0)
+        lab.do("DROP INDEX sole; CREATE UNIQUE INDEX sole ON thing (id, label)")
+        lab.do("DELETE FROM batch_operations")
+        assert refused(lab, "raise_all").sqlstate == "P0B10"
