@@ -101,7 +101,7 @@ def _show(store: Store, operation_id: UUID, *, as_json: bool) -> None:
         if as_json:
             show.print_json({"operation_id": str(operation_id), "status": "running", "submitted": False})
             return
-        click.echo("at work, in one call and one transaction: what it does is seen when it ends")
+        say("at work, in one call and one transaction: what it does is seen when it ends")
         return
     if operation is None:
         raise UsageError(f"there is no operation {operation_id}", help='see "specgen status"')
@@ -123,9 +123,9 @@ def _show(store: Store, operation_id: UUID, *, as_json: bool) -> None:
     show.print_groups(groups)
     _print_workers(workers, operation)
     if holders:
-        click.echo("\nat its ranges:")
+        say("\nat its ranges:")
         for holder in holders:
-            click.echo(f"  {holder}")
+            say(f"  {holder}")
     if _resumable(operation):
         say(f"go on with: specgen run --resume {operation.operation_id}", err=True)
 
