@@ -227,10 +227,13 @@ def frozen(random: Random, stage: Stage, report: Report) -> None:
         # Who begins an operation and then says nothing holds its row, which nobody can end; so that is committed.
         holder.execute("SELECT public.batch_step(%s)", (operation_id,))
         holder.commit()
-        holder.execute("SELECT public.batch_step(%s)", (operation_id,))
+        step = "SELECT s.batch_number FROM public.batch_step(%s) AS s"
+        held = holder.execute(step, (operation_id,)).fetchone() != (None,)
+        if not held:
+            holder.rollback()  # nothing matches, so it would hold the operation's end
         thread = threading.Thread(target=job.attempt, args=(operation_id,), daemon=True)
         thread.start()
-        thread.join(8)
+        thread.join(15)
         waited = thread.is_alive()
         holder.rollback()
         thread.join(60)

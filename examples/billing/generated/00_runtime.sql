@@ -2622,8 +2622,9 @@ $function$;
 
 -- What a failure may be besides a record's fault. system: it is; the transaction cannot go on. locks: those
 -- that the batch holds were in another session's way, and it in ours. surroundings: the statement may not fit
--- the database, or something outside has failed. NULL: nothing; values and constraints are about records, and
--- so is what somebody's code raised on purpose, whatever its SQLSTATE. p_context is where it happened;
+-- the database, or something outside has failed. NULL: nothing. Values and constraints are about records, and
+-- so is a syntax error, for SQL that was deployed is well-formed, and what somebody's code raised on purpose,
+-- whatever its SQLSTATE. p_context is where it happened;
 -- PL/pgSQL and RAISE are called so in every language of the server.
 CREATE OR REPLACE FUNCTION public.batch_doubt(
     p_sqlstate  text,
@@ -2638,7 +2639,7 @@ AS $function$
         WHEN split_part(p_context, E'\n', 1) ~ 'PL/pgSQL' AND split_part(p_context, E'\n', 1) ~ 'RAISE' THEN NULL
         WHEN p_sqlstate IN ('40001', '40003', '57014') THEN 'system'
         WHEN p_sqlstate = '40P01' THEN 'locks'
-        WHEN p_sqlstate = '55P03' OR left(p_sqlstate, 2) IN ('21', '22', '23', '44', 'P0') THEN NULL
+        WHEN p_sqlstate IN ('42601', '55P03') OR left(p_sqlstate, 2) IN ('21', '22', '23', '44', 'P0') THEN NULL
         ELSE 'surroundings'
     END;
 $function$;
