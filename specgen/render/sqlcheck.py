@@ -29,7 +29,10 @@ _RECORDS = "type _record"
 """What its messages call an array of a type of the user's own."""
 
 _NAME = r'(?:"(?:[^"]|"")+"|\w+)'
-_ARRAY = re.compile(rf'(?<![\w".])(?!ARRAY\[){_NAME}(?:\.{_NAME})?(?:\([\d, ]+\))?\[\]', re.IGNORECASE)
+_LONG = r"double\s+precision|(?:bit|character)\s+varying|time(?:stamp)?\s+with(?:out)?\s+time\s+zone"
+_ARRAY = re.compile(
+    rf"(?<![\w\".])(?!ARRAY\[)(?:{_LONG}|{_NAME}(?:\.{_NAME})?)(?:\([\d, ]+\))?\[\]", re.IGNORECASE
+)
 
 
 def check_files(files: Iterable[RenderedFile], *, schemas: Iterable[str] = ()) -> tuple[Finding, ...]:

@@ -57,6 +57,8 @@ DECLARE
     v_keys "Odd"."Mood"[];
     v_more public.citext[] := '{}';
     v_short public.code(3)[];
+    v_ratios double precision[];
+    v_times timestamp without time zone[];
     v_places integer[] := ARRAY[]::integer[];
 BEGIN
     RETURN v_more;
