@@ -135,7 +135,8 @@ def _post(address: str, message: Message, seconds: float) -> None:
     )
     peer = parts.netloc.rpartition("@")[2]
     try:
-        with urllib.request.build_opener(_NoRedirects).open(request, timeout=seconds):
+        # Longer than the whole may take, which is bounded outside: of two limits the same one always speaks.
+        with urllib.request.build_opener(_NoRedirects).open(request, timeout=seconds + 1):
             return
     except urllib.error.HTTPError as answer:
         with answer:
