@@ -129,7 +129,7 @@ def test_what_a_trigger_raises_for_every_row_is_each_rows_own(
 
 
 @pytest.mark.parametrize("how", HOW)
-def test_a_condition_that_cannot_be_computed_for_a_row_names_it_once_the_operation_is_planned(
+def test_a_condition_that_cannot_be_computed_for_a_row_ends_the_operation_before_anything_is_written(
     lab: Lab, how: str
 ) -> None:
     """Counting meets the row first; that ends the call before anything is written."""
