@@ -310,6 +310,16 @@ class PlannedOperation:
         )
 
     @property
+    def fallible_fields(self) -> tuple[PlannedItemField, ...]:
+        """The records' fields of which not every value can be read."""
+        return tuple(field for field in self.item_fields if field.type not in ("text", "json", "jsonb"))
+
+    @property
+    def joins_records(self) -> bool:
+        """Whether its statement finds rows by the records of a batch."""
+        return self.by_record and self.call_function is None and self.type not in ("insert", "upsert")
+
+    @property
     def can_be_empty(self) -> bool:
         """Whether a batch of no records does nothing, and yet shows that its statement can be carried out."""
         return self.call_function is None and (self.by_key or self.by_record)

@@ -1107,15 +1107,19 @@ AS $function$
      LIMIT 16;
 $function$;
 
--- Items first to last of a jsonb array, counted from 1.
+-- Items first to last of a jsonb array, counted from 1. It pins no search_path, and names what it uses in
+-- full, so that PostgreSQL can put its text where it is called.
 CREATE OR REPLACE FUNCTION batch.batch_slice(p_items jsonb, p_first integer, p_last integer)
     RETURNS jsonb
     LANGUAGE sql
     IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT jsonb_path_query_array(
-        p_items, '$[$first to $last]', jsonb_build_object('first', p_first - 1, 'last', p_last - 1)
+    SELECT pg_catalog.jsonb_path_query_array(
+        p_items,
+        '$[$first to $last]',
+        pg_catalog.jsonb_build_object(
+            'first', p_first OPERATOR(pg_catalog.-) 1, 'last', p_last OPERATOR(pg_catalog.-) 1
+        )
     );
 $function$;
 
@@ -1204,7 +1208,8 @@ BEGIN
 END;
 $function$;
 
--- A record's number in the input, from its place in the next batch of a range.
+-- A record's number in the input, from its place in the next batch of a range. It pins no search_path, so
+-- that PostgreSQL can put its text where it is called.
 CREATE OR REPLACE FUNCTION batch.batch_record_number(
     p_range  batch.batch_ranges,
     p_place  integer
@@ -1212,7 +1217,6 @@ CREATE OR REPLACE FUNCTION batch.batch_record_number(
     RETURNS bigint
     LANGUAGE sql
     IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT CASE
         WHEN p_range.record_numbers IS NOT NULL
@@ -1768,84 +1772,6 @@ BEGIN
 END;
 $function$;
 
--- The columns of a constraint or unique index, since a violation names only the constraint.
-CREATE OR REPLACE FUNCTION batch.batch_constraint_columns(
-    p_schema      text,
-    p_table       text,
-    p_constraint  text
-)
-    RETURNS text
-    LANGUAGE sql
-    STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-    SELECT string_agg(a.attname, ', ' ORDER BY k.position)
-      FROM pg_class AS t
-      JOIN pg_namespace AS n ON n.oid = t.relnamespace
-     CROSS JOIN LATERAL (
-               SELECT c.conkey::smallint[] AS columns
-                 FROM pg_constraint AS c
-                WHERE c.conrelid = t.oid
-                  AND c.conname = p_constraint
-                UNION
-               SELECT x.indkey::smallint[]
-                 FROM pg_index AS x
-                 JOIN pg_class AS i ON i.oid = x.indexrelid
-                WHERE x.indrelid = t.oid
-                  AND i.relname = p_constraint
-                LIMIT 1
-           ) AS found
-     CROSS JOIN LATERAL unnest(found.columns) WITH ORDINALITY AS k (number, position)
-      JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = k.number AND a.attnum > 0
-     WHERE n.nspname = p_schema
-       AND t.relname = p_table;
-$function$;
-
--- Names a failed record, or with error_isolation batch all records of a failed batch.
--- p_failure is what GET STACKED DIAGNOSTICS told.
-CREATE OR REPLACE FUNCTION batch.batch_record_error(
-    p_operation      batch.batch_operations,
-    p_batch_number   integer,
-    p_record_number  bigint,
-    p_record_key     jsonb,
-    p_records        jsonb,
-    p_failure        jsonb
-)
-    RETURNS void
-    LANGUAGE sql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-    INSERT INTO batch.batch_operation_errors (
-        operation_id, step, batch_number, record_number, record_key, failed_records,
-        error_message, sqlstate, constraint_name, column_name, detail, value, line_number, raw_text
-    )
-    SELECT p_operation.operation_id,
-           p_operation.step,
-           p_batch_number,
-           p_record_number,
-           p_record_key,
-           coalesce(p_records, '[]'),
-           p_failure ->> 'message',
-           p_failure ->> 'sqlstate',
-           nullif(p_failure ->> 'constraint', ''),
-           at.column_name,
-           nullif(p_failure ->> 'detail', ''),
-           CASE jsonb_array_length(p_records)
-               WHEN 1 THEN coalesce(p_failure ->> 'value', p_records -> 0 ->> at.column_name)
-           END,
-           (p_failure ->> 'line_number')::bigint,
-           p_failure ->> 'raw_text'
-      FROM (
-               SELECT coalesce(
-                          nullif(p_failure ->> 'column', ''),
-                          batch.batch_constraint_columns(
-                              p_failure ->> 'schema', p_failure ->> 'table', p_failure ->> 'constraint'
-                          )
-                      ) AS column_name
-           ) AS at;
-$function$;
-
 -- Ends an operation: its last status, the account, the log row and the metrics.
 CREATE OR REPLACE FUNCTION batch.batch_finish(
     p_operation  batch.batch_operations
@@ -2261,8 +2187,9 @@ $function$;
 -- The search for failing records inside one batch. The batch function tries the slice first..last;
 -- what came of it decides the next slice, until first is NULL.
 --
--- Of a failing slice both halves are tried, down to single records, and one by one where failures are
--- dense; every slice that passes stays written. With stop_on_error nothing of the batch may stay, so
+-- Of a failing slice each eighth is tried, down to single records, and one by one where failures are
+-- dense; every slice that passes stays written. (Halves would be as many statements for one failing record,
+-- but more rows written in vain where constraints are checked when the statement ends.) With stop_on_error nothing of the batch may stay, so
 -- the shortest failing prefix is searched instead, and prefixes that pass are undone.
 --
 -- Whether a record is to blame, or what surrounds it (a table that is missing, a full disk), no SQLSTATE
@@ -2275,8 +2202,9 @@ BEGIN
         CREATE TYPE batch.batch_search AS (
             first    integer,    -- the slice to try, counted from 1
             last     integer,
+            alone    integer,    -- it is one record, and those behind it up to this one are tried one by one
             pending  integer[],  -- slices to try later, as first, last pairs; -first: one by one
-            verdict  text,       -- of the last failure: raise | retry | doubt | blame | stop, or NULL: go on
+            verdict  text,       -- passed | raise | retry | doubt | blame | stop, or NULL: try the slice
             probing  boolean,    -- undo the slice even if it passes
             passed   integer,    -- probing: a prefix known to pass
             size     integer,    -- records in the batch
@@ -2295,11 +2223,14 @@ BEGIN
 END;
 $do$;
 
+-- p_dense: so many records failed before that these are tried one by one from the start.
 -- p_refused: records that cannot be written whatever the others do, by their place in the batch.
--- p_suspects: records that will probably fail, so each is tried by itself, and what lies between at once.
+-- p_suspects: records that will probably fail, so each is tried by itself, and what lies between at once;
+-- where they are many, all are tried one by one.
 CREATE OR REPLACE FUNCTION batch.batch_search(
     p_operation  batch.batch_operations,
     p_count      integer,
+    p_dense      boolean,
     p_refused    integer[] DEFAULT '{}',
     p_suspects   integer[] DEFAULT '{}'
 )
@@ -2312,6 +2243,7 @@ DECLARE
     v_search  batch.batch_search;
     v_last    integer := p_count;
     v_alone   integer[] := ARRAY[]::integer[];
+    v_dense   boolean := false;
     v_hole    integer;
     v_refused boolean;
 BEGIN
@@ -2333,7 +2265,8 @@ BEGIN
         RETURN v_search;
     END IF;
     IF p_operation.error_isolation = 'record' AND p_operation.error_handling <> 'stop_on_error' THEN
-        v_alone := p_suspects;
+        v_dense := p_dense OR cardinality(p_suspects) * 4 > p_count;
+        v_alone := CASE WHEN v_dense THEN '{}' ELSE p_suspects END;
     END IF;
     FOR v_hole, v_refused IN
         SELECT h.place, bool_or(h.refused)
@@ -2346,15 +2279,16 @@ BEGIN
          ORDER BY h.place DESC
     LOOP
         IF v_hole < v_last THEN
-            v_search.pending := v_search.pending || ARRAY[v_hole + 1, v_last];
+            v_search.pending := v_search.pending
+                || ARRAY[CASE WHEN v_dense THEN -(v_hole + 1) ELSE v_hole + 1 END, v_last];
         END IF;
         IF NOT v_refused THEN
-            v_search.pending := v_search.pending || ARRAY[v_hole, v_hole];
+            v_search.pending := v_search.pending || ARRAY[-v_hole, v_hole];
         END IF;
         v_last := v_hole - 1;
     END LOOP;
     IF v_last >= 1 THEN
-        v_search.pending := v_search.pending || ARRAY[1, v_last];
+        v_search.pending := v_search.pending || ARRAY[CASE WHEN v_dense THEN -1 ELSE 1 END, v_last];
     END IF;
     RETURN batch.batch_search_next(v_search);
 END;
@@ -2377,31 +2311,10 @@ BEGIN
     v_search.verdict := NULL;
     v_search.attempt := 1;
     v_search.first := abs(v_first);
-    v_search.last := v_last;
+    v_search.last := CASE WHEN v_first < 0 THEN -v_first ELSE v_last END;
+    v_search.alone := CASE WHEN v_first < 0 THEN v_last END;
     v_search.pending := p_search.pending[:v_top - 2];
-    IF v_first < 0 AND v_last > -v_first THEN
-        v_search.last := -v_first;
-        v_search.pending := v_search.pending || ARRAY[v_first - 1, v_last];
-    END IF;
     RETURN v_search;
-END;
-$function$;
-
-CREATE OR REPLACE FUNCTION batch.batch_search_passed(
-    p_search  batch.batch_search,
-    p_rows    integer
-)
-    RETURNS batch.batch_search
-    LANGUAGE plpgsql
-    IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_search  batch.batch_search := p_search;
-BEGIN
-    v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-    v_search.proved := v_search.proved OR p_rows > 0;
-    RETURN batch.batch_search_next(v_search);
 END;
 $function$;
 
@@ -2425,6 +2338,10 @@ DECLARE
     v_sqlstate  text := p_failure ->> 'sqlstate';
 BEGIN
     v_search.verdict := NULL;
+    IF v_search.alone > v_search.first THEN
+        v_search.pending := v_search.pending || ARRAY[-(v_search.first + 1), v_search.alone];
+    END IF;
+    v_search.alone := NULL;
     IF p_doubt = 'system' THEN
         v_search.verdict := 'raise';
         RETURN v_search;
@@ -2574,7 +2491,7 @@ AS $function$
 DECLARE
     v_search  batch.batch_search := p_search;
     v_size    integer := p_search.last - p_search.first + 1;
-    v_middle  integer := (p_search.first + p_search.last) / 2;
+    v_part    integer := (v_size + 7) / 8;
 BEGIN
     IF p_operation.error_handling = 'stop_on_error' AND p_operation.error_isolation = 'record' THEN
         IF NOT v_search.probing THEN
@@ -2589,12 +2506,13 @@ BEGIN
         v_search.blamed := v_search.blamed + v_size;
         v_search.verdict := CASE p_operation.error_handling WHEN 'stop_on_error' THEN 'stop' ELSE 'blame' END;
         RETURN v_search;
-    ELSIF v_size <= 4 OR v_search.blamed * 8 > v_search.tried + 8 THEN
+    ELSIF v_size <= 8 OR v_search.blamed * 8 > v_search.tried + 8 THEN
         v_search.pending := v_search.pending || ARRAY[-v_search.first, v_search.last];
         RETURN batch.batch_search_next(v_search);
     END IF;
-    v_search.pending := v_search.pending
-        || ARRAY[v_middle + 1, v_search.last, v_search.first, v_middle];
+    FOR v_first IN REVERSE v_search.last - (v_size - 1) % v_part .. v_search.first BY v_part LOOP
+        v_search.pending := v_search.pending || ARRAY[v_first, least(v_first + v_part - 1, v_search.last)];
+    END LOOP;
     RETURN batch.batch_search_next(v_search);
 END;
 $function$;
@@ -3031,6 +2949,191 @@ AS $function$
            ) AS told;
 
     SELECT CASE WHEN p_operation.skip_invalid_rows THEN 0 ELSE jsonb_array_length(p_invalid) END;
+$function$;
+
+-- What is written down about failing records. A failure is what GET STACKED DIAGNOSTICS told, with the slice
+-- that is to blame: sqlstate, message, detail, schema, table, column, constraint, first and last.
+
+-- The columns of the operation's table that a failure is about. A violation names its constraint, and the table
+-- that has it: of a delete that a foreign key refuses, another one.
+CREATE OR REPLACE FUNCTION batch.batch_failed_columns(
+    p_target      regclass,
+    p_schema      text,
+    p_table       text,
+    p_column      text,
+    p_constraint  text,
+    p_told        text
+)
+    RETURNS text
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_table    regclass := to_regclass(quote_ident(nullif(p_schema, '')) || '.' || quote_ident(nullif(p_table, '')));
+    v_columns  text;
+BEGIN
+    IF v_table IS NULL THEN
+        RETURN nullif(p_column, '');
+    END IF;
+    WITH RECURSIVE side AS (
+        -- Both ends of a foreign key; p_told are the columns in the message, which tells them apart.
+        SELECT 1 AS n, c.conrelid AS relation, c.conkey AS columns
+          FROM pg_constraint AS c
+         WHERE c.conrelid = v_table
+           AND c.conname = p_constraint
+         UNION ALL
+        SELECT 2, c.confrelid, c.confkey
+          FROM pg_constraint AS c
+         WHERE c.conrelid = v_table
+           AND c.conname = p_constraint
+           AND c.contype = 'f'
+         UNION ALL
+        SELECT 3, x.indrelid, (x.indkey::smallint[])[0:x.indnkeyatts - 1]
+          FROM pg_index AS x
+          JOIN pg_class AS i ON i.oid = x.indexrelid
+         WHERE x.indrelid = v_table
+           AND i.relname = p_constraint
+         UNION ALL
+        SELECT 4, a.attrelid, ARRAY[a.attnum]
+          FROM pg_attribute AS a
+         WHERE a.attrelid = v_table
+           AND a.attname = p_column
+    ),
+    named AS (
+        SELECT side.relation,
+               string_agg(a.attname, ', ' ORDER BY k.position) AS columns,
+               -- a view's columns can have other names
+               bool_and(EXISTS (
+                   SELECT
+                     FROM pg_attribute AS t
+                    WHERE t.attrelid = p_target
+                      AND t.attname = a.attname
+                      AND NOT t.attisdropped
+               )) AS in_target
+          FROM side
+         CROSS JOIN LATERAL unnest(side.columns) WITH ORDINALITY AS k (number, position)
+          JOIN pg_attribute AS a ON a.attrelid = side.relation AND a.attnum = k.number AND a.attnum > 0
+         GROUP BY side.relation, side.n
+    ),
+    family AS (
+        SELECT p_target AS relation
+         UNION
+        SELECT i.inhrelid::regclass
+          FROM family AS f
+          JOIN pg_inherits AS i ON i.inhparent = f.relation
+    )
+    SELECT n.columns
+      INTO v_columns
+      FROM named AS n
+     WHERE p_target IS NULL
+        OR n.relation IN (SELECT f.relation FROM family AS f)
+        OR (n.in_target AND EXISTS (SELECT FROM pg_class AS c WHERE c.oid = p_target AND c.relkind = 'v'))
+     ORDER BY n.columns IS NOT DISTINCT FROM p_told DESC, n.relation = p_target DESC, n.relation = v_table DESC
+     LIMIT 1;
+    RETURN v_columns;
+END;
+$function$;
+
+-- What failed, for each failure of a batch of records: number, key, records, line_number and raw_text.
+CREATE OR REPLACE FUNCTION batch.batch_failed_records(
+    p_range     batch.batch_ranges,
+    p_items     jsonb,
+    p_failures  jsonb[],
+    p_key       text[]
+)
+    RETURNS jsonb[]
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT ARRAY(
+        SELECT batch.batch_lines(p_range, slice.first, slice.last) || jsonb_build_object(
+                   'number', batch.batch_record_number(p_range, slice.first),
+                   'key', CASE
+                       WHEN slice.first = slice.last AND p_key <> '{}' THEN (
+                           SELECT jsonb_object_agg(k, coalesce(p_items -> (slice.first - 1) -> k, 'null'))
+                             FROM unnest(p_key) AS k
+                       )
+                   END,
+                   'records', batch.batch_slice(p_items, slice.first, slice.last)
+               )
+          FROM unnest(p_failures) WITH ORDINALITY AS told (failure, n)
+         CROSS JOIN LATERAL (
+                   SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
+               ) AS slice
+         ORDER BY told.n
+    );
+$function$;
+
+-- Names failed records, or with error_isolation batch all records of a failed batch as one failure.
+-- p_records tells for each failure what failed: number, key and records. Returns how many records failed.
+CREATE OR REPLACE FUNCTION batch.batch_record_errors(
+    p_operation     batch.batch_operations,
+    p_target        regclass,
+    p_batch_number  integer,
+    p_failures      jsonb[],
+    p_records       jsonb[]
+)
+    RETURNS integer
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    WITH told AS MATERIALIZED (
+        SELECT t.n,
+               t.failure,
+               t.subject,
+               ARRAY[
+                   t.failure ->> 'schema', t.failure ->> 'table', t.failure ->> 'column', t.failure ->> 'constraint',
+                   substring(t.failure ->> 'detail' FROM '\(([^)]*)\)=\(')
+               ] AS place
+          FROM unnest(p_failures, p_records) WITH ORDINALITY AS t (failure, subject, n)
+    ),
+    found AS MATERIALIZED (
+        SELECT d.place,
+               batch.batch_failed_columns(
+                   p_target, d.place[1], d.place[2], d.place[3], d.place[4], d.place[5]
+               ) AS column_name
+          FROM (SELECT DISTINCT told.place FROM told) AS d
+    )
+    INSERT INTO batch.batch_operation_errors (
+        operation_id, step, batch_number, record_number, record_key, failed_records,
+        error_message, sqlstate, constraint_name, column_name, detail, value, line_number, raw_text
+    )
+    SELECT p_operation.operation_id,
+           p_operation.step,
+           p_batch_number,
+           (told.subject ->> 'number')::bigint,
+           nullif(told.subject -> 'key', 'null'),
+           coalesce(nullif(told.subject -> 'records', 'null'), '[]'),
+           told.failure ->> 'message',
+           told.failure ->> 'sqlstate',
+           nullif(told.failure ->> 'constraint', ''),
+           found.column_name,
+           nullif(told.failure ->> 'detail', ''),
+           CASE
+               WHEN told.failure -> 'first' = told.failure -> 'last'
+                   THEN coalesce(told.failure ->> 'value', told.subject -> 'records' -> 0 ->> found.column_name)
+           END,
+           (told.subject ->> 'line_number')::bigint,
+           told.subject ->> 'raw_text'
+      FROM told
+      JOIN found ON found.place = told.place
+     ORDER BY told.n;
+
+    RETURN (
+        SELECT sum(
+                   CASE
+                       WHEN t.failure -> 'first' = t.failure -> 'last' OR t.subject -> 'records' = 'null'
+                           THEN (t.failure ->> 'last')::integer - (t.failure ->> 'first')::integer + 1
+                       ELSE jsonb_array_length(t.subject -> 'records') -- keys that no row has are skipped
+                   END
+               )
+          FROM unnest(p_failures, p_records) AS t (failure, subject)
+    );
+END;
 $function$;
 
 -- Whether an operation was submitted by this transaction; an idempotency key may have led to another.

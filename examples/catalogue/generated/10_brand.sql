@@ -131,6 +131,7 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -143,6 +144,7 @@ DECLARE
     v_constraint text;
     v_items jsonb;
     v_slice jsonb;
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -157,34 +159,39 @@ BEGIN
     v_range.next_item := p_range.next_item + v_count;
     v_range.done := v_range.next_item > p_range.item_count;
 
-    v_search := batch.batch_search(p_operation, v_count);
+    v_search := batch.batch_search(p_operation, v_count, v_dense);
     WHILE v_search.first IS NOT NULL LOOP
         IF v_look AND NOT v_looked THEN
             v_looked := true;
-            BEGIN
-                SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                  INTO v_suspects
-                  FROM (
-                           SELECT item.id AS id,
-                                  item.name AS name,
-                                  item.item_number::integer AS batch_place
-                             FROM ROWS FROM (
-                                 jsonb_to_recordset(v_items) AS (id integer, name text)
-                             ) WITH ORDINALITY AS item (id, name, item_number)
-                       ) AS brand
-                 WHERE brand.id IS NULL
-                    OR brand.name IS NULL;
-            EXCEPTION
-                WHEN OTHERS THEN
-                    -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                    v_suspects := batch.batch_unreadable_places(v_items, ARRAY['id', 'name']::text[], ARRAY['integer', 'text']::text[]);
-            END;
+            IF NOT v_dense THEN
+                BEGIN
+                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
+                      INTO v_suspects
+                      FROM (
+                               SELECT item.id AS id,
+                                      item.name AS name,
+                                      item.item_number::integer AS batch_place
+                                 FROM ROWS FROM (
+                                     jsonb_to_recordset(v_items) AS (id integer, name text)
+                                 ) WITH ORDINALITY AS item (id, name, item_number)
+                           ) AS brand
+                     WHERE brand.id IS NULL
+                        OR brand.name IS NULL;
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
+                        v_suspects := batch.batch_unreadable_places(v_items, ARRAY['id', 'name']::text[], ARRAY['integer', 'text']::text[]);
+                END;
+            END IF;
             v_search := batch.batch_search(
-                p_operation, v_count, '{}', v_suspects
+                p_operation, v_count, v_dense, '{}', v_suspects
             );
             CONTINUE;
         END IF;
-        v_slice := batch.batch_slice(v_items, v_search.first, v_search.last);
+        v_slice := CASE
+            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
+            ELSE batch.batch_slice(v_items, v_search.first, v_search.last)
+        END;
         IF v_settled THEN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
@@ -201,7 +208,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := batch.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -212,41 +221,47 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := batch.batch_doubt(SQLSTATE, v_context);
-                IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                   AND batch.batch_unreadable(v_slice -> 0, 1, ARRAY['id', 'name']::text[], ARRAY['integer', 'text']::text[]) IS NOT NULL THEN
-                    v_doubt := NULL; -- a value is none of its type
-                END IF;
-                v_search := batch.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, true
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
-                ELSIF v_search.tried = 0 THEN
-                    v_look := true; -- nothing of the batch is written yet: begin again
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := batch.batch_doubt(SQLSTATE, v_context);
+                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
+                       AND batch.batch_unreadable(v_slice -> 0, 1, ARRAY['id', 'name']::text[], ARRAY['integer', 'text']::text[]) IS NOT NULL THEN
+                        v_doubt := NULL; -- a value is none of its type
+                    END IF;
+                    v_search := batch.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, true
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    ELSIF v_search.tried = 0 THEN
+                        v_look := true; -- nothing of the batch is written yet: begin again
+                    END IF;
                 END IF;
         END;
         CONTINUE WHEN v_look AND NOT v_looked;
 
         IF v_search.verdict IN ('blame', 'stop') THEN
             v_failure := v_search.failure;
-            v_slice := batch.batch_slice(v_items, v_search.first, v_search.last);
-            IF v_search.first = v_search.last AND jsonb_typeof(v_slice -> 0) = 'object'
+            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
                AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
                 -- No table refused it. A field that cannot be read is the one at which this stops.
+                v_slice := v_items -> (v_search.first - 1);
                 BEGIN
                     v_column := 'id';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (id integer);
-                    v_column := 'name';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (name text);
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe (id integer);
                 EXCEPTION
                     WHEN OTHERS THEN -- a domain's check may raise what it likes
                         IF NOT batch.batch_is_records_fault(SQLSTATE) THEN
@@ -255,20 +270,32 @@ BEGIN
                         v_failure := v_failure || jsonb_build_object('column', v_column);
                 END;
             END IF;
-            v_failed := v_failed + v_search.last - v_search.first + 1;
-            PERFORM batch.batch_record_error(
-                p_operation,
-                v_batch,
-                batch.batch_record_number(p_range, v_search.first),
-                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('id', v_slice -> 0 -> 'id') END,
-                v_slice,
-                v_failure || batch.batch_lines(p_range, v_search.first, v_search.last)
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := batch.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := batch.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_failed := batch.batch_record_errors(
+            p_operation,
+            'shop.brand',
+            v_batch,
+            v_failures,
+            batch.batch_failed_records(p_range, v_items, v_failures, ARRAY['id']::text[])
+        );
+    END IF;
 
     IF v_stopped THEN
         -- The batch is undone and stays to be done: the cursor does not move.

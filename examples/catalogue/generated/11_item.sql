@@ -208,6 +208,7 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -221,6 +222,7 @@ DECLARE
     v_items jsonb;
     v_slice jsonb;
     v_refused integer[];
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -236,54 +238,57 @@ BEGIN
     v_range.done := v_range.next_item > p_range.item_count;
 
     v_refused := batch.batch_refused(p_operation, p_range, v_count);
-    v_search := batch.batch_search(p_operation, v_count, v_refused);
+    v_search := batch.batch_search(p_operation, v_count, v_dense, v_refused);
     IF p_operation.error_handling <> 'stop_on_error' THEN
         FOREACH v_rows IN ARRAY v_refused LOOP
-            v_failed := v_failed + 1;
-            v_slice := batch.batch_slice(v_items, v_rows, v_rows);
-            PERFORM batch.batch_record_error(
-                p_operation, v_batch, batch.batch_record_number(p_range, v_rows), jsonb_build_object('sku', v_slice -> 0 -> 'sku'), v_slice,
+            v_failures := array_append(
+                v_failures,
                 batch.batch_repeated_failure('sku')
-                    || batch.batch_lines(p_range, v_rows, v_rows)
+                    || jsonb_build_object('first', v_rows, 'last', v_rows)
             );
         END LOOP;
     END IF;
     WHILE v_search.first IS NOT NULL LOOP
         IF v_look AND NOT v_looked THEN
             v_looked := true;
-            BEGIN
-                SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                  INTO v_suspects
-                  FROM (
-                           SELECT NULL::uuid AS id,
-                                  item_.sku AS sku,
-                                  item_.title AS title,
-                                  item_.brand_id AS brand_id,
-                                  item_.price AS price,
-                                  item_.currency AS currency,
-                                  NULL::text[] AS labels,
-                                  item_.item_number::integer AS batch_place
-                             FROM ROWS FROM (
-                                 jsonb_to_recordset(v_items) AS (sku text, title text, brand_id integer, price numeric(10,2), currency shop.currency)
-                             ) WITH ORDINALITY AS item_ (sku, title, brand_id, price, currency, item_number)
-                       ) AS item
-                 WHERE item.sku IS NULL
-                    OR item.title IS NULL
-                    OR (length(title) BETWEEN 1 AND 200) IS FALSE
-                    OR item.price IS NULL
-                    OR (price >= 0) IS FALSE
-                    OR item.currency IS NULL;
-            EXCEPTION
-                WHEN OTHERS THEN
-                    -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                    v_suspects := batch.batch_unreadable_places(v_items, ARRAY['sku', 'title', 'brand_id', 'price', 'currency']::text[], ARRAY['text', 'text', 'integer', 'numeric(10,2)', 'shop.currency']::text[]);
-            END;
+            IF NOT v_dense THEN
+                BEGIN
+                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
+                      INTO v_suspects
+                      FROM (
+                               SELECT NULL::uuid AS id,
+                                      item_.sku AS sku,
+                                      item_.title AS title,
+                                      item_.brand_id AS brand_id,
+                                      item_.price AS price,
+                                      item_.currency AS currency,
+                                      NULL::text[] AS labels,
+                                      item_.item_number::integer AS batch_place
+                                 FROM ROWS FROM (
+                                     jsonb_to_recordset(v_items) AS (sku text, title text, brand_id integer, price numeric(10,2), currency shop.currency)
+                                 ) WITH ORDINALITY AS item_ (sku, title, brand_id, price, currency, item_number)
+                           ) AS item
+                     WHERE item.sku IS NULL
+                        OR item.title IS NULL
+                        OR (length(title) BETWEEN 1 AND 200) IS FALSE
+                        OR item.price IS NULL
+                        OR (price >= 0) IS FALSE
+                        OR item.currency IS NULL;
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
+                        v_suspects := batch.batch_unreadable_places(v_items, ARRAY['sku', 'title', 'brand_id', 'price', 'currency']::text[], ARRAY['text', 'text', 'integer', 'numeric(10,2)', 'shop.currency']::text[]);
+                END;
+            END IF;
             v_search := batch.batch_search(
-                p_operation, v_count, v_refused, v_suspects
+                p_operation, v_count, v_dense, v_refused, v_suspects
             );
             CONTINUE;
         END IF;
-        v_slice := batch.batch_slice(v_items, v_search.first, v_search.last);
+        v_slice := CASE
+            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
+            ELSE batch.batch_slice(v_items, v_search.first, v_search.last)
+        END;
         IF v_settled THEN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
@@ -308,7 +313,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := batch.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -319,26 +326,34 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := batch.batch_doubt(SQLSTATE, v_context);
-                IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                   AND batch.batch_unreadable(v_slice -> 0, 1, ARRAY['sku', 'title', 'brand_id', 'price', 'currency']::text[], ARRAY['text', 'text', 'integer', 'numeric(10,2)', 'shop.currency']::text[]) IS NOT NULL THEN
-                    v_doubt := NULL; -- a value is none of its type
-                END IF;
-                v_search := batch.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, true
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
-                ELSIF v_search.tried = 0 THEN
-                    v_look := true; -- nothing of the batch is written yet: begin again
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := batch.batch_doubt(SQLSTATE, v_context);
+                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
+                       AND batch.batch_unreadable(v_slice -> 0, 1, ARRAY['sku', 'title', 'brand_id', 'price', 'currency']::text[], ARRAY['text', 'text', 'integer', 'numeric(10,2)', 'shop.currency']::text[]) IS NOT NULL THEN
+                        v_doubt := NULL; -- a value is none of its type
+                    END IF;
+                    v_search := batch.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, true
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    ELSIF v_search.tried = 0 THEN
+                        v_look := true; -- nothing of the batch is written yet: begin again
+                    END IF;
                 END IF;
         END;
         CONTINUE WHEN v_look AND NOT v_looked;
@@ -348,21 +363,17 @@ BEGIN
             IF v_search.first = ANY (v_refused) THEN
                 v_failure := batch.batch_repeated_failure('sku');
             END IF;
-            v_slice := batch.batch_slice(v_items, v_search.first, v_search.last);
-            IF v_search.first = v_search.last AND jsonb_typeof(v_slice -> 0) = 'object'
+            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
                AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
                 -- No table refused it. A field that cannot be read is the one at which this stops.
+                v_slice := v_items -> (v_search.first - 1);
                 BEGIN
-                    v_column := 'sku';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (sku text);
-                    v_column := 'title';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (title text);
                     v_column := 'brand_id';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (brand_id integer);
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe (brand_id integer);
                     v_column := 'price';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (price numeric(10,2));
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe (price numeric(10,2));
                     v_column := 'currency';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (currency shop.currency);
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe (currency shop.currency);
                 EXCEPTION
                     WHEN OTHERS THEN -- a domain's check may raise what it likes
                         IF NOT batch.batch_is_records_fault(SQLSTATE) THEN
@@ -371,20 +382,32 @@ BEGIN
                         v_failure := v_failure || jsonb_build_object('column', v_column);
                 END;
             END IF;
-            v_failed := v_failed + v_search.last - v_search.first + 1;
-            PERFORM batch.batch_record_error(
-                p_operation,
-                v_batch,
-                batch.batch_record_number(p_range, v_search.first),
-                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('sku', v_slice -> 0 -> 'sku') END,
-                v_slice,
-                v_failure || batch.batch_lines(p_range, v_search.first, v_search.last)
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := batch.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := batch.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_failed := batch.batch_record_errors(
+            p_operation,
+            'shop.item',
+            v_batch,
+            v_failures,
+            batch.batch_failed_records(p_range, v_items, v_failures, ARRAY['sku']::text[])
+        );
+    END IF;
 
     IF v_stopped THEN
         -- The batch is undone and stays to be done: the cursor does not move.
@@ -660,7 +683,8 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
-    v_records jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
+    v_records jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -673,6 +697,7 @@ DECLARE
     v_constraint text;
     v_keys uuid[];
     v_slice uuid[];
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -700,32 +725,34 @@ BEGIN
     v_range.next_item := p_range.next_item + v_count;
     v_range.done := v_range.next_item > p_range.item_count;
 
-    v_search := batch.batch_search(p_operation, v_count);
+    v_search := batch.batch_search(p_operation, v_count, v_dense);
     WHILE v_search.first IS NOT NULL LOOP
         IF v_look AND NOT v_looked THEN
             v_looked := true;
-            BEGIN
-                SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                  INTO v_suspects
-                  FROM (
-                           SELECT item.id AS id,
-                                  item.sku AS sku,
-                                  item.title AS title,
-                                  item.brand_id AS brand_id,
-                                  item.price AS price,
-                                  item.currency AS currency,
-                                  array_append(labels, p_label) AS labels,
-                                  array_position(v_keys, item.id) AS batch_place
-                             FROM shop.item
-                            WHERE item.id = ANY (v_keys)
-                       ) AS item
-                 WHERE item.labels IS NULL;
-            EXCEPTION
-                WHEN OTHERS THEN
-                    v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
-            END;
+            IF NOT v_dense THEN
+                BEGIN
+                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
+                      INTO v_suspects
+                      FROM (
+                               SELECT item.id AS id,
+                                      item.sku AS sku,
+                                      item.title AS title,
+                                      item.brand_id AS brand_id,
+                                      item.price AS price,
+                                      item.currency AS currency,
+                                      array_append(labels, p_label) AS labels,
+                                      array_position(v_keys, item.id) AS batch_place
+                                 FROM shop.item
+                                WHERE item.id = ANY (v_keys)
+                           ) AS item
+                     WHERE item.labels IS NULL;
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
+                END;
+            END IF;
             v_search := batch.batch_search(
-                p_operation, v_count, '{}', v_suspects
+                p_operation, v_count, v_dense, '{}', v_suspects
             );
             CONTINUE;
         END IF;
@@ -749,7 +776,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := batch.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -760,49 +789,78 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := batch.batch_doubt(SQLSTATE, v_context);
-                v_search := batch.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, true
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
-                ELSIF v_search.tried = 0 THEN
-                    v_look := true; -- nothing of the batch is written yet: begin again
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := batch.batch_doubt(SQLSTATE, v_context);
+                    v_search := batch.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, true
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    ELSIF v_search.tried = 0 THEN
+                        v_look := true; -- nothing of the batch is written yet: begin again
+                    END IF;
                 END IF;
         END;
         CONTINUE WHEN v_look AND NOT v_looked;
 
         IF v_search.verdict IN ('blame', 'stop') THEN
             v_failure := v_search.failure;
-            SELECT jsonb_agg(to_jsonb(item) ORDER BY item.id)
-              INTO v_records
-              FROM shop.item
-             WHERE item.id = ANY (v_keys[v_search.first:v_search.last]);
-            v_failed := v_failed + CASE
-                WHEN v_search.first = v_search.last THEN 1
-                ELSE coalesce(jsonb_array_length(v_records), v_search.last - v_search.first + 1) -- keys that no row has are skipped
-            END;
-            PERFORM batch.batch_record_error(
-                p_operation,
-                v_batch,
-                batch.batch_record_number(p_range, v_search.first),
-                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('id', v_keys[v_search.first]) END,
-                v_records,
-                v_failure
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := batch.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := batch.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_records := ARRAY(
+            SELECT jsonb_build_object(
+                       'number', batch.batch_record_number(p_range, slice.first),
+                       'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
+                       'records', (
+                           SELECT jsonb_agg(to_jsonb(item) ORDER BY item.id)
+                             FROM shop.item
+                            WHERE item.id = ANY (v_keys[slice.first:slice.last])
+                       )
+                   )
+              FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
+             CROSS JOIN LATERAL (
+                       SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
+                   ) AS slice
+             ORDER BY told.n
+        );
+        v_failed := batch.batch_record_errors(
+            p_operation,
+            'shop.item',
+            v_batch,
+            v_failures,
+            v_records
+        );
+    END IF;
 
     IF v_stopped THEN
         -- The batch is undone and stays to be done: the cursor does not move.
@@ -1138,7 +1196,8 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
-    v_records jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
+    v_records jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -1154,6 +1213,7 @@ DECLARE
     v_from uuid;
     v_upto uuid;
     v_last boolean;
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -1187,7 +1247,7 @@ BEGIN
     END IF;
     v_range.done := v_range.next_item > p_range.item_count;
 
-    v_search := batch.batch_search(p_operation, v_count);
+    v_search := batch.batch_search(p_operation, v_count, v_dense);
     WHILE v_search.first IS NOT NULL LOOP
         IF v_look AND NOT v_looked THEN
             v_looked := true;
@@ -1205,7 +1265,7 @@ BEGIN
                 v_count := greatest(v_count, cardinality(v_keys));
             END IF;
             v_search := batch.batch_search(
-                p_operation, cardinality(v_keys), '{}'
+                p_operation, cardinality(v_keys), v_dense, '{}'
             );
             CONTINUE;
         END IF;
@@ -1251,7 +1311,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := batch.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -1262,49 +1324,78 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := batch.batch_doubt(SQLSTATE, v_context);
-                v_search := batch.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, true
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
-                ELSIF v_keys IS NULL OR v_search.tried = 0 THEN
-                    v_look := true; -- nothing of the batch is written yet: begin again
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := batch.batch_doubt(SQLSTATE, v_context);
+                    v_search := batch.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, true
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    ELSIF v_keys IS NULL OR v_search.tried = 0 THEN
+                        v_look := true; -- nothing of the batch is written yet: begin again
+                    END IF;
                 END IF;
         END;
         CONTINUE WHEN v_look AND NOT v_looked;
 
         IF v_search.verdict IN ('blame', 'stop') THEN
             v_failure := v_search.failure;
-            SELECT jsonb_agg(to_jsonb(item) ORDER BY item.id)
-              INTO v_records
-              FROM shop.item
-             WHERE item.id = ANY (v_keys[v_search.first:v_search.last]);
-            v_failed := v_failed + CASE
-                WHEN v_search.first = v_search.last THEN 1
-                ELSE coalesce(jsonb_array_length(v_records), v_search.last - v_search.first + 1) -- keys that no row has are skipped
-            END;
-            PERFORM batch.batch_record_error(
-                p_operation,
-                v_batch,
-                NULL,
-                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('id', v_keys[v_search.first]) END,
-                v_records,
-                v_failure
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := batch.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := batch.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_records := ARRAY(
+            SELECT jsonb_build_object(
+                       'number', NULL,
+                       'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
+                       'records', (
+                           SELECT jsonb_agg(to_jsonb(item) ORDER BY item.id)
+                             FROM shop.item
+                            WHERE item.id = ANY (v_keys[slice.first:slice.last])
+                       )
+                   )
+              FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
+             CROSS JOIN LATERAL (
+                       SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
+                   ) AS slice
+             ORDER BY told.n
+        );
+        v_failed := batch.batch_record_errors(
+            p_operation,
+            'shop.item',
+            v_batch,
+            v_failures,
+            v_records
+        );
+    END IF;
 
     v_count := greatest(v_count, v_written); -- rows that came to match since the operation was planned
     IF v_stopped THEN

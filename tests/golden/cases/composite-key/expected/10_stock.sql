@@ -214,7 +214,8 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
-    v_records jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
+    v_records jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -234,6 +235,7 @@ DECLARE
     v_from_2 varchar;
     v_upto_2 varchar;
     v_last boolean;
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -270,7 +272,7 @@ BEGIN
     END IF;
     v_range.done := v_range.next_item > p_range.item_count;
 
-    v_search := public.batch_search(p_operation, v_count);
+    v_search := public.batch_search(p_operation, v_count, v_dense);
     WHILE v_search.first IS NOT NULL LOOP
         IF v_look AND NOT v_looked THEN
             v_looked := true;
@@ -288,26 +290,28 @@ BEGIN
                    ) IS TRUE;
                 v_count := greatest(v_count, cardinality(v_keys_1));
             END IF;
-            BEGIN
-                SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                  INTO v_suspects
-                  FROM (
-                           SELECT stock.warehouse AS warehouse,
-                                  stock.sku AS sku,
-                                  0 AS qty,
-                                  batch_key.n::integer AS batch_place
-                             FROM public.stock
-                             JOIN unnest(v_keys_1, v_keys_2) WITH ORDINALITY AS batch_key (batch_key_1, batch_key_2, n)
-                               ON stock.warehouse = batch_key.batch_key_1 AND stock.sku = batch_key.batch_key_2
-                       ) AS stock
-                 WHERE stock.qty IS NULL
-                    OR (qty >= 0) IS FALSE;
-            EXCEPTION
-                WHEN OTHERS THEN
-                    v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
-            END;
+            IF NOT v_dense THEN
+                BEGIN
+                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
+                      INTO v_suspects
+                      FROM (
+                               SELECT stock.warehouse AS warehouse,
+                                      stock.sku AS sku,
+                                      0 AS qty,
+                                      batch_key.n::integer AS batch_place
+                                 FROM public.stock
+                                 JOIN unnest(v_keys_1, v_keys_2) WITH ORDINALITY AS batch_key (batch_key_1, batch_key_2, n)
+                                   ON stock.warehouse = batch_key.batch_key_1 AND stock.sku = batch_key.batch_key_2
+                           ) AS stock
+                     WHERE stock.qty IS NULL
+                        OR (qty >= 0) IS FALSE;
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
+                END;
+            END IF;
             v_search := public.batch_search(
-                p_operation, cardinality(v_keys_1), '{}', v_suspects
+                p_operation, cardinality(v_keys_1), v_dense, '{}', v_suspects
             );
             CONTINUE;
         END IF;
@@ -366,7 +370,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -377,50 +383,79 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := public.batch_doubt(SQLSTATE, v_context);
-                v_search := public.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, true
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
-                ELSIF v_keys_1 IS NULL OR v_search.tried = 0 THEN
-                    v_look := true; -- nothing of the batch is written yet: begin again
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, true
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    ELSIF v_keys_1 IS NULL OR v_search.tried = 0 THEN
+                        v_look := true; -- nothing of the batch is written yet: begin again
+                    END IF;
                 END IF;
         END;
         CONTINUE WHEN v_look AND NOT v_looked;
 
         IF v_search.verdict IN ('blame', 'stop') THEN
             v_failure := v_search.failure;
-            SELECT jsonb_agg(to_jsonb(stock) ORDER BY stock.warehouse, stock.sku)
-              INTO v_records
-              FROM public.stock
-              JOIN unnest(v_keys_1[v_search.first:v_search.last], v_keys_2[v_search.first:v_search.last]) AS batch_key (batch_key_1, batch_key_2)
-                ON stock.warehouse = batch_key.batch_key_1 AND stock.sku = batch_key.batch_key_2;
-            v_failed := v_failed + CASE
-                WHEN v_search.first = v_search.last THEN 1
-                ELSE coalesce(jsonb_array_length(v_records), v_search.last - v_search.first + 1) -- keys that no row has are skipped
-            END;
-            PERFORM public.batch_record_error(
-                p_operation,
-                v_batch,
-                NULL,
-                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('warehouse', v_keys_1[v_search.first], 'sku', v_keys_2[v_search.first]) END,
-                v_records,
-                v_failure
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := public.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_records := ARRAY(
+            SELECT jsonb_build_object(
+                       'number', NULL,
+                       'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('warehouse', v_keys_1[slice.first], 'sku', v_keys_2[slice.first]) END,
+                       'records', (
+                           SELECT jsonb_agg(to_jsonb(stock) ORDER BY stock.warehouse, stock.sku)
+                             FROM public.stock
+                             JOIN unnest(v_keys_1[slice.first:slice.last], v_keys_2[slice.first:slice.last]) AS batch_key (batch_key_1, batch_key_2)
+                               ON stock.warehouse = batch_key.batch_key_1 AND stock.sku = batch_key.batch_key_2
+                       )
+                   )
+              FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
+             CROSS JOIN LATERAL (
+                       SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
+                   ) AS slice
+             ORDER BY told.n
+        );
+        v_failed := public.batch_record_errors(
+            p_operation,
+            'public.stock',
+            v_batch,
+            v_failures,
+            v_records
+        );
+    END IF;
 
     v_count := greatest(v_count, v_written); -- rows that came to match since the operation was planned
     IF v_stopped THEN
@@ -764,6 +799,7 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -777,6 +813,7 @@ DECLARE
     v_items jsonb;
     v_slice jsonb;
     v_refused integer[];
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -792,66 +829,83 @@ BEGIN
     v_range.done := v_range.next_item > p_range.item_count;
 
     v_refused := public.batch_refused(p_operation, p_range, v_count);
-    v_search := public.batch_search(p_operation, v_count, v_refused);
+    v_search := public.batch_search(p_operation, v_count, v_dense, v_refused);
     IF p_operation.error_handling <> 'stop_on_error' THEN
         FOREACH v_rows IN ARRAY v_refused LOOP
-            v_failed := v_failed + 1;
-            v_slice := public.batch_slice(v_items, v_rows, v_rows);
-            PERFORM public.batch_record_error(
-                p_operation, v_batch, public.batch_record_number(p_range, v_rows), jsonb_build_object('warehouse', v_slice -> 0 -> 'warehouse', 'sku', v_slice -> 0 -> 'sku'), v_slice,
+            v_failures := array_append(
+                v_failures,
                 public.batch_repeated_failure('warehouse, sku')
-                    || public.batch_lines(p_range, v_rows, v_rows)
+                    || jsonb_build_object('first', v_rows, 'last', v_rows)
             );
         END LOOP;
     END IF;
     WHILE v_search.first IS NOT NULL LOOP
         IF v_look AND NOT v_looked THEN
             v_looked := true;
-            BEGIN
-                SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                  INTO v_suspects
-                  FROM (
-                           SELECT stock.warehouse AS warehouse,
-                                  stock.sku AS sku,
-                                  item.item_qty AS qty,
-                                  item.item_number::integer AS batch_place
-                             FROM public.stock
-                             JOIN (
-                                 SELECT item.warehouse AS item_warehouse, item.sku AS item_sku, item.qty AS item_qty, item.item_number
-                                   FROM ROWS FROM (
-                                            jsonb_to_recordset(v_items) AS (warehouse text, sku varchar, qty integer)
-                                        ) WITH ORDINALITY AS item (warehouse, sku, qty, item_number)
-                             ) AS item
-                               ON stock.warehouse = item.item_warehouse AND stock.sku = item.item_sku
-                       ) AS stock
-                 WHERE stock.qty IS NULL
-                    OR (qty >= 0) IS FALSE;
-            EXCEPTION
-                WHEN OTHERS THEN
-                    -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                    v_suspects := public.batch_unreadable_places(v_items, ARRAY['warehouse', 'sku', 'qty']::text[], ARRAY['text', 'varchar', 'integer']::text[]);
-            END;
+            IF NOT v_dense THEN
+                BEGIN
+                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
+                      INTO v_suspects
+                      FROM (
+                               SELECT stock.warehouse AS warehouse,
+                                      stock.sku AS sku,
+                                      item.item_qty AS qty,
+                                      item.item_number::integer AS batch_place
+                                 FROM public.stock
+                                 JOIN (
+                                     SELECT item.warehouse AS item_warehouse, item.sku AS item_sku, item.qty AS item_qty, item.item_number
+                                       FROM ROWS FROM (
+                                                jsonb_to_recordset(v_items) AS (warehouse text, sku varchar, qty integer)
+                                            ) WITH ORDINALITY AS item (warehouse, sku, qty, item_number)
+                                 ) AS item
+                                   ON stock.warehouse = item.item_warehouse AND stock.sku = item.item_sku
+                           ) AS stock
+                     WHERE stock.qty IS NULL
+                        OR (qty >= 0) IS FALSE;
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
+                        v_suspects := public.batch_unreadable_places(v_items, ARRAY['warehouse', 'sku', 'qty']::text[], ARRAY['text', 'varchar', 'integer']::text[]);
+                END;
+            END IF;
             v_search := public.batch_search(
-                p_operation, v_count, v_refused, v_suspects
+                p_operation, v_count, v_dense, v_refused, v_suspects
             );
             CONTINUE;
         END IF;
-        v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
+        v_slice := CASE
+            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
+            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
+        END;
         IF v_settled THEN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
         END IF;
         BEGIN
-            UPDATE public.stock
-               SET qty = item.item_qty
-              FROM (
-                       SELECT item.warehouse AS item_warehouse, item.sku AS item_sku, item.qty AS item_qty, item.item_number
-                         FROM ROWS FROM (
-                                  jsonb_to_recordset(v_slice) AS (warehouse text, sku varchar, qty integer)
-                              ) WITH ORDINALITY AS item (warehouse, sku, qty, item_number)
-                   ) AS item
-             WHERE stock.warehouse = item.item_warehouse
-               AND stock.sku = item.item_sku;
+            IF v_search.first = v_search.last THEN
+                UPDATE public.stock
+                   SET qty = item.item_qty
+                  FROM (
+                           SELECT item.warehouse AS item_warehouse, item.sku AS item_sku, item.qty AS item_qty, item.item_number
+                             FROM ROWS FROM (
+                                      jsonb_to_recordset(v_slice) AS (warehouse text, sku varchar, qty integer)
+                                  ) WITH ORDINALITY AS item (warehouse, sku, qty, item_number)
+                            LIMIT 1 -- it is one record, and the planner knows
+                       ) AS item
+                 WHERE stock.warehouse = item.item_warehouse
+                   AND stock.sku = item.item_sku;
+            ELSE
+                UPDATE public.stock
+                   SET qty = item.item_qty
+                  FROM (
+                           SELECT item.warehouse AS item_warehouse, item.sku AS item_sku, item.qty AS item_qty, item.item_number
+                             FROM ROWS FROM (
+                                      jsonb_to_recordset(v_slice) AS (warehouse text, sku varchar, qty integer)
+                                  ) WITH ORDINALITY AS item (warehouse, sku, qty, item_number)
+                       ) AS item
+                 WHERE stock.warehouse = item.item_warehouse
+                   AND stock.sku = item.item_sku;
+            END IF;
             GET DIAGNOSTICS v_rows = ROW_COUNT;
             SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
@@ -859,7 +913,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -870,26 +926,34 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := public.batch_doubt(SQLSTATE, v_context);
-                IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                   AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['warehouse', 'sku', 'qty']::text[], ARRAY['text', 'varchar', 'integer']::text[]) IS NOT NULL THEN
-                    v_doubt := NULL; -- a value is none of its type
-                END IF;
-                v_search := public.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, true
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
-                ELSIF v_search.tried = 0 THEN
-                    v_look := true; -- nothing of the batch is written yet: begin again
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
+                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['warehouse', 'sku', 'qty']::text[], ARRAY['text', 'varchar', 'integer']::text[]) IS NOT NULL THEN
+                        v_doubt := NULL; -- a value is none of its type
+                    END IF;
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, true
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    ELSIF v_search.tried = 0 THEN
+                        v_look := true; -- nothing of the batch is written yet: begin again
+                    END IF;
                 END IF;
         END;
         CONTINUE WHEN v_look AND NOT v_looked;
@@ -899,17 +963,15 @@ BEGIN
             IF v_search.first = ANY (v_refused) THEN
                 v_failure := public.batch_repeated_failure('warehouse, sku');
             END IF;
-            v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
-            IF v_search.first = v_search.last AND jsonb_typeof(v_slice -> 0) = 'object'
+            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
                AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
                 -- No table refused it. A field that cannot be read is the one at which this stops.
+                v_slice := v_items -> (v_search.first - 1);
                 BEGIN
-                    v_column := 'warehouse';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (warehouse text);
                     v_column := 'sku';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (sku varchar);
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe (sku varchar);
                     v_column := 'qty';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (qty integer);
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe (qty integer);
                 EXCEPTION
                     WHEN OTHERS THEN -- a domain's check may raise what it likes
                         IF NOT public.batch_is_records_fault(SQLSTATE) THEN
@@ -918,20 +980,32 @@ BEGIN
                         v_failure := v_failure || jsonb_build_object('column', v_column);
                 END;
             END IF;
-            v_failed := v_failed + v_search.last - v_search.first + 1;
-            PERFORM public.batch_record_error(
-                p_operation,
-                v_batch,
-                public.batch_record_number(p_range, v_search.first),
-                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('warehouse', v_slice -> 0 -> 'warehouse', 'sku', v_slice -> 0 -> 'sku') END,
-                v_slice,
-                v_failure || public.batch_lines(p_range, v_search.first, v_search.last)
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := public.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_failed := public.batch_record_errors(
+            p_operation,
+            'public.stock',
+            v_batch,
+            v_failures,
+            public.batch_failed_records(p_range, v_items, v_failures, ARRAY['warehouse', 'sku']::text[])
+        );
+    END IF;
 
     IF v_stopped THEN
         -- The batch is undone and stays to be done: the cursor does not move.
@@ -1275,6 +1349,7 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -1288,6 +1363,7 @@ DECLARE
     v_items jsonb;
     v_slice jsonb;
     v_refused integer[];
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -1303,48 +1379,51 @@ BEGIN
     v_range.done := v_range.next_item > p_range.item_count;
 
     v_refused := public.batch_refused(p_operation, p_range, v_count);
-    v_search := public.batch_search(p_operation, v_count, v_refused);
+    v_search := public.batch_search(p_operation, v_count, v_dense, v_refused);
     IF p_operation.error_handling <> 'stop_on_error' THEN
         FOREACH v_rows IN ARRAY v_refused LOOP
-            v_failed := v_failed + 1;
-            v_slice := public.batch_slice(v_items, v_rows, v_rows);
-            PERFORM public.batch_record_error(
-                p_operation, v_batch, public.batch_record_number(p_range, v_rows), jsonb_build_object('warehouse', v_slice -> 0 -> 'warehouse', 'sku', v_slice -> 0 -> 'sku'), v_slice,
+            v_failures := array_append(
+                v_failures,
                 public.batch_repeated_failure('warehouse, sku')
-                    || public.batch_lines(p_range, v_rows, v_rows)
+                    || jsonb_build_object('first', v_rows, 'last', v_rows)
             );
         END LOOP;
     END IF;
     WHILE v_search.first IS NOT NULL LOOP
         IF v_look AND NOT v_looked THEN
             v_looked := true;
-            BEGIN
-                SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                  INTO v_suspects
-                  FROM (
-                           SELECT item.warehouse AS warehouse,
-                                  item.sku AS sku,
-                                  item.qty AS qty,
-                                  item.item_number::integer AS batch_place
-                             FROM ROWS FROM (
-                                 jsonb_to_recordset(v_items) AS (warehouse text, sku varchar(40), qty integer)
-                             ) WITH ORDINALITY AS item (warehouse, sku, qty, item_number)
-                       ) AS stock
-                 WHERE stock.warehouse IS NULL
-                    OR stock.sku IS NULL
-                    OR stock.qty IS NULL
-                    OR (qty >= 0) IS FALSE;
-            EXCEPTION
-                WHEN OTHERS THEN
-                    -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                    v_suspects := public.batch_unreadable_places(v_items, ARRAY['warehouse', 'sku', 'qty']::text[], ARRAY['text', 'varchar(40)', 'integer']::text[]);
-            END;
+            IF NOT v_dense THEN
+                BEGIN
+                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
+                      INTO v_suspects
+                      FROM (
+                               SELECT item.warehouse AS warehouse,
+                                      item.sku AS sku,
+                                      item.qty AS qty,
+                                      item.item_number::integer AS batch_place
+                                 FROM ROWS FROM (
+                                     jsonb_to_recordset(v_items) AS (warehouse text, sku varchar(40), qty integer)
+                                 ) WITH ORDINALITY AS item (warehouse, sku, qty, item_number)
+                           ) AS stock
+                     WHERE stock.warehouse IS NULL
+                        OR stock.sku IS NULL
+                        OR stock.qty IS NULL
+                        OR (qty >= 0) IS FALSE;
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
+                        v_suspects := public.batch_unreadable_places(v_items, ARRAY['warehouse', 'sku', 'qty']::text[], ARRAY['text', 'varchar(40)', 'integer']::text[]);
+                END;
+            END IF;
             v_search := public.batch_search(
-                p_operation, v_count, v_refused, v_suspects
+                p_operation, v_count, v_dense, v_refused, v_suspects
             );
             CONTINUE;
         END IF;
-        v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
+        v_slice := CASE
+            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
+            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
+        END;
         IF v_settled THEN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
@@ -1364,7 +1443,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -1375,26 +1456,34 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := public.batch_doubt(SQLSTATE, v_context);
-                IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                   AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['warehouse', 'sku', 'qty']::text[], ARRAY['text', 'varchar(40)', 'integer']::text[]) IS NOT NULL THEN
-                    v_doubt := NULL; -- a value is none of its type
-                END IF;
-                v_search := public.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, true
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
-                ELSIF v_search.tried = 0 THEN
-                    v_look := true; -- nothing of the batch is written yet: begin again
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
+                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['warehouse', 'sku', 'qty']::text[], ARRAY['text', 'varchar(40)', 'integer']::text[]) IS NOT NULL THEN
+                        v_doubt := NULL; -- a value is none of its type
+                    END IF;
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, true
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    ELSIF v_search.tried = 0 THEN
+                        v_look := true; -- nothing of the batch is written yet: begin again
+                    END IF;
                 END IF;
         END;
         CONTINUE WHEN v_look AND NOT v_looked;
@@ -1404,17 +1493,15 @@ BEGIN
             IF v_search.first = ANY (v_refused) THEN
                 v_failure := public.batch_repeated_failure('warehouse, sku');
             END IF;
-            v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
-            IF v_search.first = v_search.last AND jsonb_typeof(v_slice -> 0) = 'object'
+            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
                AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
                 -- No table refused it. A field that cannot be read is the one at which this stops.
+                v_slice := v_items -> (v_search.first - 1);
                 BEGIN
-                    v_column := 'warehouse';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (warehouse text);
                     v_column := 'sku';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (sku varchar(40));
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe (sku varchar(40));
                     v_column := 'qty';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (qty integer);
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe (qty integer);
                 EXCEPTION
                     WHEN OTHERS THEN -- a domain's check may raise what it likes
                         IF NOT public.batch_is_records_fault(SQLSTATE) THEN
@@ -1423,20 +1510,32 @@ BEGIN
                         v_failure := v_failure || jsonb_build_object('column', v_column);
                 END;
             END IF;
-            v_failed := v_failed + v_search.last - v_search.first + 1;
-            PERFORM public.batch_record_error(
-                p_operation,
-                v_batch,
-                public.batch_record_number(p_range, v_search.first),
-                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('warehouse', v_slice -> 0 -> 'warehouse', 'sku', v_slice -> 0 -> 'sku') END,
-                v_slice,
-                v_failure || public.batch_lines(p_range, v_search.first, v_search.last)
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := public.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_failed := public.batch_record_errors(
+            p_operation,
+            'public.stock',
+            v_batch,
+            v_failures,
+            public.batch_failed_records(p_range, v_items, v_failures, ARRAY['warehouse', 'sku']::text[])
+        );
+    END IF;
 
     IF v_stopped THEN
         -- The batch is undone and stays to be done: the cursor does not move.
@@ -1765,7 +1864,8 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
-    v_records jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
+    v_records jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -1785,6 +1885,7 @@ DECLARE
     v_from_2 varchar;
     v_upto_2 varchar;
     v_last boolean;
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -1815,7 +1916,7 @@ BEGIN
     END IF;
     v_range.done := v_range.next_item > p_range.item_count;
 
-    v_search := public.batch_search(p_operation, v_count);
+    v_search := public.batch_search(p_operation, v_count, v_dense);
     WHILE v_search.first IS NOT NULL LOOP
         IF v_look AND NOT v_looked THEN
             v_looked := true;
@@ -1834,7 +1935,7 @@ BEGIN
                 v_count := greatest(v_count, cardinality(v_keys_1));
             END IF;
             v_search := public.batch_search(
-                p_operation, cardinality(v_keys_1), '{}'
+                p_operation, cardinality(v_keys_1), v_dense, '{}'
             );
             CONTINUE;
         END IF;
@@ -1883,7 +1984,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -1894,50 +1997,79 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := public.batch_doubt(SQLSTATE, v_context);
-                v_search := public.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, true
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
-                ELSIF v_keys_1 IS NULL OR v_search.tried = 0 THEN
-                    v_look := true; -- nothing of the batch is written yet: begin again
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, true
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    ELSIF v_keys_1 IS NULL OR v_search.tried = 0 THEN
+                        v_look := true; -- nothing of the batch is written yet: begin again
+                    END IF;
                 END IF;
         END;
         CONTINUE WHEN v_look AND NOT v_looked;
 
         IF v_search.verdict IN ('blame', 'stop') THEN
             v_failure := v_search.failure;
-            SELECT jsonb_agg(to_jsonb(stock) ORDER BY stock.warehouse, stock.sku)
-              INTO v_records
-              FROM public.stock
-              JOIN unnest(v_keys_1[v_search.first:v_search.last], v_keys_2[v_search.first:v_search.last]) AS batch_key (batch_key_1, batch_key_2)
-                ON stock.warehouse = batch_key.batch_key_1 AND stock.sku = batch_key.batch_key_2;
-            v_failed := v_failed + CASE
-                WHEN v_search.first = v_search.last THEN 1
-                ELSE coalesce(jsonb_array_length(v_records), v_search.last - v_search.first + 1) -- keys that no row has are skipped
-            END;
-            PERFORM public.batch_record_error(
-                p_operation,
-                v_batch,
-                NULL,
-                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('warehouse', v_keys_1[v_search.first], 'sku', v_keys_2[v_search.first]) END,
-                v_records,
-                v_failure
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := public.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_records := ARRAY(
+            SELECT jsonb_build_object(
+                       'number', NULL,
+                       'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('warehouse', v_keys_1[slice.first], 'sku', v_keys_2[slice.first]) END,
+                       'records', (
+                           SELECT jsonb_agg(to_jsonb(stock) ORDER BY stock.warehouse, stock.sku)
+                             FROM public.stock
+                             JOIN unnest(v_keys_1[slice.first:slice.last], v_keys_2[slice.first:slice.last]) AS batch_key (batch_key_1, batch_key_2)
+                               ON stock.warehouse = batch_key.batch_key_1 AND stock.sku = batch_key.batch_key_2
+                       )
+                   )
+              FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
+             CROSS JOIN LATERAL (
+                       SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
+                   ) AS slice
+             ORDER BY told.n
+        );
+        v_failed := public.batch_record_errors(
+            p_operation,
+            'public.stock',
+            v_batch,
+            v_failures,
+            v_records
+        );
+    END IF;
 
     v_count := greatest(v_count, v_written); -- rows that came to match since the operation was planned
     IF v_stopped THEN
@@ -2268,7 +2400,8 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
-    v_records jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
+    v_records jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -2288,6 +2421,7 @@ DECLARE
     v_from_2 varchar;
     v_upto_2 varchar;
     v_last boolean;
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -2323,7 +2457,7 @@ BEGIN
     END IF;
     v_range.done := v_range.next_item > p_range.item_count;
 
-    v_search := public.batch_search(p_operation, v_count);
+    v_search := public.batch_search(p_operation, v_count, v_dense);
     WHILE v_search.first IS NOT NULL LOOP
         IF v_look AND NOT v_looked THEN
             v_looked := true;
@@ -2342,7 +2476,7 @@ BEGIN
                 v_count := greatest(v_count, cardinality(v_keys_1));
             END IF;
             v_search := public.batch_search(
-                p_operation, cardinality(v_keys_1), '{}'
+                p_operation, cardinality(v_keys_1), v_dense, '{}'
             );
             CONTINUE;
         END IF;
@@ -2379,7 +2513,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -2390,50 +2526,79 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := public.batch_doubt(SQLSTATE, v_context);
-                v_search := public.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, true
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
-                ELSIF v_keys_1 IS NULL OR v_search.tried = 0 THEN
-                    v_look := true; -- nothing of the batch is written yet: begin again
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, true
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    ELSIF v_keys_1 IS NULL OR v_search.tried = 0 THEN
+                        v_look := true; -- nothing of the batch is written yet: begin again
+                    END IF;
                 END IF;
         END;
         CONTINUE WHEN v_look AND NOT v_looked;
 
         IF v_search.verdict IN ('blame', 'stop') THEN
             v_failure := v_search.failure;
-            SELECT jsonb_agg(to_jsonb(stock) ORDER BY stock.warehouse, stock.sku)
-              INTO v_records
-              FROM public.stock
-              JOIN unnest(v_keys_1[v_search.first:v_search.last], v_keys_2[v_search.first:v_search.last]) AS batch_key (batch_key_1, batch_key_2)
-                ON stock.warehouse = batch_key.batch_key_1 AND stock.sku = batch_key.batch_key_2;
-            v_failed := v_failed + CASE
-                WHEN v_search.first = v_search.last THEN 1
-                ELSE coalesce(jsonb_array_length(v_records), v_search.last - v_search.first + 1) -- keys that no row has are skipped
-            END;
-            PERFORM public.batch_record_error(
-                p_operation,
-                v_batch,
-                NULL,
-                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('warehouse', v_keys_1[v_search.first], 'sku', v_keys_2[v_search.first]) END,
-                v_records,
-                v_failure
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := public.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_records := ARRAY(
+            SELECT jsonb_build_object(
+                       'number', NULL,
+                       'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('warehouse', v_keys_1[slice.first], 'sku', v_keys_2[slice.first]) END,
+                       'records', (
+                           SELECT jsonb_agg(to_jsonb(stock) ORDER BY stock.warehouse, stock.sku)
+                             FROM public.stock
+                             JOIN unnest(v_keys_1[slice.first:slice.last], v_keys_2[slice.first:slice.last]) AS batch_key (batch_key_1, batch_key_2)
+                               ON stock.warehouse = batch_key.batch_key_1 AND stock.sku = batch_key.batch_key_2
+                       )
+                   )
+              FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
+             CROSS JOIN LATERAL (
+                       SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
+                   ) AS slice
+             ORDER BY told.n
+        );
+        v_failed := public.batch_record_errors(
+            p_operation,
+            'public.stock',
+            v_batch,
+            v_failures,
+            v_records
+        );
+    END IF;
 
     v_count := greatest(v_count, v_written); -- rows that came to match since the operation was planned
     IF v_stopped THEN

@@ -159,7 +159,8 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
-    v_records jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
+    v_records jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -172,6 +173,7 @@ DECLARE
     v_constraint text;
     v_keys bigint[];
     v_slice bigint[];
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -199,31 +201,33 @@ BEGIN
     v_range.next_item := p_range.next_item + v_count;
     v_range.done := v_range.next_item > p_range.item_count;
 
-    v_search := public.batch_search(p_operation, v_count);
+    v_search := public.batch_search(p_operation, v_count, v_dense);
     WHILE v_search.first IS NOT NULL LOOP
         IF v_look AND NOT v_looked THEN
             v_looked := true;
-            BEGIN
-                SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                  INTO v_suspects
-                  FROM (
-                           SELECT "-- drop"."user" AS "user",
-                                  E'\x24function$ ''; --' AS "x'y",
-                                  p_select AS "naïve name",
-                                  "-- drop"."Group" AS "Group",
-                                  'NOW()' AS "$$",
-                                  array_position(v_keys, "-- drop"."user") AS batch_place
-                             FROM "$$"."-- drop"
-                            WHERE "-- drop"."user" = ANY (v_keys)
-                       ) AS "-- drop"
-                 WHERE "-- drop"."naïve name" IS NULL
-                    OR "-- drop"."naïve name" NOT IN ('it''s', E'\x24function$', '-- drop');
-            EXCEPTION
-                WHEN OTHERS THEN
-                    v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
-            END;
+            IF NOT v_dense THEN
+                BEGIN
+                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
+                      INTO v_suspects
+                      FROM (
+                               SELECT "-- drop"."user" AS "user",
+                                      E'\x24function$ ''; --' AS "x'y",
+                                      p_select AS "naïve name",
+                                      "-- drop"."Group" AS "Group",
+                                      'NOW()' AS "$$",
+                                      array_position(v_keys, "-- drop"."user") AS batch_place
+                                 FROM "$$"."-- drop"
+                                WHERE "-- drop"."user" = ANY (v_keys)
+                           ) AS "-- drop"
+                     WHERE "-- drop"."naïve name" IS NULL
+                        OR "-- drop"."naïve name" NOT IN ('it''s', E'\x24function$', '-- drop');
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
+                END;
+            END IF;
             v_search := public.batch_search(
-                p_operation, v_count, '{}', v_suspects
+                p_operation, v_count, v_dense, '{}', v_suspects
             );
             CONTINUE;
         END IF;
@@ -245,7 +249,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -256,49 +262,78 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := public.batch_doubt(SQLSTATE, v_context);
-                v_search := public.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, true
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
-                ELSIF v_search.tried = 0 THEN
-                    v_look := true; -- nothing of the batch is written yet: begin again
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, true
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    ELSIF v_search.tried = 0 THEN
+                        v_look := true; -- nothing of the batch is written yet: begin again
+                    END IF;
                 END IF;
         END;
         CONTINUE WHEN v_look AND NOT v_looked;
 
         IF v_search.verdict IN ('blame', 'stop') THEN
             v_failure := v_search.failure;
-            SELECT jsonb_agg(to_jsonb("-- drop") ORDER BY "-- drop"."user")
-              INTO v_records
-              FROM "$$"."-- drop"
-             WHERE "-- drop"."user" = ANY (v_keys[v_search.first:v_search.last]);
-            v_failed := v_failed + CASE
-                WHEN v_search.first = v_search.last THEN 1
-                ELSE coalesce(jsonb_array_length(v_records), v_search.last - v_search.first + 1) -- keys that no row has are skipped
-            END;
-            PERFORM public.batch_record_error(
-                p_operation,
-                v_batch,
-                public.batch_record_number(p_range, v_search.first),
-                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('user', v_keys[v_search.first]) END,
-                v_records,
-                v_failure
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := public.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_records := ARRAY(
+            SELECT jsonb_build_object(
+                       'number', public.batch_record_number(p_range, slice.first),
+                       'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('user', v_keys[slice.first]) END,
+                       'records', (
+                           SELECT jsonb_agg(to_jsonb("-- drop") ORDER BY "-- drop"."user")
+                             FROM "$$"."-- drop"
+                            WHERE "-- drop"."user" = ANY (v_keys[slice.first:slice.last])
+                       )
+                   )
+              FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
+             CROSS JOIN LATERAL (
+                       SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
+                   ) AS slice
+             ORDER BY told.n
+        );
+        v_failed := public.batch_record_errors(
+            p_operation,
+            '"$$"."-- drop"',
+            v_batch,
+            v_failures,
+            v_records
+        );
+    END IF;
 
     IF v_stopped THEN
         -- The batch is undone and stays to be done: the cursor does not move.
@@ -646,7 +681,8 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
-    v_records jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
+    v_records jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -662,6 +698,7 @@ DECLARE
     v_from bigint;
     v_upto bigint;
     v_last boolean;
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -697,7 +734,7 @@ BEGIN
     END IF;
     v_range.done := v_range.next_item > p_range.item_count;
 
-    v_search := public.batch_search(p_operation, v_count);
+    v_search := public.batch_search(p_operation, v_count, v_dense);
     WHILE v_search.first IS NOT NULL LOOP
         IF v_look AND NOT v_looked THEN
             v_looked := true;
@@ -714,26 +751,28 @@ BEGIN
                    ) IS TRUE;
                 v_count := greatest(v_count, cardinality(v_keys));
             END IF;
-            BEGIN
-                SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                  INTO v_suspects
-                  FROM (
-                           SELECT "-- drop"."user" AS "user",
-                                  "-- drop"."x'y" AS "x'y",
-                                  "-- drop"."naïve name" AS "naïve name",
-                                  "Group" + p_by AS "Group",
-                                  "-- drop"."$$" AS "$$",
-                                  array_position(v_keys, "-- drop"."user") AS batch_place
-                             FROM "$$"."-- drop"
-                            WHERE "-- drop"."user" = ANY (v_keys)
-                       ) AS "-- drop"
-                 WHERE ("Group" > 0) IS FALSE;
-            EXCEPTION
-                WHEN OTHERS THEN
-                    v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
-            END;
+            IF NOT v_dense THEN
+                BEGIN
+                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
+                      INTO v_suspects
+                      FROM (
+                               SELECT "-- drop"."user" AS "user",
+                                      "-- drop"."x'y" AS "x'y",
+                                      "-- drop"."naïve name" AS "naïve name",
+                                      "Group" + p_by AS "Group",
+                                      "-- drop"."$$" AS "$$",
+                                      array_position(v_keys, "-- drop"."user") AS batch_place
+                                 FROM "$$"."-- drop"
+                                WHERE "-- drop"."user" = ANY (v_keys)
+                           ) AS "-- drop"
+                     WHERE ("Group" > 0) IS FALSE;
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
+                END;
+            END IF;
             v_search := public.batch_search(
-                p_operation, cardinality(v_keys), '{}', v_suspects
+                p_operation, cardinality(v_keys), v_dense, '{}', v_suspects
             );
             CONTINUE;
         END IF;
@@ -789,7 +828,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -800,49 +841,78 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := public.batch_doubt(SQLSTATE, v_context);
-                v_search := public.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, true
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
-                ELSIF v_keys IS NULL OR v_search.tried = 0 THEN
-                    v_look := true; -- nothing of the batch is written yet: begin again
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, true
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    ELSIF v_keys IS NULL OR v_search.tried = 0 THEN
+                        v_look := true; -- nothing of the batch is written yet: begin again
+                    END IF;
                 END IF;
         END;
         CONTINUE WHEN v_look AND NOT v_looked;
 
         IF v_search.verdict IN ('blame', 'stop') THEN
             v_failure := v_search.failure;
-            SELECT jsonb_agg(to_jsonb("-- drop") ORDER BY "-- drop"."user")
-              INTO v_records
-              FROM "$$"."-- drop"
-             WHERE "-- drop"."user" = ANY (v_keys[v_search.first:v_search.last]);
-            v_failed := v_failed + CASE
-                WHEN v_search.first = v_search.last THEN 1
-                ELSE coalesce(jsonb_array_length(v_records), v_search.last - v_search.first + 1) -- keys that no row has are skipped
-            END;
-            PERFORM public.batch_record_error(
-                p_operation,
-                v_batch,
-                NULL,
-                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('user', v_keys[v_search.first]) END,
-                v_records,
-                v_failure
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := public.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_records := ARRAY(
+            SELECT jsonb_build_object(
+                       'number', NULL,
+                       'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('user', v_keys[slice.first]) END,
+                       'records', (
+                           SELECT jsonb_agg(to_jsonb("-- drop") ORDER BY "-- drop"."user")
+                             FROM "$$"."-- drop"
+                            WHERE "-- drop"."user" = ANY (v_keys[slice.first:slice.last])
+                       )
+                   )
+              FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
+             CROSS JOIN LATERAL (
+                       SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
+                   ) AS slice
+             ORDER BY told.n
+        );
+        v_failed := public.batch_record_errors(
+            p_operation,
+            '"$$"."-- drop"',
+            v_batch,
+            v_failures,
+            v_records
+        );
+    END IF;
 
     v_count := greatest(v_count, v_written); -- rows that came to match since the operation was planned
     IF v_stopped THEN
@@ -1105,6 +1175,7 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -1117,6 +1188,7 @@ DECLARE
     v_constraint text;
     v_items jsonb;
     v_slice jsonb;
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -1131,39 +1203,44 @@ BEGIN
     v_range.next_item := p_range.next_item + v_count;
     v_range.done := v_range.next_item > p_range.item_count;
 
-    v_search := public.batch_search(p_operation, v_count);
+    v_search := public.batch_search(p_operation, v_count, v_dense);
     WHILE v_search.first IS NOT NULL LOOP
         IF v_look AND NOT v_looked THEN
             v_looked := true;
-            BEGIN
-                SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                  INTO v_suspects
-                  FROM (
-                           SELECT item."user" AS "user",
-                                  item."order" AS "x'y",
-                                  'it''s' AS "naïve name",
-                                  item."Group" AS "Group",
-                                  NULL::text AS "$$",
-                                  item.item_number::integer AS batch_place
-                             FROM ROWS FROM (
-                                 jsonb_to_recordset(v_items) AS ("user" bigint, "order" text, "Group" integer)
-                             ) WITH ORDINALITY AS item ("user", "order", "Group", item_number)
-                       ) AS "-- drop"
-                 WHERE "-- drop"."user" IS NULL
-                    OR "-- drop"."naïve name" IS NULL
-                    OR "-- drop"."naïve name" NOT IN ('it''s', E'\x24function$', '-- drop')
-                    OR ("Group" > 0) IS FALSE;
-            EXCEPTION
-                WHEN OTHERS THEN
-                    -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                    v_suspects := public.batch_unreadable_places(v_items, ARRAY['user', 'order', 'Group']::text[], ARRAY['bigint', 'text', 'integer']::text[]);
-            END;
+            IF NOT v_dense THEN
+                BEGIN
+                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
+                      INTO v_suspects
+                      FROM (
+                               SELECT item."user" AS "user",
+                                      item."order" AS "x'y",
+                                      'it''s' AS "naïve name",
+                                      item."Group" AS "Group",
+                                      NULL::text AS "$$",
+                                      item.item_number::integer AS batch_place
+                                 FROM ROWS FROM (
+                                     jsonb_to_recordset(v_items) AS ("user" bigint, "order" text, "Group" integer)
+                                 ) WITH ORDINALITY AS item ("user", "order", "Group", item_number)
+                           ) AS "-- drop"
+                     WHERE "-- drop"."user" IS NULL
+                        OR "-- drop"."naïve name" IS NULL
+                        OR "-- drop"."naïve name" NOT IN ('it''s', E'\x24function$', '-- drop')
+                        OR ("Group" > 0) IS FALSE;
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
+                        v_suspects := public.batch_unreadable_places(v_items, ARRAY['user', 'order', 'Group']::text[], ARRAY['bigint', 'text', 'integer']::text[]);
+                END;
+            END IF;
             v_search := public.batch_search(
-                p_operation, v_count, '{}', v_suspects
+                p_operation, v_count, v_dense, '{}', v_suspects
             );
             CONTINUE;
         END IF;
-        v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
+        v_slice := CASE
+            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
+            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
+        END;
         IF v_settled THEN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
@@ -1205,7 +1282,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -1216,43 +1295,49 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := public.batch_doubt(SQLSTATE, v_context);
-                IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                   AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['user', 'order', 'Group']::text[], ARRAY['bigint', 'text', 'integer']::text[]) IS NOT NULL THEN
-                    v_doubt := NULL; -- a value is none of its type
-                END IF;
-                v_search := public.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, true
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
-                ELSIF v_search.tried = 0 THEN
-                    v_look := true; -- nothing of the batch is written yet: begin again
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
+                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['user', 'order', 'Group']::text[], ARRAY['bigint', 'text', 'integer']::text[]) IS NOT NULL THEN
+                        v_doubt := NULL; -- a value is none of its type
+                    END IF;
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, true
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    ELSIF v_search.tried = 0 THEN
+                        v_look := true; -- nothing of the batch is written yet: begin again
+                    END IF;
                 END IF;
         END;
         CONTINUE WHEN v_look AND NOT v_looked;
 
         IF v_search.verdict IN ('blame', 'stop') THEN
             v_failure := v_search.failure;
-            v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
-            IF v_search.first = v_search.last AND jsonb_typeof(v_slice -> 0) = 'object'
+            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
                AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
                 -- No table refused it. A field that cannot be read is the one at which this stops.
+                v_slice := v_items -> (v_search.first - 1);
                 BEGIN
                     v_column := 'user';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe ("user" bigint);
-                    v_column := 'order';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe ("order" text);
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe ("user" bigint);
                     v_column := 'Group';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe ("Group" integer);
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe ("Group" integer);
                 EXCEPTION
                     WHEN OTHERS THEN -- a domain's check may raise what it likes
                         IF NOT public.batch_is_records_fault(SQLSTATE) THEN
@@ -1261,20 +1346,32 @@ BEGIN
                         v_failure := v_failure || jsonb_build_object('column', v_column);
                 END;
             END IF;
-            v_failed := v_failed + v_search.last - v_search.first + 1;
-            PERFORM public.batch_record_error(
-                p_operation,
-                v_batch,
-                public.batch_record_number(p_range, v_search.first),
-                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('user', v_slice -> 0 -> 'user') END,
-                v_slice,
-                v_failure || public.batch_lines(p_range, v_search.first, v_search.last)
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := public.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_failed := public.batch_record_errors(
+            p_operation,
+            '"$$"."-- drop"',
+            v_batch,
+            v_failures,
+            public.batch_failed_records(p_range, v_items, v_failures, ARRAY['user']::text[])
+        );
+    END IF;
 
     IF v_stopped THEN
         -- The batch is undone and stays to be done: the cursor does not move.
@@ -1618,6 +1715,7 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -1631,6 +1729,7 @@ DECLARE
     v_items jsonb;
     v_slice jsonb;
     v_refused integer[];
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
 BEGIN
     IF p_operation.contract IS DISTINCT FROM '88ce7d4e' THEN
         PERFORM public.batch_refuse_changed(p_operation);
@@ -1642,47 +1741,69 @@ BEGIN
     v_range.done := v_range.next_item > p_range.item_count;
 
     v_refused := public.batch_refused(p_operation, p_range, v_count);
-    v_search := public.batch_search(p_operation, v_count, v_refused);
+    v_search := public.batch_search(p_operation, v_count, v_dense, v_refused);
     IF p_operation.error_handling <> 'stop_on_error' THEN
         FOREACH v_rows IN ARRAY v_refused LOOP
-            v_failed := v_failed + 1;
-            v_slice := public.batch_slice(v_items, v_rows, v_rows);
-            PERFORM public.batch_record_error(
-                p_operation, v_batch, public.batch_record_number(p_range, v_rows), jsonb_build_object('x''y', v_slice -> 0 -> 'x''y', 'Group', v_slice -> 0 -> 'Group'), v_slice,
+            v_failures := array_append(
+                v_failures,
                 public.batch_repeated_failure('x''y, Group')
-                    || public.batch_lines(p_range, v_rows, v_rows)
+                    || jsonb_build_object('first', v_rows, 'last', v_rows)
             );
         END LOOP;
     END IF;
     WHILE v_search.first IS NOT NULL LOOP
-        v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
+        v_slice := CASE
+            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
+            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
+        END;
         IF v_settled THEN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
         END IF;
         BEGIN
-            WITH written AS (
-                DELETE FROM "$$"."-- drop"
-                 USING (
-                           SELECT item."x'y" AS "item_x'y", item."Group" AS "item_Group", item.item_number
-                             FROM ROWS FROM (
-                                      jsonb_to_recordset(v_slice) AS ("x'y" text, "Group" integer)
-                                  ) WITH ORDINALITY AS item ("x'y", "Group", item_number)
-                       ) AS item
-                 WHERE "-- drop"."x'y" = item."item_x'y"
-                   AND "-- drop"."Group" = item."item_Group"
-                RETURNING item.item_number
-            )
-            SELECT count(DISTINCT written.item_number)::integer
-              INTO v_rows
-              FROM written;
+            IF v_search.first = v_search.last THEN
+                WITH written AS (
+                    DELETE FROM "$$"."-- drop"
+                     USING (
+                               SELECT item."x'y" AS "item_x'y", item."Group" AS "item_Group", item.item_number
+                                 FROM ROWS FROM (
+                                          jsonb_to_recordset(v_slice) AS ("x'y" text, "Group" integer)
+                                      ) WITH ORDINALITY AS item ("x'y", "Group", item_number)
+                                LIMIT 1 -- it is one record, and the planner knows
+                           ) AS item
+                     WHERE "-- drop"."x'y" = item."item_x'y"
+                       AND "-- drop"."Group" = item."item_Group"
+                    RETURNING item.item_number
+                )
+                SELECT count(DISTINCT written.item_number)::integer
+                  INTO v_rows
+                  FROM written;
+            ELSE
+                WITH written AS (
+                    DELETE FROM "$$"."-- drop"
+                     USING (
+                               SELECT item."x'y" AS "item_x'y", item."Group" AS "item_Group", item.item_number
+                                 FROM ROWS FROM (
+                                          jsonb_to_recordset(v_slice) AS ("x'y" text, "Group" integer)
+                                      ) WITH ORDINALITY AS item ("x'y", "Group", item_number)
+                           ) AS item
+                     WHERE "-- drop"."x'y" = item."item_x'y"
+                       AND "-- drop"."Group" = item."item_Group"
+                    RETURNING item.item_number
+                )
+                SELECT count(DISTINCT written.item_number)::integer
+                  INTO v_rows
+                  FROM written;
+            END IF;
             SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -1693,24 +1814,32 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := public.batch_doubt(SQLSTATE, v_context);
-                IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                   AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['x''y', 'Group']::text[], ARRAY['text', 'integer']::text[]) IS NOT NULL THEN
-                    v_doubt := NULL; -- a value is none of its type
-                END IF;
-                v_search := public.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, true
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
+                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['x''y', 'Group']::text[], ARRAY['text', 'integer']::text[]) IS NOT NULL THEN
+                        v_doubt := NULL; -- a value is none of its type
+                    END IF;
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, true
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    END IF;
                 END IF;
         END;
 
@@ -1719,15 +1848,13 @@ BEGIN
             IF v_search.first = ANY (v_refused) THEN
                 v_failure := public.batch_repeated_failure('x''y, Group');
             END IF;
-            v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
-            IF v_search.first = v_search.last AND jsonb_typeof(v_slice -> 0) = 'object'
+            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
                AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
                 -- No table refused it. A field that cannot be read is the one at which this stops.
+                v_slice := v_items -> (v_search.first - 1);
                 BEGIN
-                    v_column := 'x''y';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe ("x'y" text);
                     v_column := 'Group';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe ("Group" integer);
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe ("Group" integer);
                 EXCEPTION
                     WHEN OTHERS THEN -- a domain's check may raise what it likes
                         IF NOT public.batch_is_records_fault(SQLSTATE) THEN
@@ -1736,20 +1863,32 @@ BEGIN
                         v_failure := v_failure || jsonb_build_object('column', v_column);
                 END;
             END IF;
-            v_failed := v_failed + v_search.last - v_search.first + 1;
-            PERFORM public.batch_record_error(
-                p_operation,
-                v_batch,
-                public.batch_record_number(p_range, v_search.first),
-                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('x''y', v_slice -> 0 -> 'x''y', 'Group', v_slice -> 0 -> 'Group') END,
-                v_slice,
-                v_failure || public.batch_lines(p_range, v_search.first, v_search.last)
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := public.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_failed := public.batch_record_errors(
+            p_operation,
+            '"$$"."-- drop"',
+            v_batch,
+            v_failures,
+            public.batch_failed_records(p_range, v_items, v_failures, ARRAY['x''y', 'Group']::text[])
+        );
+    END IF;
 
     IF v_stopped THEN
         -- The batch is undone and stays to be done: the cursor does not move.

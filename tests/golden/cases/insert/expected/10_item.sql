@@ -115,6 +115,7 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -127,6 +128,7 @@ DECLARE
     v_constraint text;
     v_items jsonb;
     v_slice jsonb;
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     p_code varchar;
 BEGIN
     IF p_operation.contract IS DISTINCT FROM '8c7063f9' THEN
@@ -142,9 +144,12 @@ BEGIN
     v_range.next_item := p_range.next_item + v_count;
     v_range.done := v_range.next_item > p_range.item_count;
 
-    v_search := public.batch_search(p_operation, v_count);
+    v_search := public.batch_search(p_operation, v_count, v_dense);
     WHILE v_search.first IS NOT NULL LOOP
-        v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
+        v_slice := CASE
+            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
+            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
+        END;
         IF v_settled THEN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
@@ -163,7 +168,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -174,40 +181,59 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := public.batch_doubt(SQLSTATE, v_context);
-                v_search := public.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, false
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, false
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    END IF;
                 END IF;
         END;
 
         IF v_search.verdict IN ('blame', 'stop') THEN
             v_failure := v_search.failure;
-            v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
-            v_failed := v_failed + v_search.last - v_search.first + 1;
-            PERFORM public.batch_record_error(
-                p_operation,
-                v_batch,
-                public.batch_record_number(p_range, v_search.first),
-                NULL,
-                v_slice,
-                v_failure
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := public.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_failed := public.batch_record_errors(
+            p_operation,
+            'public.item',
+            v_batch,
+            v_failures,
+            public.batch_failed_records(p_range, v_items, v_failures, ARRAY[]::text[])
+        );
+    END IF;
 
     IF v_stopped THEN
         -- The batch is undone and stays to be done: the cursor does not move.
@@ -431,6 +457,7 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -443,6 +470,7 @@ DECLARE
     v_constraint text;
     v_items jsonb;
     v_slice jsonb;
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     p_code varchar;
 BEGIN
     IF p_operation.contract IS DISTINCT FROM '8c7063f9' THEN
@@ -458,9 +486,12 @@ BEGIN
     v_range.next_item := p_range.next_item + v_count;
     v_range.done := v_range.next_item > p_range.item_count;
 
-    v_search := public.batch_search(p_operation, v_count);
+    v_search := public.batch_search(p_operation, v_count, v_dense);
     WHILE v_search.first IS NOT NULL LOOP
-        v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
+        v_slice := CASE
+            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
+            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
+        END;
         IF v_settled THEN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
@@ -499,7 +530,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -510,40 +543,59 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := public.batch_doubt(SQLSTATE, v_context);
-                v_search := public.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, false
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, false
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    END IF;
                 END IF;
         END;
 
         IF v_search.verdict IN ('blame', 'stop') THEN
             v_failure := v_search.failure;
-            v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
-            v_failed := v_failed + v_search.last - v_search.first + 1;
-            PERFORM public.batch_record_error(
-                p_operation,
-                v_batch,
-                public.batch_record_number(p_range, v_search.first),
-                NULL,
-                v_slice,
-                v_failure
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := public.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_failed := public.batch_record_errors(
+            p_operation,
+            'public.item',
+            v_batch,
+            v_failures,
+            public.batch_failed_records(p_range, v_items, v_failures, ARRAY[]::text[])
+        );
+    END IF;
 
     IF v_stopped THEN
         -- The batch is undone and stays to be done: the cursor does not move.
@@ -802,6 +854,7 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -814,6 +867,7 @@ DECLARE
     v_constraint text;
     v_items jsonb;
     v_slice jsonb;
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -833,41 +887,46 @@ BEGIN
     v_range.next_item := p_range.next_item + v_count;
     v_range.done := v_range.next_item > p_range.item_count;
 
-    v_search := public.batch_search(p_operation, v_count);
+    v_search := public.batch_search(p_operation, v_count, v_dense);
     WHILE v_search.first IS NOT NULL LOOP
         IF v_look AND NOT v_looked THEN
             v_looked := true;
-            BEGIN
-                SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                  INTO v_suspects
-                  FROM (
-                           SELECT NULL::uuid AS id,
-                                  item_.code AS code,
-                                  NULL::text AS status,
-                                  item_.qty AS qty,
-                                  NULL::numeric(10,2) AS price,
-                                  item_.tags AS tags,
-                                  NULL::jsonb AS data,
-                                  p_now AS seen_at,
-                                  item_.item_number::integer AS batch_place
-                             FROM ROWS FROM (
-                                 jsonb_to_recordset(v_items) AS (code varchar(20), qty integer, tags text[])
-                             ) WITH ORDINALITY AS item_ (code, qty, tags, item_number)
-                       ) AS item
-                 WHERE item.code IS NULL
-                    OR item.qty IS NULL
-                    OR (qty >= 0) IS FALSE;
-            EXCEPTION
-                WHEN OTHERS THEN
-                    -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                    v_suspects := public.batch_unreadable_places(v_items, ARRAY['code', 'qty', 'tags']::text[], ARRAY['varchar(20)', 'integer', 'text[]']::text[]);
-            END;
+            IF NOT v_dense THEN
+                BEGIN
+                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
+                      INTO v_suspects
+                      FROM (
+                               SELECT NULL::uuid AS id,
+                                      item_.code AS code,
+                                      NULL::text AS status,
+                                      item_.qty AS qty,
+                                      NULL::numeric(10,2) AS price,
+                                      item_.tags AS tags,
+                                      NULL::jsonb AS data,
+                                      p_now AS seen_at,
+                                      item_.item_number::integer AS batch_place
+                                 FROM ROWS FROM (
+                                     jsonb_to_recordset(v_items) AS (code varchar(20), qty integer, tags text[])
+                                 ) WITH ORDINALITY AS item_ (code, qty, tags, item_number)
+                           ) AS item
+                     WHERE item.code IS NULL
+                        OR item.qty IS NULL
+                        OR (qty >= 0) IS FALSE;
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
+                        v_suspects := public.batch_unreadable_places(v_items, ARRAY['code', 'qty', 'tags']::text[], ARRAY['varchar(20)', 'integer', 'text[]']::text[]);
+                END;
+            END IF;
             v_search := public.batch_search(
-                p_operation, v_count, '{}', v_suspects
+                p_operation, v_count, v_dense, '{}', v_suspects
             );
             CONTINUE;
         END IF;
-        v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
+        v_slice := CASE
+            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
+            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
+        END;
         IF v_settled THEN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
@@ -886,7 +945,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -897,43 +958,51 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := public.batch_doubt(SQLSTATE, v_context);
-                IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                   AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['code', 'qty', 'tags']::text[], ARRAY['varchar(20)', 'integer', 'text[]']::text[]) IS NOT NULL THEN
-                    v_doubt := NULL; -- a value is none of its type
-                END IF;
-                v_search := public.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, true
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
-                ELSIF v_search.tried = 0 THEN
-                    v_look := true; -- nothing of the batch is written yet: begin again
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
+                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['code', 'qty', 'tags']::text[], ARRAY['varchar(20)', 'integer', 'text[]']::text[]) IS NOT NULL THEN
+                        v_doubt := NULL; -- a value is none of its type
+                    END IF;
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, true
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    ELSIF v_search.tried = 0 THEN
+                        v_look := true; -- nothing of the batch is written yet: begin again
+                    END IF;
                 END IF;
         END;
         CONTINUE WHEN v_look AND NOT v_looked;
 
         IF v_search.verdict IN ('blame', 'stop') THEN
             v_failure := v_search.failure;
-            v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
-            IF v_search.first = v_search.last AND jsonb_typeof(v_slice -> 0) = 'object'
+            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
                AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
                 -- No table refused it. A field that cannot be read is the one at which this stops.
+                v_slice := v_items -> (v_search.first - 1);
                 BEGIN
                     v_column := 'code';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (code varchar(20));
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe (code varchar(20));
                     v_column := 'qty';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (qty integer);
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe (qty integer);
                     v_column := 'tags';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (tags text[]);
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe (tags text[]);
                 EXCEPTION
                     WHEN OTHERS THEN -- a domain's check may raise what it likes
                         IF NOT public.batch_is_records_fault(SQLSTATE) THEN
@@ -942,20 +1011,32 @@ BEGIN
                         v_failure := v_failure || jsonb_build_object('column', v_column);
                 END;
             END IF;
-            v_failed := v_failed + v_search.last - v_search.first + 1;
-            PERFORM public.batch_record_error(
-                p_operation,
-                v_batch,
-                public.batch_record_number(p_range, v_search.first),
-                NULL,
-                v_slice,
-                v_failure || public.batch_lines(p_range, v_search.first, v_search.last)
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := public.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_failed := public.batch_record_errors(
+            p_operation,
+            'public.item',
+            v_batch,
+            v_failures,
+            public.batch_failed_records(p_range, v_items, v_failures, ARRAY[]::text[])
+        );
+    END IF;
 
     IF v_stopped THEN
         -- The batch is undone and stays to be done: the cursor does not move.
@@ -1218,6 +1299,7 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -1230,6 +1312,7 @@ DECLARE
     v_constraint text;
     v_items jsonb;
     v_slice jsonb;
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -1244,39 +1327,44 @@ BEGIN
     v_range.next_item := p_range.next_item + v_count;
     v_range.done := v_range.next_item > p_range.item_count;
 
-    v_search := public.batch_search(p_operation, v_count);
+    v_search := public.batch_search(p_operation, v_count, v_dense);
     WHILE v_search.first IS NOT NULL LOOP
         IF v_look AND NOT v_looked THEN
             v_looked := true;
-            BEGIN
-                SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                  INTO v_suspects
-                  FROM (
-                           SELECT NULL::uuid AS id,
-                                  upper(item_.code) AS code,
-                                  NULL::text AS status,
-                                  NULL::integer AS qty,
-                                  item_.price AS price,
-                                  NULL::text[] AS tags,
-                                  NULL::jsonb AS data,
-                                  NULL::timestamptz AS seen_at,
-                                  item_.item_number::integer AS batch_place
-                             FROM ROWS FROM (
-                                 jsonb_to_recordset(v_items) AS (code varchar(20), price numeric(10,2))
-                             ) WITH ORDINALITY AS item_ (code, price, item_number)
-                       ) AS item
-                 WHERE item.code IS NULL;
-            EXCEPTION
-                WHEN OTHERS THEN
-                    -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                    v_suspects := public.batch_unreadable_places(v_items, ARRAY['code', 'price']::text[], ARRAY['varchar(20)', 'numeric(10,2)']::text[]);
-            END;
+            IF NOT v_dense THEN
+                BEGIN
+                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
+                      INTO v_suspects
+                      FROM (
+                               SELECT NULL::uuid AS id,
+                                      upper(item_.code) AS code,
+                                      NULL::text AS status,
+                                      NULL::integer AS qty,
+                                      item_.price AS price,
+                                      NULL::text[] AS tags,
+                                      NULL::jsonb AS data,
+                                      NULL::timestamptz AS seen_at,
+                                      item_.item_number::integer AS batch_place
+                                 FROM ROWS FROM (
+                                     jsonb_to_recordset(v_items) AS (code varchar(20), price numeric(10,2))
+                                 ) WITH ORDINALITY AS item_ (code, price, item_number)
+                           ) AS item
+                     WHERE item.code IS NULL;
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
+                        v_suspects := public.batch_unreadable_places(v_items, ARRAY['code', 'price']::text[], ARRAY['varchar(20)', 'numeric(10,2)']::text[]);
+                END;
+            END IF;
             v_search := public.batch_search(
-                p_operation, v_count, '{}', v_suspects
+                p_operation, v_count, v_dense, '{}', v_suspects
             );
             CONTINUE;
         END IF;
-        v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
+        v_slice := CASE
+            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
+            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
+        END;
         IF v_settled THEN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
@@ -1317,7 +1405,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -1328,41 +1418,49 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := public.batch_doubt(SQLSTATE, v_context);
-                IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                   AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['code', 'price']::text[], ARRAY['varchar(20)', 'numeric(10,2)']::text[]) IS NOT NULL THEN
-                    v_doubt := NULL; -- a value is none of its type
-                END IF;
-                v_search := public.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, true
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
-                ELSIF v_search.tried = 0 THEN
-                    v_look := true; -- nothing of the batch is written yet: begin again
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
+                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['code', 'price']::text[], ARRAY['varchar(20)', 'numeric(10,2)']::text[]) IS NOT NULL THEN
+                        v_doubt := NULL; -- a value is none of its type
+                    END IF;
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, true
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    ELSIF v_search.tried = 0 THEN
+                        v_look := true; -- nothing of the batch is written yet: begin again
+                    END IF;
                 END IF;
         END;
         CONTINUE WHEN v_look AND NOT v_looked;
 
         IF v_search.verdict IN ('blame', 'stop') THEN
             v_failure := v_search.failure;
-            v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
-            IF v_search.first = v_search.last AND jsonb_typeof(v_slice -> 0) = 'object'
+            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
                AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
                 -- No table refused it. A field that cannot be read is the one at which this stops.
+                v_slice := v_items -> (v_search.first - 1);
                 BEGIN
                     v_column := 'code';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (code varchar(20));
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe (code varchar(20));
                     v_column := 'price';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (price numeric(10,2));
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe (price numeric(10,2));
                 EXCEPTION
                     WHEN OTHERS THEN -- a domain's check may raise what it likes
                         IF NOT public.batch_is_records_fault(SQLSTATE) THEN
@@ -1371,20 +1469,32 @@ BEGIN
                         v_failure := v_failure || jsonb_build_object('column', v_column);
                 END;
             END IF;
-            v_failed := v_failed + v_search.last - v_search.first + 1;
-            PERFORM public.batch_record_error(
-                p_operation,
-                v_batch,
-                public.batch_record_number(p_range, v_search.first),
-                NULL,
-                v_slice,
-                v_failure || public.batch_lines(p_range, v_search.first, v_search.last)
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := public.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_failed := public.batch_record_errors(
+            p_operation,
+            'public.item',
+            v_batch,
+            v_failures,
+            public.batch_failed_records(p_range, v_items, v_failures, ARRAY[]::text[])
+        );
+    END IF;
 
     IF v_stopped THEN
         -- The batch is undone and stays to be done: the cursor does not move.

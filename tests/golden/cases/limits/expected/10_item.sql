@@ -260,7 +260,8 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
-    v_records jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
+    v_records jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -276,6 +277,7 @@ DECLARE
     v_from uuid;
     v_upto uuid;
     v_last boolean;
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -310,7 +312,7 @@ BEGIN
     END IF;
     v_range.done := v_range.next_item > p_range.item_count;
 
-    v_search := public.batch_search(p_operation, v_count);
+    v_search := public.batch_search(p_operation, v_count, v_dense);
     WHILE v_search.first IS NOT NULL LOOP
         IF v_look AND NOT v_looked THEN
             v_looked := true;
@@ -327,30 +329,32 @@ BEGIN
                    ) IS TRUE;
                 v_count := greatest(v_count, cardinality(v_keys));
             END IF;
-            BEGIN
-                SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                  INTO v_suspects
-                  FROM (
-                           SELECT item.id AS id,
-                                  item.code AS code,
-                                  'gone' AS status,
-                                  item.qty AS qty,
-                                  item.price AS price,
-                                  item.tags AS tags,
-                                  item.data AS data,
-                                  item.seen_at AS seen_at,
-                                  array_position(v_keys, item.id) AS batch_place
-                             FROM public.item
-                            WHERE item.id = ANY (v_keys)
-                       ) AS item
-                 WHERE item.status IS NULL
-                    OR item.status NOT IN ('new', 'kept', 'gone');
-            EXCEPTION
-                WHEN OTHERS THEN
-                    v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
-            END;
+            IF NOT v_dense THEN
+                BEGIN
+                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
+                      INTO v_suspects
+                      FROM (
+                               SELECT item.id AS id,
+                                      item.code AS code,
+                                      'gone' AS status,
+                                      item.qty AS qty,
+                                      item.price AS price,
+                                      item.tags AS tags,
+                                      item.data AS data,
+                                      item.seen_at AS seen_at,
+                                      array_position(v_keys, item.id) AS batch_place
+                                 FROM public.item
+                                WHERE item.id = ANY (v_keys)
+                           ) AS item
+                     WHERE item.status IS NULL
+                        OR item.status NOT IN ('new', 'kept', 'gone');
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
+                END;
+            END IF;
             v_search := public.batch_search(
-                p_operation, cardinality(v_keys), '{}', v_suspects
+                p_operation, cardinality(v_keys), v_dense, '{}', v_suspects
             );
             CONTINUE;
         END IF;
@@ -386,7 +390,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -397,49 +403,78 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := public.batch_doubt(SQLSTATE, v_context);
-                v_search := public.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, true
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
-                ELSIF v_keys IS NULL OR v_search.tried = 0 THEN
-                    v_look := true; -- nothing of the batch is written yet: begin again
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, true
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    ELSIF v_keys IS NULL OR v_search.tried = 0 THEN
+                        v_look := true; -- nothing of the batch is written yet: begin again
+                    END IF;
                 END IF;
         END;
         CONTINUE WHEN v_look AND NOT v_looked;
 
         IF v_search.verdict IN ('blame', 'stop') THEN
             v_failure := v_search.failure;
-            SELECT jsonb_agg(to_jsonb(item) ORDER BY item.id)
-              INTO v_records
-              FROM public.item
-             WHERE item.id = ANY (v_keys[v_search.first:v_search.last]);
-            v_failed := v_failed + CASE
-                WHEN v_search.first = v_search.last THEN 1
-                ELSE coalesce(jsonb_array_length(v_records), v_search.last - v_search.first + 1) -- keys that no row has are skipped
-            END;
-            PERFORM public.batch_record_error(
-                p_operation,
-                v_batch,
-                NULL,
-                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('id', v_keys[v_search.first]) END,
-                v_records,
-                v_failure
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := public.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_records := ARRAY(
+            SELECT jsonb_build_object(
+                       'number', NULL,
+                       'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
+                       'records', (
+                           SELECT jsonb_agg(to_jsonb(item) ORDER BY item.id)
+                             FROM public.item
+                            WHERE item.id = ANY (v_keys[slice.first:slice.last])
+                       )
+                   )
+              FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
+             CROSS JOIN LATERAL (
+                       SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
+                   ) AS slice
+             ORDER BY told.n
+        );
+        v_failed := public.batch_record_errors(
+            p_operation,
+            'public.item',
+            v_batch,
+            v_failures,
+            v_records
+        );
+    END IF;
 
     v_count := greatest(v_count, v_written); -- rows that came to match since the operation was planned
     IF v_stopped THEN
@@ -763,7 +798,8 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
-    v_records jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
+    v_records jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -779,6 +815,7 @@ DECLARE
     v_from uuid;
     v_upto uuid;
     v_last boolean;
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -808,7 +845,7 @@ BEGIN
     END IF;
     v_range.done := v_range.next_item > p_range.item_count;
 
-    v_search := public.batch_search(p_operation, v_count);
+    v_search := public.batch_search(p_operation, v_count, v_dense);
     WHILE v_search.first IS NOT NULL LOOP
         IF v_look AND NOT v_looked THEN
             v_looked := true;
@@ -821,30 +858,32 @@ BEGIN
                    AND (v_last OR item.id < v_upto);
                 v_count := greatest(v_count, cardinality(v_keys));
             END IF;
-            BEGIN
-                SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                  INTO v_suspects
-                  FROM (
-                           SELECT item.id AS id,
-                                  item.code AS code,
-                                  item.status AS status,
-                                  1 AS qty,
-                                  item.price AS price,
-                                  item.tags AS tags,
-                                  item.data AS data,
-                                  item.seen_at AS seen_at,
-                                  array_position(v_keys, item.id) AS batch_place
-                             FROM public.item
-                            WHERE item.id = ANY (v_keys)
-                       ) AS item
-                 WHERE item.qty IS NULL
-                    OR (qty >= 0) IS FALSE;
-            EXCEPTION
-                WHEN OTHERS THEN
-                    v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
-            END;
+            IF NOT v_dense THEN
+                BEGIN
+                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
+                      INTO v_suspects
+                      FROM (
+                               SELECT item.id AS id,
+                                      item.code AS code,
+                                      item.status AS status,
+                                      1 AS qty,
+                                      item.price AS price,
+                                      item.tags AS tags,
+                                      item.data AS data,
+                                      item.seen_at AS seen_at,
+                                      array_position(v_keys, item.id) AS batch_place
+                                 FROM public.item
+                                WHERE item.id = ANY (v_keys)
+                           ) AS item
+                     WHERE item.qty IS NULL
+                        OR (qty >= 0) IS FALSE;
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
+                END;
+            END IF;
             v_search := public.batch_search(
-                p_operation, cardinality(v_keys), '{}', v_suspects
+                p_operation, cardinality(v_keys), v_dense, '{}', v_suspects
             );
             CONTINUE;
         END IF;
@@ -872,7 +911,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -883,49 +924,78 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := public.batch_doubt(SQLSTATE, v_context);
-                v_search := public.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, true
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
-                ELSIF v_keys IS NULL OR v_search.tried = 0 THEN
-                    v_look := true; -- nothing of the batch is written yet: begin again
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, true
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    ELSIF v_keys IS NULL OR v_search.tried = 0 THEN
+                        v_look := true; -- nothing of the batch is written yet: begin again
+                    END IF;
                 END IF;
         END;
         CONTINUE WHEN v_look AND NOT v_looked;
 
         IF v_search.verdict IN ('blame', 'stop') THEN
             v_failure := v_search.failure;
-            SELECT jsonb_agg(to_jsonb(item) ORDER BY item.id)
-              INTO v_records
-              FROM public.item
-             WHERE item.id = ANY (v_keys[v_search.first:v_search.last]);
-            v_failed := v_failed + CASE
-                WHEN v_search.first = v_search.last THEN 1
-                ELSE coalesce(jsonb_array_length(v_records), v_search.last - v_search.first + 1) -- keys that no row has are skipped
-            END;
-            PERFORM public.batch_record_error(
-                p_operation,
-                v_batch,
-                NULL,
-                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('id', v_keys[v_search.first]) END,
-                v_records,
-                v_failure
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := public.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_records := ARRAY(
+            SELECT jsonb_build_object(
+                       'number', NULL,
+                       'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
+                       'records', (
+                           SELECT jsonb_agg(to_jsonb(item) ORDER BY item.id)
+                             FROM public.item
+                            WHERE item.id = ANY (v_keys[slice.first:slice.last])
+                       )
+                   )
+              FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
+             CROSS JOIN LATERAL (
+                       SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
+                   ) AS slice
+             ORDER BY told.n
+        );
+        v_failed := public.batch_record_errors(
+            p_operation,
+            'public.item',
+            v_batch,
+            v_failures,
+            v_records
+        );
+    END IF;
 
     v_count := greatest(v_count, v_written); -- rows that came to match since the operation was planned
     IF v_stopped THEN

@@ -227,7 +227,8 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
-    v_records jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
+    v_records jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -243,6 +244,7 @@ DECLARE
     v_from integer;
     v_upto integer;
     v_last boolean;
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -276,7 +278,7 @@ BEGIN
     END IF;
     v_range.done := v_range.next_item > p_range.item_count;
 
-    v_search := public.batch_search(p_operation, v_count);
+    v_search := public.batch_search(p_operation, v_count, v_dense);
     WHILE v_search.first IS NOT NULL LOOP
         IF v_look AND NOT v_looked THEN
             v_looked := true;
@@ -294,7 +296,7 @@ BEGIN
                 v_count := greatest(v_count, cardinality(v_keys));
             END IF;
             v_search := public.batch_search(
-                p_operation, cardinality(v_keys), '{}'
+                p_operation, cardinality(v_keys), v_dense, '{}'
             );
             CONTINUE;
         END IF;
@@ -340,7 +342,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -351,49 +355,78 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := public.batch_doubt(SQLSTATE, v_context);
-                v_search := public.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, true
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
-                ELSIF v_keys IS NULL OR v_search.tried = 0 THEN
-                    v_look := true; -- nothing of the batch is written yet: begin again
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, true
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    ELSIF v_keys IS NULL OR v_search.tried = 0 THEN
+                        v_look := true; -- nothing of the batch is written yet: begin again
+                    END IF;
                 END IF;
         END;
         CONTINUE WHEN v_look AND NOT v_looked;
 
         IF v_search.verdict IN ('blame', 'stop') THEN
             v_failure := v_search.failure;
-            SELECT jsonb_agg(to_jsonb(usage_cache) ORDER BY usage_cache.customer_id)
-              INTO v_records
-              FROM public.usage_cache
-             WHERE usage_cache.customer_id = ANY (v_keys[v_search.first:v_search.last]);
-            v_failed := v_failed + CASE
-                WHEN v_search.first = v_search.last THEN 1
-                ELSE coalesce(jsonb_array_length(v_records), v_search.last - v_search.first + 1) -- keys that no row has are skipped
-            END;
-            PERFORM public.batch_record_error(
-                p_operation,
-                v_batch,
-                NULL,
-                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('customer_id', v_keys[v_search.first]) END,
-                v_records,
-                v_failure
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := public.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_records := ARRAY(
+            SELECT jsonb_build_object(
+                       'number', NULL,
+                       'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('customer_id', v_keys[slice.first]) END,
+                       'records', (
+                           SELECT jsonb_agg(to_jsonb(usage_cache) ORDER BY usage_cache.customer_id)
+                             FROM public.usage_cache
+                            WHERE usage_cache.customer_id = ANY (v_keys[slice.first:slice.last])
+                       )
+                   )
+              FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
+             CROSS JOIN LATERAL (
+                       SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
+                   ) AS slice
+             ORDER BY told.n
+        );
+        v_failed := public.batch_record_errors(
+            p_operation,
+            'public.usage_cache',
+            v_batch,
+            v_failures,
+            v_records
+        );
+    END IF;
 
     v_count := greatest(v_count, v_written); -- rows that came to match since the operation was planned
     IF v_stopped THEN
@@ -521,6 +554,7 @@ DECLARE
     item record;
     v_failed integer := 0;
     v_failure jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -533,6 +567,7 @@ DECLARE
     v_constraint text;
     v_items jsonb;
     v_slice jsonb;
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     p_billing_month date;
 BEGIN
     IF p_operation.contract IS DISTINCT FROM 'f08f39dd' THEN
@@ -548,9 +583,12 @@ BEGIN
     v_range.next_item := p_range.next_item + v_count;
     v_range.done := v_range.next_item > p_range.item_count;
 
-    v_search := public.batch_search(p_operation, v_count);
+    v_search := public.batch_search(p_operation, v_count, v_dense);
     WHILE v_search.first IS NOT NULL LOOP
-        v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
+        v_slice := CASE
+            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
+            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
+        END;
         IF v_settled THEN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
@@ -583,7 +621,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -594,36 +634,44 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := public.batch_doubt(SQLSTATE, v_context);
-                IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                   AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['customer_id']::text[], ARRAY['integer']::text[]) IS NOT NULL THEN
-                    v_doubt := NULL; -- a value is none of its type
-                END IF;
-                v_search := public.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, false
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
+                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['customer_id']::text[], ARRAY['integer']::text[]) IS NOT NULL THEN
+                        v_doubt := NULL; -- a value is none of its type
+                    END IF;
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, false
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    END IF;
                 END IF;
         END;
 
         IF v_search.verdict IN ('blame', 'stop') THEN
             v_failure := v_search.failure;
-            v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
-            IF v_search.first = v_search.last AND jsonb_typeof(v_slice -> 0) = 'object'
+            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
                AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
                 -- No table refused it. A field that cannot be read is the one at which this stops.
+                v_slice := v_items -> (v_search.first - 1);
                 BEGIN
                     v_column := 'customer_id';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (customer_id integer);
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe (customer_id integer);
                 EXCEPTION
                     WHEN OTHERS THEN -- a domain's check may raise what it likes
                         IF NOT public.batch_is_records_fault(SQLSTATE) THEN
@@ -632,20 +680,32 @@ BEGIN
                         v_failure := v_failure || jsonb_build_object('column', v_column);
                 END;
             END IF;
-            v_failed := v_failed + v_search.last - v_search.first + 1;
-            PERFORM public.batch_record_error(
-                p_operation,
-                v_batch,
-                public.batch_record_number(p_range, v_search.first),
-                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('customer_id', v_slice -> 0 -> 'customer_id') END,
-                v_slice,
-                v_failure
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := public.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_failed := public.batch_record_errors(
+            p_operation,
+            NULL,
+            v_batch,
+            v_failures,
+            public.batch_failed_records(p_range, v_items, v_failures, ARRAY['customer_id']::text[])
+        );
+    END IF;
 
     IF v_stopped THEN
         -- The batch is undone and stays to be done: the cursor does not move.
@@ -825,6 +885,7 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -838,6 +899,7 @@ DECLARE
     v_items jsonb;
     v_slice jsonb;
     v_refused integer[];
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -853,47 +915,50 @@ BEGIN
     v_range.done := v_range.next_item > p_range.item_count;
 
     v_refused := public.batch_refused(p_operation, p_range, v_count);
-    v_search := public.batch_search(p_operation, v_count, v_refused);
+    v_search := public.batch_search(p_operation, v_count, v_dense, v_refused);
     IF p_operation.error_handling <> 'stop_on_error' THEN
         FOREACH v_rows IN ARRAY v_refused LOOP
-            v_failed := v_failed + 1;
-            v_slice := public.batch_slice(v_items, v_rows, v_rows);
-            PERFORM public.batch_record_error(
-                p_operation, v_batch, public.batch_record_number(p_range, v_rows), jsonb_build_object('customer_id', v_slice -> 0 -> 'customer_id'), v_slice,
+            v_failures := array_append(
+                v_failures,
                 public.batch_repeated_failure('customer_id')
-                    || public.batch_lines(p_range, v_rows, v_rows)
+                    || jsonb_build_object('first', v_rows, 'last', v_rows)
             );
         END LOOP;
     END IF;
     WHILE v_search.first IS NOT NULL LOOP
         IF v_look AND NOT v_looked THEN
             v_looked := true;
-            BEGIN
-                SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                  INTO v_suspects
-                  FROM (
-                           SELECT item.customer_id AS customer_id,
-                                  NULL::text AS plan,
-                                  item.total_amount AS amount,
-                                  NOW() AS refreshed_at,
-                                  item.item_number::integer AS batch_place
-                             FROM ROWS FROM (
-                                 jsonb_to_recordset(v_items) AS (customer_id integer, total_amount numeric(10,2))
-                             ) WITH ORDINALITY AS item (customer_id, total_amount, item_number)
-                       ) AS usage_cache
-                 WHERE usage_cache.customer_id IS NULL
-                    OR (amount >= 0) IS FALSE;
-            EXCEPTION
-                WHEN OTHERS THEN
-                    -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                    v_suspects := public.batch_unreadable_places(v_items, ARRAY['customer_id', 'total_amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]);
-            END;
+            IF NOT v_dense THEN
+                BEGIN
+                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
+                      INTO v_suspects
+                      FROM (
+                               SELECT item.customer_id AS customer_id,
+                                      NULL::text AS plan,
+                                      item.total_amount AS amount,
+                                      NOW() AS refreshed_at,
+                                      item.item_number::integer AS batch_place
+                                 FROM ROWS FROM (
+                                     jsonb_to_recordset(v_items) AS (customer_id integer, total_amount numeric(10,2))
+                                 ) WITH ORDINALITY AS item (customer_id, total_amount, item_number)
+                           ) AS usage_cache
+                     WHERE usage_cache.customer_id IS NULL
+                        OR (amount >= 0) IS FALSE;
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
+                        v_suspects := public.batch_unreadable_places(v_items, ARRAY['customer_id', 'total_amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]);
+                END;
+            END IF;
             v_search := public.batch_search(
-                p_operation, v_count, v_refused, v_suspects
+                p_operation, v_count, v_dense, v_refused, v_suspects
             );
             CONTINUE;
         END IF;
-        v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
+        v_slice := CASE
+            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
+            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
+        END;
         IF v_settled THEN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
@@ -914,7 +979,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -925,26 +992,34 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := public.batch_doubt(SQLSTATE, v_context);
-                IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                   AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['customer_id', 'total_amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]) IS NOT NULL THEN
-                    v_doubt := NULL; -- a value is none of its type
-                END IF;
-                v_search := public.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, true
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
-                ELSIF v_search.tried = 0 THEN
-                    v_look := true; -- nothing of the batch is written yet: begin again
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
+                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['customer_id', 'total_amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]) IS NOT NULL THEN
+                        v_doubt := NULL; -- a value is none of its type
+                    END IF;
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, true
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    ELSIF v_search.tried = 0 THEN
+                        v_look := true; -- nothing of the batch is written yet: begin again
+                    END IF;
                 END IF;
         END;
         CONTINUE WHEN v_look AND NOT v_looked;
@@ -954,15 +1029,15 @@ BEGIN
             IF v_search.first = ANY (v_refused) THEN
                 v_failure := public.batch_repeated_failure('customer_id');
             END IF;
-            v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
-            IF v_search.first = v_search.last AND jsonb_typeof(v_slice -> 0) = 'object'
+            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
                AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
                 -- No table refused it. A field that cannot be read is the one at which this stops.
+                v_slice := v_items -> (v_search.first - 1);
                 BEGIN
                     v_column := 'customer_id';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (customer_id integer);
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe (customer_id integer);
                     v_column := 'total_amount';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (total_amount numeric(10,2));
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe (total_amount numeric(10,2));
                 EXCEPTION
                     WHEN OTHERS THEN -- a domain's check may raise what it likes
                         IF NOT public.batch_is_records_fault(SQLSTATE) THEN
@@ -971,20 +1046,32 @@ BEGIN
                         v_failure := v_failure || jsonb_build_object('column', v_column);
                 END;
             END IF;
-            v_failed := v_failed + v_search.last - v_search.first + 1;
-            PERFORM public.batch_record_error(
-                p_operation,
-                v_batch,
-                public.batch_record_number(p_range, v_search.first),
-                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('customer_id', v_slice -> 0 -> 'customer_id') END,
-                v_slice,
-                v_failure
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := public.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_failed := public.batch_record_errors(
+            p_operation,
+            'public.usage_cache',
+            v_batch,
+            v_failures,
+            public.batch_failed_records(p_range, v_items, v_failures, ARRAY['customer_id']::text[])
+        );
+    END IF;
 
     IF v_stopped THEN
         -- The batch is undone and stays to be done: the cursor does not move.
@@ -1123,7 +1210,8 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
-    v_records jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
+    v_records jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -1136,6 +1224,7 @@ DECLARE
     v_constraint text;
     v_keys integer[];
     v_slice integer[];
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     p_limit numeric;
 BEGIN
     IF p_operation.contract IS DISTINCT FROM 'f08f39dd' THEN
@@ -1156,7 +1245,7 @@ BEGIN
     v_range.next_item := p_range.next_item + v_count;
     v_range.done := v_range.next_item > p_range.item_count;
 
-    v_search := public.batch_search(p_operation, v_count);
+    v_search := public.batch_search(p_operation, v_count, v_dense);
     WHILE v_search.first IS NOT NULL LOOP
         v_slice := v_keys[v_search.first:v_search.last];
         IF v_settled THEN
@@ -1188,7 +1277,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -1199,46 +1290,75 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := public.batch_doubt(SQLSTATE, v_context);
-                v_search := public.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, true
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, true
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    END IF;
                 END IF;
         END;
 
         IF v_search.verdict IN ('blame', 'stop') THEN
             v_failure := v_search.failure;
-            SELECT jsonb_agg(to_jsonb(usage_cache) ORDER BY usage_cache.customer_id)
-              INTO v_records
-              FROM public.usage_cache
-             WHERE usage_cache.customer_id = ANY (v_keys[v_search.first:v_search.last]);
-            v_failed := v_failed + CASE
-                WHEN v_search.first = v_search.last THEN 1
-                ELSE coalesce(jsonb_array_length(v_records), v_search.last - v_search.first + 1) -- keys that no row has are skipped
-            END;
-            PERFORM public.batch_record_error(
-                p_operation,
-                v_batch,
-                public.batch_record_number(p_range, v_search.first),
-                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('customer_id', v_keys[v_search.first]) END,
-                v_records,
-                v_failure
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := public.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_records := ARRAY(
+            SELECT jsonb_build_object(
+                       'number', public.batch_record_number(p_range, slice.first),
+                       'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('customer_id', v_keys[slice.first]) END,
+                       'records', (
+                           SELECT jsonb_agg(to_jsonb(usage_cache) ORDER BY usage_cache.customer_id)
+                             FROM public.usage_cache
+                            WHERE usage_cache.customer_id = ANY (v_keys[slice.first:slice.last])
+                       )
+                   )
+              FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
+             CROSS JOIN LATERAL (
+                       SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
+                   ) AS slice
+             ORDER BY told.n
+        );
+        v_failed := public.batch_record_errors(
+            p_operation,
+            'public.usage_cache',
+            v_batch,
+            v_failures,
+            v_records
+        );
+    END IF;
 
     IF v_stopped THEN
         -- The batch is undone and stays to be done: the cursor does not move.
@@ -1365,6 +1485,7 @@ DECLARE
     item record;
     v_failed integer := 0;
     v_failure jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -1377,6 +1498,7 @@ DECLARE
     v_constraint text;
     v_items jsonb;
     v_slice jsonb;
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     p_billing_month date;
 BEGIN
     IF p_operation.contract IS DISTINCT FROM 'f08f39dd' THEN
@@ -1392,9 +1514,12 @@ BEGIN
     v_range.next_item := p_range.next_item + v_count;
     v_range.done := v_range.next_item > p_range.item_count;
 
-    v_search := public.batch_search(p_operation, v_count);
+    v_search := public.batch_search(p_operation, v_count, v_dense);
     WHILE v_search.first IS NOT NULL LOOP
-        v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
+        v_slice := CASE
+            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
+            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
+        END;
         IF v_settled THEN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
@@ -1420,7 +1545,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -1431,36 +1558,44 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := public.batch_doubt(SQLSTATE, v_context);
-                IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                   AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['customer_id']::text[], ARRAY['integer']::text[]) IS NOT NULL THEN
-                    v_doubt := NULL; -- a value is none of its type
-                END IF;
-                v_search := public.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, false
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
+                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['customer_id']::text[], ARRAY['integer']::text[]) IS NOT NULL THEN
+                        v_doubt := NULL; -- a value is none of its type
+                    END IF;
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, false
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    END IF;
                 END IF;
         END;
 
         IF v_search.verdict IN ('blame', 'stop') THEN
             v_failure := v_search.failure;
-            v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
-            IF v_search.first = v_search.last AND jsonb_typeof(v_slice -> 0) = 'object'
+            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
                AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
                 -- No table refused it. A field that cannot be read is the one at which this stops.
+                v_slice := v_items -> (v_search.first - 1);
                 BEGIN
                     v_column := 'customer_id';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (customer_id integer);
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe (customer_id integer);
                 EXCEPTION
                     WHEN OTHERS THEN -- a domain's check may raise what it likes
                         IF NOT public.batch_is_records_fault(SQLSTATE) THEN
@@ -1469,20 +1604,32 @@ BEGIN
                         v_failure := v_failure || jsonb_build_object('column', v_column);
                 END;
             END IF;
-            v_failed := v_failed + v_search.last - v_search.first + 1;
-            PERFORM public.batch_record_error(
-                p_operation,
-                v_batch,
-                public.batch_record_number(p_range, v_search.first),
-                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('customer_id', v_slice -> 0 -> 'customer_id') END,
-                v_slice,
-                v_failure
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := public.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_failed := public.batch_record_errors(
+            p_operation,
+            NULL,
+            v_batch,
+            v_failures,
+            public.batch_failed_records(p_range, v_items, v_failures, ARRAY['customer_id']::text[])
+        );
+    END IF;
 
     IF v_stopped THEN
         -- The batch is undone and stays to be done: the cursor does not move.
@@ -1690,7 +1837,8 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
-    v_records jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
+    v_records jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -1706,6 +1854,7 @@ DECLARE
     v_from integer;
     v_upto integer;
     v_last boolean;
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -1742,7 +1891,7 @@ BEGIN
     END IF;
     v_range.done := v_range.next_item > p_range.item_count;
 
-    v_search := public.batch_search(p_operation, v_count);
+    v_search := public.batch_search(p_operation, v_count, v_dense);
     WHILE v_search.first IS NOT NULL LOOP
         IF v_look AND NOT v_looked THEN
             v_looked := true;
@@ -1760,7 +1909,7 @@ BEGIN
                 v_count := greatest(v_count, cardinality(v_keys));
             END IF;
             v_search := public.batch_search(
-                p_operation, cardinality(v_keys), '{}'
+                p_operation, cardinality(v_keys), v_dense, '{}'
             );
             CONTINUE;
         END IF;
@@ -1794,7 +1943,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -1805,49 +1956,78 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := public.batch_doubt(SQLSTATE, v_context);
-                v_search := public.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, true
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
-                ELSIF v_keys IS NULL OR v_search.tried = 0 THEN
-                    v_look := true; -- nothing of the batch is written yet: begin again
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, true
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    ELSIF v_keys IS NULL OR v_search.tried = 0 THEN
+                        v_look := true; -- nothing of the batch is written yet: begin again
+                    END IF;
                 END IF;
         END;
         CONTINUE WHEN v_look AND NOT v_looked;
 
         IF v_search.verdict IN ('blame', 'stop') THEN
             v_failure := v_search.failure;
-            SELECT jsonb_agg(to_jsonb(usage_cache) ORDER BY usage_cache.customer_id)
-              INTO v_records
-              FROM public.usage_cache
-             WHERE usage_cache.customer_id = ANY (v_keys[v_search.first:v_search.last]);
-            v_failed := v_failed + CASE
-                WHEN v_search.first = v_search.last THEN 1
-                ELSE coalesce(jsonb_array_length(v_records), v_search.last - v_search.first + 1) -- keys that no row has are skipped
-            END;
-            PERFORM public.batch_record_error(
-                p_operation,
-                v_batch,
-                NULL,
-                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('customer_id', v_keys[v_search.first]) END,
-                v_records,
-                v_failure
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := public.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_records := ARRAY(
+            SELECT jsonb_build_object(
+                       'number', NULL,
+                       'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('customer_id', v_keys[slice.first]) END,
+                       'records', (
+                           SELECT jsonb_agg(to_jsonb(usage_cache) ORDER BY usage_cache.customer_id)
+                             FROM public.usage_cache
+                            WHERE usage_cache.customer_id = ANY (v_keys[slice.first:slice.last])
+                       )
+                   )
+              FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
+             CROSS JOIN LATERAL (
+                       SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
+                   ) AS slice
+             ORDER BY told.n
+        );
+        v_failed := public.batch_record_errors(
+            p_operation,
+            'public.usage_cache',
+            v_batch,
+            v_failures,
+            v_records
+        );
+    END IF;
 
     v_count := greatest(v_count, v_written); -- rows that came to match since the operation was planned
     IF v_stopped THEN
@@ -2248,6 +2428,7 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -2260,6 +2441,7 @@ DECLARE
     v_constraint text;
     v_items jsonb;
     v_slice jsonb;
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -2274,36 +2456,41 @@ BEGIN
     v_range.next_item := p_range.next_item + v_count;
     v_range.done := v_range.next_item > p_range.item_count;
 
-    v_search := public.batch_search(p_operation, v_count);
+    v_search := public.batch_search(p_operation, v_count, v_dense);
     WHILE v_search.first IS NOT NULL LOOP
         IF v_look AND NOT v_looked THEN
             v_looked := true;
-            BEGIN
-                SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                  INTO v_suspects
-                  FROM (
-                           SELECT item.customer_id AS customer_id,
-                                  'imported' AS plan,
-                                  item.amount AS amount,
-                                  NULL::timestamptz AS refreshed_at,
-                                  item.item_number::integer AS batch_place
-                             FROM ROWS FROM (
-                                 jsonb_to_recordset(v_items) AS (customer_id integer, amount numeric(10,2))
-                             ) WITH ORDINALITY AS item (customer_id, amount, item_number)
-                       ) AS usage_cache
-                 WHERE usage_cache.customer_id IS NULL
-                    OR (amount >= 0) IS FALSE;
-            EXCEPTION
-                WHEN OTHERS THEN
-                    -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                    v_suspects := public.batch_unreadable_places(v_items, ARRAY['customer_id', 'amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]);
-            END;
+            IF NOT v_dense THEN
+                BEGIN
+                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
+                      INTO v_suspects
+                      FROM (
+                               SELECT item.customer_id AS customer_id,
+                                      'imported' AS plan,
+                                      item.amount AS amount,
+                                      NULL::timestamptz AS refreshed_at,
+                                      item.item_number::integer AS batch_place
+                                 FROM ROWS FROM (
+                                     jsonb_to_recordset(v_items) AS (customer_id integer, amount numeric(10,2))
+                                 ) WITH ORDINALITY AS item (customer_id, amount, item_number)
+                           ) AS usage_cache
+                     WHERE usage_cache.customer_id IS NULL
+                        OR (amount >= 0) IS FALSE;
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
+                        v_suspects := public.batch_unreadable_places(v_items, ARRAY['customer_id', 'amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]);
+                END;
+            END IF;
             v_search := public.batch_search(
-                p_operation, v_count, '{}', v_suspects
+                p_operation, v_count, v_dense, '{}', v_suspects
             );
             CONTINUE;
         END IF;
-        v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
+        v_slice := CASE
+            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
+            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
+        END;
         IF v_settled THEN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
@@ -2344,7 +2531,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -2355,41 +2544,49 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := public.batch_doubt(SQLSTATE, v_context);
-                IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                   AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['customer_id', 'amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]) IS NOT NULL THEN
-                    v_doubt := NULL; -- a value is none of its type
-                END IF;
-                v_search := public.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, true
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
-                ELSIF v_search.tried = 0 THEN
-                    v_look := true; -- nothing of the batch is written yet: begin again
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
+                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['customer_id', 'amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]) IS NOT NULL THEN
+                        v_doubt := NULL; -- a value is none of its type
+                    END IF;
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, true
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    ELSIF v_search.tried = 0 THEN
+                        v_look := true; -- nothing of the batch is written yet: begin again
+                    END IF;
                 END IF;
         END;
         CONTINUE WHEN v_look AND NOT v_looked;
 
         IF v_search.verdict IN ('blame', 'stop') THEN
             v_failure := v_search.failure;
-            v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
-            IF v_search.first = v_search.last AND jsonb_typeof(v_slice -> 0) = 'object'
+            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
                AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
                 -- No table refused it. A field that cannot be read is the one at which this stops.
+                v_slice := v_items -> (v_search.first - 1);
                 BEGIN
                     v_column := 'customer_id';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (customer_id integer);
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe (customer_id integer);
                     v_column := 'amount';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (amount numeric(10,2));
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe (amount numeric(10,2));
                 EXCEPTION
                     WHEN OTHERS THEN -- a domain's check may raise what it likes
                         IF NOT public.batch_is_records_fault(SQLSTATE) THEN
@@ -2398,20 +2595,32 @@ BEGIN
                         v_failure := v_failure || jsonb_build_object('column', v_column);
                 END;
             END IF;
-            v_failed := v_failed + v_search.last - v_search.first + 1;
-            PERFORM public.batch_record_error(
-                p_operation,
-                v_batch,
-                public.batch_record_number(p_range, v_search.first),
-                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('customer_id', v_slice -> 0 -> 'customer_id') END,
-                v_slice,
-                v_failure
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := public.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_failed := public.batch_record_errors(
+            p_operation,
+            'public.usage_cache',
+            v_batch,
+            v_failures,
+            public.batch_failed_records(p_range, v_items, v_failures, ARRAY['customer_id']::text[])
+        );
+    END IF;
 
     IF v_stopped THEN
         -- The batch is undone and stays to be done: the cursor does not move.
@@ -2776,6 +2985,7 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -2789,6 +2999,7 @@ DECLARE
     v_items jsonb;
     v_slice jsonb;
     v_refused integer[];
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -2804,65 +3015,81 @@ BEGIN
     v_range.done := v_range.next_item > p_range.item_count;
 
     v_refused := public.batch_refused(p_operation, p_range, v_count);
-    v_search := public.batch_search(p_operation, v_count, v_refused);
+    v_search := public.batch_search(p_operation, v_count, v_dense, v_refused);
     IF p_operation.error_handling <> 'stop_on_error' THEN
         FOREACH v_rows IN ARRAY v_refused LOOP
-            v_failed := v_failed + 1;
-            v_slice := public.batch_slice(v_items, v_rows, v_rows);
-            PERFORM public.batch_record_error(
-                p_operation, v_batch, public.batch_record_number(p_range, v_rows), jsonb_build_object('customer_id', v_slice -> 0 -> 'customer_id'), v_slice,
+            v_failures := array_append(
+                v_failures,
                 public.batch_repeated_failure('customer_id')
-                    || public.batch_lines(p_range, v_rows, v_rows)
+                    || jsonb_build_object('first', v_rows, 'last', v_rows)
             );
         END LOOP;
     END IF;
     WHILE v_search.first IS NOT NULL LOOP
         IF v_look AND NOT v_looked THEN
             v_looked := true;
-            BEGIN
-                SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                  INTO v_suspects
-                  FROM (
-                           SELECT usage_cache.customer_id AS customer_id,
-                                  usage_cache.plan AS plan,
-                                  item.item_amount AS amount,
-                                  usage_cache.refreshed_at AS refreshed_at,
-                                  item.item_number::integer AS batch_place
-                             FROM public.usage_cache
-                             JOIN (
-                                 SELECT item.customer_id AS item_customer_id, item.amount AS item_amount, item.item_number
-                                   FROM ROWS FROM (
-                                            jsonb_to_recordset(v_items) AS (customer_id integer, amount numeric(10,2))
-                                        ) WITH ORDINALITY AS item (customer_id, amount, item_number)
-                             ) AS item
-                               ON usage_cache.customer_id = item.item_customer_id
-                       ) AS usage_cache
-                 WHERE (amount >= 0) IS FALSE;
-            EXCEPTION
-                WHEN OTHERS THEN
-                    -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                    v_suspects := public.batch_unreadable_places(v_items, ARRAY['customer_id', 'amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]);
-            END;
+            IF NOT v_dense THEN
+                BEGIN
+                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
+                      INTO v_suspects
+                      FROM (
+                               SELECT usage_cache.customer_id AS customer_id,
+                                      usage_cache.plan AS plan,
+                                      item.item_amount AS amount,
+                                      usage_cache.refreshed_at AS refreshed_at,
+                                      item.item_number::integer AS batch_place
+                                 FROM public.usage_cache
+                                 JOIN (
+                                     SELECT item.customer_id AS item_customer_id, item.amount AS item_amount, item.item_number
+                                       FROM ROWS FROM (
+                                                jsonb_to_recordset(v_items) AS (customer_id integer, amount numeric(10,2))
+                                            ) WITH ORDINALITY AS item (customer_id, amount, item_number)
+                                 ) AS item
+                                   ON usage_cache.customer_id = item.item_customer_id
+                           ) AS usage_cache
+                     WHERE (amount >= 0) IS FALSE;
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
+                        v_suspects := public.batch_unreadable_places(v_items, ARRAY['customer_id', 'amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]);
+                END;
+            END IF;
             v_search := public.batch_search(
-                p_operation, v_count, v_refused, v_suspects
+                p_operation, v_count, v_dense, v_refused, v_suspects
             );
             CONTINUE;
         END IF;
-        v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
+        v_slice := CASE
+            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
+            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
+        END;
         IF v_settled THEN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
         END IF;
         BEGIN
-            UPDATE public.usage_cache
-               SET amount = item.item_amount
-              FROM (
-                       SELECT item.customer_id AS item_customer_id, item.amount AS item_amount, item.item_number
-                         FROM ROWS FROM (
-                                  jsonb_to_recordset(v_slice) AS (customer_id integer, amount numeric(10,2))
-                              ) WITH ORDINALITY AS item (customer_id, amount, item_number)
-                   ) AS item
-             WHERE usage_cache.customer_id = item.item_customer_id;
+            IF v_search.first = v_search.last THEN
+                UPDATE public.usage_cache
+                   SET amount = item.item_amount
+                  FROM (
+                           SELECT item.customer_id AS item_customer_id, item.amount AS item_amount, item.item_number
+                             FROM ROWS FROM (
+                                      jsonb_to_recordset(v_slice) AS (customer_id integer, amount numeric(10,2))
+                                  ) WITH ORDINALITY AS item (customer_id, amount, item_number)
+                            LIMIT 1 -- it is one record, and the planner knows
+                       ) AS item
+                 WHERE usage_cache.customer_id = item.item_customer_id;
+            ELSE
+                UPDATE public.usage_cache
+                   SET amount = item.item_amount
+                  FROM (
+                           SELECT item.customer_id AS item_customer_id, item.amount AS item_amount, item.item_number
+                             FROM ROWS FROM (
+                                      jsonb_to_recordset(v_slice) AS (customer_id integer, amount numeric(10,2))
+                                  ) WITH ORDINALITY AS item (customer_id, amount, item_number)
+                       ) AS item
+                 WHERE usage_cache.customer_id = item.item_customer_id;
+            END IF;
             GET DIAGNOSTICS v_rows = ROW_COUNT;
             SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
@@ -2870,7 +3097,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -2881,26 +3110,34 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := public.batch_doubt(SQLSTATE, v_context);
-                IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                   AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['customer_id', 'amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]) IS NOT NULL THEN
-                    v_doubt := NULL; -- a value is none of its type
-                END IF;
-                v_search := public.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, true
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
-                ELSIF v_search.tried = 0 THEN
-                    v_look := true; -- nothing of the batch is written yet: begin again
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
+                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['customer_id', 'amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]) IS NOT NULL THEN
+                        v_doubt := NULL; -- a value is none of its type
+                    END IF;
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, true
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    ELSIF v_search.tried = 0 THEN
+                        v_look := true; -- nothing of the batch is written yet: begin again
+                    END IF;
                 END IF;
         END;
         CONTINUE WHEN v_look AND NOT v_looked;
@@ -2910,15 +3147,15 @@ BEGIN
             IF v_search.first = ANY (v_refused) THEN
                 v_failure := public.batch_repeated_failure('customer_id');
             END IF;
-            v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
-            IF v_search.first = v_search.last AND jsonb_typeof(v_slice -> 0) = 'object'
+            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
                AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
                 -- No table refused it. A field that cannot be read is the one at which this stops.
+                v_slice := v_items -> (v_search.first - 1);
                 BEGIN
                     v_column := 'customer_id';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (customer_id integer);
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe (customer_id integer);
                     v_column := 'amount';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (amount numeric(10,2));
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe (amount numeric(10,2));
                 EXCEPTION
                     WHEN OTHERS THEN -- a domain's check may raise what it likes
                         IF NOT public.batch_is_records_fault(SQLSTATE) THEN
@@ -2927,20 +3164,32 @@ BEGIN
                         v_failure := v_failure || jsonb_build_object('column', v_column);
                 END;
             END IF;
-            v_failed := v_failed + v_search.last - v_search.first + 1;
-            PERFORM public.batch_record_error(
-                p_operation,
-                v_batch,
-                public.batch_record_number(p_range, v_search.first),
-                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('customer_id', v_slice -> 0 -> 'customer_id') END,
-                v_slice,
-                v_failure
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := public.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_failed := public.batch_record_errors(
+            p_operation,
+            'public.usage_cache',
+            v_batch,
+            v_failures,
+            public.batch_failed_records(p_range, v_items, v_failures, ARRAY['customer_id']::text[])
+        );
+    END IF;
 
     IF v_stopped THEN
         -- The batch is undone and stays to be done: the cursor does not move.
@@ -3251,6 +3500,7 @@ DECLARE
     item record;
     v_failed integer := 0;
     v_failure jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -3263,6 +3513,7 @@ DECLARE
     v_constraint text;
     v_items jsonb;
     v_slice jsonb;
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
 BEGIN
     IF p_operation.contract IS DISTINCT FROM 'f6cdb203' THEN
         PERFORM public.batch_refuse_changed(p_operation);
@@ -3273,9 +3524,12 @@ BEGIN
     v_range.next_item := p_range.next_item + v_count;
     v_range.done := v_range.next_item > p_range.item_count;
 
-    v_search := public.batch_search(p_operation, v_count);
+    v_search := public.batch_search(p_operation, v_count, v_dense);
     WHILE v_search.first IS NOT NULL LOOP
-        v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
+        v_slice := CASE
+            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
+            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
+        END;
         IF v_settled THEN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
@@ -3305,7 +3559,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -3316,36 +3572,44 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := public.batch_doubt(SQLSTATE, v_context);
-                IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                   AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['value']::text[], ARRAY['integer']::text[]) IS NOT NULL THEN
-                    v_doubt := NULL; -- a value is none of its type
-                END IF;
-                v_search := public.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, false
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
+                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['value']::text[], ARRAY['integer']::text[]) IS NOT NULL THEN
+                        v_doubt := NULL; -- a value is none of its type
+                    END IF;
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, false
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    END IF;
                 END IF;
         END;
 
         IF v_search.verdict IN ('blame', 'stop') THEN
             v_failure := v_search.failure;
-            v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
-            IF v_search.first = v_search.last AND jsonb_typeof(v_slice -> 0) = 'object'
+            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
                AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
                 -- No table refused it. A field that cannot be read is the one at which this stops.
+                v_slice := v_items -> (v_search.first - 1);
                 BEGIN
                     v_column := 'value';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (value integer);
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe (value integer);
                 EXCEPTION
                     WHEN OTHERS THEN -- a domain's check may raise what it likes
                         IF NOT public.batch_is_records_fault(SQLSTATE) THEN
@@ -3354,20 +3618,32 @@ BEGIN
                         v_failure := v_failure || jsonb_build_object('column', v_column);
                 END;
             END IF;
-            v_failed := v_failed + v_search.last - v_search.first + 1;
-            PERFORM public.batch_record_error(
-                p_operation,
-                v_batch,
-                public.batch_record_number(p_range, v_search.first),
-                NULL,
-                v_slice,
-                v_failure
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := public.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_failed := public.batch_record_errors(
+            p_operation,
+            NULL,
+            v_batch,
+            v_failures,
+            public.batch_failed_records(p_range, v_items, v_failures, ARRAY[]::text[])
+        );
+    END IF;
 
     IF v_stopped THEN
         -- The batch is undone and stays to be done: the cursor does not move.

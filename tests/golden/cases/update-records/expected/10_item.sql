@@ -228,6 +228,7 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -241,6 +242,7 @@ DECLARE
     v_items jsonb;
     v_slice jsonb;
     v_refused integer[];
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -256,71 +258,88 @@ BEGIN
     v_range.done := v_range.next_item > p_range.item_count;
 
     v_refused := public.batch_refused(p_operation, p_range, v_count);
-    v_search := public.batch_search(p_operation, v_count, v_refused);
+    v_search := public.batch_search(p_operation, v_count, v_dense, v_refused);
     IF p_operation.error_handling <> 'stop_on_error' THEN
         FOREACH v_rows IN ARRAY v_refused LOOP
-            v_failed := v_failed + 1;
-            v_slice := public.batch_slice(v_items, v_rows, v_rows);
-            PERFORM public.batch_record_error(
-                p_operation, v_batch, public.batch_record_number(p_range, v_rows), jsonb_build_object('id', v_slice -> 0 -> 'id'), v_slice,
+            v_failures := array_append(
+                v_failures,
                 public.batch_repeated_failure('id')
-                    || public.batch_lines(p_range, v_rows, v_rows)
+                    || jsonb_build_object('first', v_rows, 'last', v_rows)
             );
         END LOOP;
     END IF;
     WHILE v_search.first IS NOT NULL LOOP
         IF v_look AND NOT v_looked THEN
             v_looked := true;
-            BEGIN
-                SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                  INTO v_suspects
-                  FROM (
-                           SELECT item.id AS id,
-                                  item.code AS code,
-                                  item.status AS status,
-                                  item_.item_qty AS qty,
-                                  item_.item_price AS price,
-                                  item.tags AS tags,
-                                  item.data AS data,
-                                  item.seen_at AS seen_at,
-                                  item_.item_number::integer AS batch_place
-                             FROM public.item
-                             JOIN (
-                                 SELECT item.id AS item_id, item.qty AS item_qty, item.price AS item_price, item.item_number
-                                   FROM ROWS FROM (
-                                            jsonb_to_recordset(v_items) AS (id uuid, qty integer, price numeric(10,2))
-                                        ) WITH ORDINALITY AS item (id, qty, price, item_number)
-                             ) AS item_
-                               ON item.id = item_.item_id
-                       ) AS item
-                 WHERE item.qty IS NULL
-                    OR (qty >= 0) IS FALSE;
-            EXCEPTION
-                WHEN OTHERS THEN
-                    -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                    v_suspects := public.batch_unreadable_places(v_items, ARRAY['id', 'qty', 'price']::text[], ARRAY['uuid', 'integer', 'numeric(10,2)']::text[]);
-            END;
+            IF NOT v_dense THEN
+                BEGIN
+                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
+                      INTO v_suspects
+                      FROM (
+                               SELECT item.id AS id,
+                                      item.code AS code,
+                                      item.status AS status,
+                                      item_.item_qty AS qty,
+                                      item_.item_price AS price,
+                                      item.tags AS tags,
+                                      item.data AS data,
+                                      item.seen_at AS seen_at,
+                                      item_.item_number::integer AS batch_place
+                                 FROM public.item
+                                 JOIN (
+                                     SELECT item.id AS item_id, item.qty AS item_qty, item.price AS item_price, item.item_number
+                                       FROM ROWS FROM (
+                                                jsonb_to_recordset(v_items) AS (id uuid, qty integer, price numeric(10,2))
+                                            ) WITH ORDINALITY AS item (id, qty, price, item_number)
+                                 ) AS item_
+                                   ON item.id = item_.item_id
+                           ) AS item
+                     WHERE item.qty IS NULL
+                        OR (qty >= 0) IS FALSE;
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
+                        v_suspects := public.batch_unreadable_places(v_items, ARRAY['id', 'qty', 'price']::text[], ARRAY['uuid', 'integer', 'numeric(10,2)']::text[]);
+                END;
+            END IF;
             v_search := public.batch_search(
-                p_operation, v_count, v_refused, v_suspects
+                p_operation, v_count, v_dense, v_refused, v_suspects
             );
             CONTINUE;
         END IF;
-        v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
+        v_slice := CASE
+            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
+            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
+        END;
         IF v_settled THEN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
         END IF;
         BEGIN
-            UPDATE public.item
-               SET qty = item_.item_qty,
-                   price = item_.item_price
-              FROM (
-                       SELECT item.id AS item_id, item.qty AS item_qty, item.price AS item_price, item.item_number
-                         FROM ROWS FROM (
-                                  jsonb_to_recordset(v_slice) AS (id uuid, qty integer, price numeric(10,2))
-                              ) WITH ORDINALITY AS item (id, qty, price, item_number)
-                   ) AS item_
-             WHERE item.id = item_.item_id;
+            IF v_search.first = v_search.last THEN
+                UPDATE public.item
+                   SET qty = item_.item_qty,
+                       price = item_.item_price
+                  FROM (
+                           SELECT item.id AS item_id, item.qty AS item_qty, item.price AS item_price, item.item_number
+                             FROM ROWS FROM (
+                                      jsonb_to_recordset(v_slice) AS (id uuid, qty integer, price numeric(10,2))
+                                  ) WITH ORDINALITY AS item (id, qty, price, item_number)
+                            LIMIT 1 -- it is one record, and the planner knows
+                       ) AS item_
+                 WHERE item.id = item_.item_id;
+            ELSE
+                UPDATE public.item
+                   SET qty = item_.item_qty,
+                       price = item_.item_price
+                  FROM (
+                           SELECT item.id AS item_id, item.qty AS item_qty, item.price AS item_price, item.item_number
+                             FROM ROWS FROM (
+                                      jsonb_to_recordset(v_slice) AS (id uuid, qty integer, price numeric(10,2))
+                                  ) WITH ORDINALITY AS item (id, qty, price, item_number)
+                       ) AS item_
+                 WHERE item.id = item_.item_id;
+            END IF;
             GET DIAGNOSTICS v_rows = ROW_COUNT;
             SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
@@ -328,7 +347,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -339,26 +360,34 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := public.batch_doubt(SQLSTATE, v_context);
-                IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                   AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['id', 'qty', 'price']::text[], ARRAY['uuid', 'integer', 'numeric(10,2)']::text[]) IS NOT NULL THEN
-                    v_doubt := NULL; -- a value is none of its type
-                END IF;
-                v_search := public.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, true
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
-                ELSIF v_search.tried = 0 THEN
-                    v_look := true; -- nothing of the batch is written yet: begin again
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
+                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['id', 'qty', 'price']::text[], ARRAY['uuid', 'integer', 'numeric(10,2)']::text[]) IS NOT NULL THEN
+                        v_doubt := NULL; -- a value is none of its type
+                    END IF;
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, true
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    ELSIF v_search.tried = 0 THEN
+                        v_look := true; -- nothing of the batch is written yet: begin again
+                    END IF;
                 END IF;
         END;
         CONTINUE WHEN v_look AND NOT v_looked;
@@ -368,17 +397,17 @@ BEGIN
             IF v_search.first = ANY (v_refused) THEN
                 v_failure := public.batch_repeated_failure('id');
             END IF;
-            v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
-            IF v_search.first = v_search.last AND jsonb_typeof(v_slice -> 0) = 'object'
+            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
                AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
                 -- No table refused it. A field that cannot be read is the one at which this stops.
+                v_slice := v_items -> (v_search.first - 1);
                 BEGIN
                     v_column := 'id';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (id uuid);
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe (id uuid);
                     v_column := 'qty';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (qty integer);
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe (qty integer);
                     v_column := 'price';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (price numeric(10,2));
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe (price numeric(10,2));
                 EXCEPTION
                     WHEN OTHERS THEN -- a domain's check may raise what it likes
                         IF NOT public.batch_is_records_fault(SQLSTATE) THEN
@@ -387,20 +416,32 @@ BEGIN
                         v_failure := v_failure || jsonb_build_object('column', v_column);
                 END;
             END IF;
-            v_failed := v_failed + v_search.last - v_search.first + 1;
-            PERFORM public.batch_record_error(
-                p_operation,
-                v_batch,
-                public.batch_record_number(p_range, v_search.first),
-                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('id', v_slice -> 0 -> 'id') END,
-                v_slice,
-                v_failure || public.batch_lines(p_range, v_search.first, v_search.last)
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := public.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_failed := public.batch_record_errors(
+            p_operation,
+            'public.item',
+            v_batch,
+            v_failures,
+            public.batch_failed_records(p_range, v_items, v_failures, ARRAY['id']::text[])
+        );
+    END IF;
 
     IF v_stopped THEN
         -- The batch is undone and stays to be done: the cursor does not move.
@@ -742,6 +783,7 @@ DECLARE
     v_written integer := 0;
     v_failed integer := 0;
     v_failure jsonb;
+    v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
@@ -755,6 +797,7 @@ DECLARE
     v_items jsonb;
     v_slice jsonb;
     v_refused integer[];
+    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -770,84 +813,114 @@ BEGIN
     v_range.done := v_range.next_item > p_range.item_count;
 
     v_refused := public.batch_refused(p_operation, p_range, v_count);
-    v_search := public.batch_search(p_operation, v_count, v_refused);
+    v_search := public.batch_search(p_operation, v_count, v_dense, v_refused);
     IF p_operation.error_handling <> 'stop_on_error' THEN
         FOREACH v_rows IN ARRAY v_refused LOOP
-            v_failed := v_failed + 1;
-            v_slice := public.batch_slice(v_items, v_rows, v_rows);
-            PERFORM public.batch_record_error(
-                p_operation, v_batch, public.batch_record_number(p_range, v_rows), jsonb_build_object('code', v_slice -> 0 -> 'code'), v_slice,
+            v_failures := array_append(
+                v_failures,
                 public.batch_repeated_failure('code')
-                    || public.batch_lines(p_range, v_rows, v_rows)
+                    || jsonb_build_object('first', v_rows, 'last', v_rows)
             );
         END LOOP;
     END IF;
     WHILE v_search.first IS NOT NULL LOOP
         IF v_look AND NOT v_looked THEN
             v_looked := true;
-            BEGIN
-                SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                  INTO v_suspects
-                  FROM (
-                           SELECT item.id AS id,
-                                  item.code AS code,
-                                  item_.item_status AS status,
-                                  item.qty AS qty,
-                                  item.price AS price,
-                                  item.tags AS tags,
-                                  item.data AS data,
-                                  item.seen_at AS seen_at,
-                                  item_.item_number::integer AS batch_place
-                             FROM public.item
-                             JOIN (
-                                 SELECT item.code AS item_code, item.status AS item_status, item.item_number
-                                   FROM ROWS FROM (
-                                            jsonb_to_recordset(v_items) AS (code varchar, status text)
-                                        ) WITH ORDINALITY AS item (code, status, item_number)
-                             ) AS item_
-                               ON item.code = item_.item_code
-                       ) AS item
-                 WHERE item.status IS NULL
-                    OR item.status NOT IN ('new', 'kept', 'gone');
-            EXCEPTION
-                WHEN OTHERS THEN
-                    -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                    v_suspects := public.batch_unreadable_places(v_items, ARRAY['code', 'status']::text[], ARRAY['varchar', 'text']::text[]);
-            END;
+            IF NOT v_dense THEN
+                BEGIN
+                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
+                      INTO v_suspects
+                      FROM (
+                               SELECT item.id AS id,
+                                      item.code AS code,
+                                      item_.item_status AS status,
+                                      item.qty AS qty,
+                                      item.price AS price,
+                                      item.tags AS tags,
+                                      item.data AS data,
+                                      item.seen_at AS seen_at,
+                                      item_.item_number::integer AS batch_place
+                                 FROM public.item
+                                 JOIN (
+                                     SELECT item.code AS item_code, item.status AS item_status, item.item_number
+                                       FROM ROWS FROM (
+                                                jsonb_to_recordset(v_items) AS (code varchar, status text)
+                                            ) WITH ORDINALITY AS item (code, status, item_number)
+                                 ) AS item_
+                                   ON item.code = item_.item_code
+                           ) AS item
+                     WHERE item.status IS NULL
+                        OR item.status NOT IN ('new', 'kept', 'gone');
+                EXCEPTION
+                    WHEN OTHERS THEN
+                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
+                        v_suspects := public.batch_unreadable_places(v_items, ARRAY['code', 'status']::text[], ARRAY['varchar', 'text']::text[]);
+                END;
+            END IF;
             v_search := public.batch_search(
-                p_operation, v_count, v_refused, v_suspects
+                p_operation, v_count, v_dense, v_refused, v_suspects
             );
             CONTINUE;
         END IF;
-        v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
+        v_slice := CASE
+            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
+            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
+        END;
         IF v_settled THEN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
         END IF;
         BEGIN
-            WITH written AS (
-                UPDATE public.item
-                   SET status = item_.item_status
-                  FROM (
-                           SELECT item.code AS item_code, item.status AS item_status, item.item_number
-                             FROM ROWS FROM (
-                                      jsonb_to_recordset(v_slice) AS (code varchar, status text)
-                                  ) WITH ORDINALITY AS item (code, status, item_number)
-                       ) AS item_
-                 WHERE item.code = item_.item_code
-                   -- where_condition, entity.yaml:27
-                   AND (
-                       status <> 'gone'
-                   ) IS TRUE
-                RETURNING item.id, item.code, item.status, item_.item_number
-            )
-            INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
-            SELECT p_operation.operation_id,
-                   p_operation.step_number,
-                   v_batch,
-                   public.batch_record_number(p_range, v_search.first + written.item_number::integer - 1),
-                   jsonb_build_object('id', written.id, 'code', written.code, 'status', written.status)
-              FROM written;
+            IF v_search.first = v_search.last THEN
+                WITH written AS (
+                    UPDATE public.item
+                       SET status = item_.item_status
+                      FROM (
+                               SELECT item.code AS item_code, item.status AS item_status, item.item_number
+                                 FROM ROWS FROM (
+                                          jsonb_to_recordset(v_slice) AS (code varchar, status text)
+                                      ) WITH ORDINALITY AS item (code, status, item_number)
+                                LIMIT 1 -- it is one record, and the planner knows
+                           ) AS item_
+                     WHERE item.code = item_.item_code
+                       -- where_condition, entity.yaml:27
+                       AND (
+                           status <> 'gone'
+                       ) IS TRUE
+                    RETURNING item.id, item.code, item.status, item_.item_number
+                )
+                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
+                SELECT p_operation.operation_id,
+                       p_operation.step_number,
+                       v_batch,
+                       public.batch_record_number(p_range, v_search.first + written.item_number::integer - 1),
+                       jsonb_build_object('id', written.id, 'code', written.code, 'status', written.status)
+                  FROM written;
+            ELSE
+                WITH written AS (
+                    UPDATE public.item
+                       SET status = item_.item_status
+                      FROM (
+                               SELECT item.code AS item_code, item.status AS item_status, item.item_number
+                                 FROM ROWS FROM (
+                                          jsonb_to_recordset(v_slice) AS (code varchar, status text)
+                                      ) WITH ORDINALITY AS item (code, status, item_number)
+                           ) AS item_
+                     WHERE item.code = item_.item_code
+                       -- where_condition, entity.yaml:27
+                       AND (
+                           status <> 'gone'
+                       ) IS TRUE
+                    RETURNING item.id, item.code, item.status, item_.item_number
+                )
+                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
+                SELECT p_operation.operation_id,
+                       p_operation.step_number,
+                       v_batch,
+                       public.batch_record_number(p_range, v_search.first + written.item_number::integer - 1),
+                       jsonb_build_object('id', written.id, 'code', written.code, 'status', written.status)
+                  FROM written;
+            END IF;
             GET DIAGNOSTICS v_rows = ROW_COUNT;
             SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
@@ -855,7 +928,9 @@ BEGIN
             END IF;
             v_settled := true;
             v_written := v_written + v_rows;
-            v_search := public.batch_search_passed(v_search, v_rows);
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
         EXCEPTION
             WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS
@@ -866,26 +941,34 @@ BEGIN
                     v_table = TABLE_NAME,
                     v_column = COLUMN_NAME,
                     v_constraint = CONSTRAINT_NAME;
-                v_doubt := public.batch_doubt(SQLSTATE, v_context);
-                IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                   AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['code', 'status']::text[], ARRAY['varchar', 'text']::text[]) IS NOT NULL THEN
-                    v_doubt := NULL; -- a value is none of its type
-                END IF;
-                v_search := public.batch_search_failed(
-                    p_operation, v_search, jsonb_build_object(
-                        'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                        'schema', v_schema, 'table', v_table, 'column', v_column,
-                        'constraint', v_constraint
-                    ),
-                    v_rows, v_doubt, true
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint
                 );
-                IF v_search.verdict = 'raise' THEN
-                    RAISE;
-                END IF;
-                IF v_search.verdict = 'retry' THEN
-                    v_range.retries := v_range.retries + 1;
-                ELSIF v_search.tried = 0 THEN
-                    v_look := true; -- nothing of the batch is written yet: begin again
+                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
+                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['code', 'status']::text[], ARRAY['varchar', 'text']::text[]) IS NOT NULL THEN
+                        v_doubt := NULL; -- a value is none of its type
+                    END IF;
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt, true
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    ELSIF v_search.tried = 0 THEN
+                        v_look := true; -- nothing of the batch is written yet: begin again
+                    END IF;
                 END IF;
         END;
         CONTINUE WHEN v_look AND NOT v_looked;
@@ -895,15 +978,13 @@ BEGIN
             IF v_search.first = ANY (v_refused) THEN
                 v_failure := public.batch_repeated_failure('code');
             END IF;
-            v_slice := public.batch_slice(v_items, v_search.first, v_search.last);
-            IF v_search.first = v_search.last AND jsonb_typeof(v_slice -> 0) = 'object'
+            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
                AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
                 -- No table refused it. A field that cannot be read is the one at which this stops.
+                v_slice := v_items -> (v_search.first - 1);
                 BEGIN
                     v_column := 'code';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (code varchar);
-                    v_column := 'status';
-                    PERFORM FROM jsonb_to_record(v_slice -> 0) AS probe (status text);
+                    PERFORM FROM jsonb_to_record(v_slice) AS probe (code varchar);
                 EXCEPTION
                     WHEN OTHERS THEN -- a domain's check may raise what it likes
                         IF NOT public.batch_is_records_fault(SQLSTATE) THEN
@@ -912,20 +993,32 @@ BEGIN
                         v_failure := v_failure || jsonb_build_object('column', v_column);
                 END;
             END IF;
-            v_failed := v_failed + v_search.last - v_search.first + 1;
-            PERFORM public.batch_record_error(
-                p_operation,
-                v_batch,
-                public.batch_record_number(p_range, v_search.first),
-                CASE WHEN v_search.first = v_search.last THEN jsonb_build_object('code', v_slice -> 0 -> 'code') END,
-                v_slice,
-                v_failure || public.batch_lines(p_range, v_search.first, v_search.last)
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
             );
             v_stopped := v_search.verdict = 'stop';
             EXIT WHEN v_stopped;
-            v_search := public.batch_search_next(v_search);
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
         END IF;
     END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_failed := public.batch_record_errors(
+            p_operation,
+            'public.item',
+            v_batch,
+            v_failures,
+            public.batch_failed_records(p_range, v_items, v_failures, ARRAY['code']::text[])
+        );
+    END IF;
 
     IF v_stopped THEN
         -- The batch is undone and stays to be done: the cursor does not move.
