@@ -58,6 +58,7 @@ lock:
 benchmark: venv
 	$(BIN)/python benchmarks/generate.py
 	$(BIN)/python benchmarks/operations.py --write
+	$(BIN)/python benchmarks/failing.py --write
 
 reference: venv
 	$(BIN)/python -m tools.reference

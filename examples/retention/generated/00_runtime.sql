@@ -2186,9 +2186,9 @@ $function$;
 -- The search for failing records inside one batch. The batch function tries the slice first..last;
 -- what came of it decides the next slice, until first is NULL.
 --
--- Of a failing slice each eighth is tried, down to single records, and one by one where failures are
--- dense; every slice that passes stays written. (Halves would be as many statements for one failing record,
--- but more rows written in vain where constraints are checked when the statement ends.) With stop_on_error nothing of the batch may stay, so
+-- Of a failing slice each eighth is tried, and where it is short or failures are dense, its records one by
+-- one; every slice that passes stays written. (Halves, down to single records, would be fewer statements for
+-- one failing record in a thousand, but many more rows written in vain, and more for several.) With stop_on_error nothing of the batch may stay, so
 -- the shortest failing prefix is searched instead, and prefixes that pass are undone.
 --
 -- Whether a record is to blame, or what surrounds it (a table that is missing, a full disk), no SQLSTATE
@@ -2505,7 +2505,7 @@ BEGIN
         v_search.blamed := v_search.blamed + v_size;
         v_search.verdict := CASE p_operation.error_handling WHEN 'stop_on_error' THEN 'stop' ELSE 'blame' END;
         RETURN v_search;
-    ELSIF v_size <= 8 OR v_search.blamed * 8 > v_search.tried + 8 THEN
+    ELSIF v_size <= 128 OR v_search.blamed * 128 > v_search.tried + 128 THEN
         v_search.pending := v_search.pending || ARRAY[-v_search.first, v_search.last];
         RETURN public.batch_search_next(v_search);
     END IF;

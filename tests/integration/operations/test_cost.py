@@ -134,3 +134,57 @@ def test_the_manual_tests_of_the_documentation_work(samples: Lab) -> None:
         "SELECT operation_id, record_key FROM batch_operation_errors ORDER BY occurred_at DESC LIMIT 5"
     )
     assert rows == [(failing.operation_id, {"id": ids[1]})]
+
+
+FAILING = entity(
+    "name: thing\nmanaged: false\nfields: {id: integer, owner: integer, note: string}",
+    "operation: put, operation_type: insert, data_source: :records, "
+    "insert_data: {id: :item.id, owner: :item.owner, note: :item.note}",
+    "operation: change, operation_type: update, data_source: :records, match_on: [id], update_data: {owner: :item.owner}",
+    "operation: clear, operation_type: delete, where_condition: id > 0",
+)
+REFUSING = """
+    CREATE TABLE owner (id integer PRIMARY KEY);
+    INSERT INTO owner VALUES (0);
+    CREATE TABLE thing (id integer PRIMARY KEY, owner integer REFERENCES owner, note text);
+    CREATE TABLE child (thing integer REFERENCES thing);
+    CREATE INDEX ON child (thing);
+    CREATE SEQUENCE attempts; -- counts what is undone, too
+    CREATE FUNCTION count_attempt() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        PERFORM nextval('public.attempts');
+        RETURN CASE tg_op WHEN 'DELETE' THEN OLD ELSE NEW END;
+    END $$;
+    CREATE TRIGGER count_attempt BEFORE INSERT OR UPDATE OR DELETE ON thing
+        FOR EACH ROW EXECUTE FUNCTION count_attempt();
+"""
+
+
+@pytest.mark.parametrize("operation", ["put", "change", "clear"])
+@pytest.mark.parametrize(("every", "times"), [(2, 1.7), (10, 1.7), (100, 2)])
+def test_records_beside_failing_ones_are_written_in_vain_a_few_times_only(
+    copy_of, operation: str, every: int, times: float
+) -> None:
+    lab = copy_of(FAILING, "", REFUSING)
+    if operation != "put":
+        lab.do("INSERT INTO thing SELECT n, 0 FROM generate_series(1, 5000) AS n")
+        lab.do(f"INSERT INTO child SELECT n FROM generate_series({every}, 5000, {every}) AS n")
+        lab.do("SELECT setval('attempts', 1); ANALYZE")
+    given = [records(*({"id": n, "owner": -(n % every == 0)} for n in range(1, 5001)))]
+
+    result = lab.run(operation, *([] if operation == "clear" else given))
+
+    assert counts(result) == (5000, 5000 - 5000 // every, 0, 5000 // every)
+    assert lab.one("SELECT last_value FROM attempts") <= 5000 * times
+
+
+def test_records_that_are_tried_one_by_one_do_not_read_the_whole_table_each(copy_of) -> None:
+    lab = copy_of(FAILING, "", REFUSING)
+    lab.do("INSERT INTO thing SELECT n, 0 FROM generate_series(1, 5000) AS n")
+    lab.do("ANALYZE")
+    scans = "SELECT pg_stat_get_numscans('thing'::regclass)"
+
+    lab.run("change", records(*({"id": n, "owner": -(n % 2)} for n in range(1, 2001))))
+
+    lab.do("SELECT pg_stat_force_next_flush()")
+    assert lab.one(scans) < 50

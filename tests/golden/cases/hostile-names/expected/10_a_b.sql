@@ -173,7 +173,7 @@ DECLARE
     v_constraint text;
     v_keys bigint[];
     v_slice bigint[];
-    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
+    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -698,7 +698,7 @@ DECLARE
     v_from bigint;
     v_upto bigint;
     v_last boolean;
-    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
+    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -1188,7 +1188,7 @@ DECLARE
     v_constraint text;
     v_items jsonb;
     v_slice jsonb;
-    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
+    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -1729,7 +1729,7 @@ DECLARE
     v_items jsonb;
     v_slice jsonb;
     v_refused integer[];
-    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
+    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
 BEGIN
     IF p_operation.contract IS DISTINCT FROM '88ce7d4e' THEN
         PERFORM public.batch_refuse_changed(p_operation);

@@ -277,7 +277,7 @@ DECLARE
     v_from uuid;
     v_upto uuid;
     v_last boolean;
-    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
+    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -815,7 +815,7 @@ DECLARE
     v_from uuid;
     v_upto uuid;
     v_last boolean;
-    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
+    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;

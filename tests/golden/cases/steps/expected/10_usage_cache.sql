@@ -244,7 +244,7 @@ DECLARE
     v_from integer;
     v_upto integer;
     v_last boolean;
-    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
+    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -567,7 +567,7 @@ DECLARE
     v_constraint text;
     v_items jsonb;
     v_slice jsonb;
-    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
+    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
     p_billing_month date;
 BEGIN
     IF p_operation.contract IS DISTINCT FROM 'f08f39dd' THEN
@@ -899,7 +899,7 @@ DECLARE
     v_items jsonb;
     v_slice jsonb;
     v_refused integer[];
-    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
+    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -1224,7 +1224,7 @@ DECLARE
     v_constraint text;
     v_keys integer[];
     v_slice integer[];
-    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
+    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
     p_limit numeric;
 BEGIN
     IF p_operation.contract IS DISTINCT FROM 'f08f39dd' THEN
@@ -1498,7 +1498,7 @@ DECLARE
     v_constraint text;
     v_items jsonb;
     v_slice jsonb;
-    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
+    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
     p_billing_month date;
 BEGIN
     IF p_operation.contract IS DISTINCT FROM 'f08f39dd' THEN
@@ -1854,7 +1854,7 @@ DECLARE
     v_from integer;
     v_upto integer;
     v_last boolean;
-    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
+    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -2441,7 +2441,7 @@ DECLARE
     v_constraint text;
     v_items jsonb;
     v_slice jsonb;
-    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
+    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -2999,7 +2999,7 @@ DECLARE
     v_items jsonb;
     v_slice jsonb;
     v_refused integer[];
-    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
+    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -3513,7 +3513,7 @@ DECLARE
     v_constraint text;
     v_items jsonb;
     v_slice jsonb;
-    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
+    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
 BEGIN
     IF p_operation.contract IS DISTINCT FROM 'f6cdb203' THEN
         PERFORM public.batch_refuse_changed(p_operation);

@@ -238,7 +238,7 @@ DECLARE
     v_items jsonb;
     v_slice jsonb;
     v_refused integer[];
-    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
+    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -773,7 +773,7 @@ DECLARE
     v_items jsonb;
     v_slice jsonb;
     v_refused integer[];
-    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
+    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
     -- Look before writing where records failed before, and after a first failure.
     v_look boolean := p_operation.error_count + p_range.error_count > 0;
     v_looked boolean := false;
@@ -1218,7 +1218,7 @@ DECLARE
     v_constraint text;
     v_items jsonb;
     v_slice jsonb;
-    v_dense boolean := p_range.error_count * 8 > p_range.total_records; -- at least one in eight failed before
+    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
     p_code varchar;
     p_qty integer;
 BEGIN
