@@ -339,7 +339,9 @@ def write(lines: list[str], version: int, records: int) -> None:
         "Made by `python benchmarks/failing.py --write`; see that file for the statements.\n"
         f"PostgreSQL {version}, {records:,} records of which every second, tenth or hundredth is\n"
         "refused, in one call, batch size 1000, two cores. The loop catches each exception and notes\n"
-        "key and SQLSTATE. By hand and by operation in turn; the ratio is their median.\n\n" + "\n".join(lines) + "\n"
+        "key and SQLSTATE. By hand and by operation in turn; the ratio is their median.\n\n"
+        + "\n".join(lines)
+        + "\n"
     )
     Path(__file__).parents[1].joinpath("docs/benchmarks-failing.md").write_text(text)
 
