@@ -54,6 +54,24 @@ xpath xpath_exists
 FUNCTIONS = frozenset(_FUNCTIONS.split())
 """Functions of pg_catalog, by name."""
 
+_TEXT_ARGUMENTS = """
+array_to_string:.t array_to_string:.tt ascii:t btrim:t casefold:t convert_to:t. date_trunc:t. date_trunc:t.t
+decode:tt encode:.t initcap:t is_normalized:t left:t. lpad:t. lpad:t.t ltrim:t normalize:t parse_ident:t
+parse_ident:t. phraseto_tsquery:t phraseto_tsquery:.t plainto_tsquery:t plainto_tsquery:.t quote_ident:t
+regexp_count:tt regexp_like:tt regexp_like:ttt regexp_replace:ttt regexp_replace:tttt regexp_split_to_array:tt
+regexp_split_to_array:ttt regexp_substr:tt repeat:t. replace:ttt right:t. rpad:t. rpad:t.t rtrim:t
+split_part:tt. starts_with:tt string_to_array:tt string_to_array:ttt strpos:tt to_char:.t to_date:tt
+to_number:tt to_timestamp:tt to_tsquery:t to_tsquery:.t to_tsvector:t to_tsvector:.t translate:ttt unistr:t
+websearch_to_tsquery:t websearch_to_tsquery:.t xml_is_well_formed:t xmlcomment:t
+"""
+TEXT_ARGUMENTS = frozenset(
+    (name, len(places), place)
+    for name, _, places in (word.partition(":") for word in _TEXT_ARGUMENTS.split())
+    for place, kind in enumerate(places)
+    if kind == "t"
+)
+"""Arguments that are texts: a function's name, with how many arguments it is called, and the place of one."""
+
 _OPERATORS = """
 = <> != < <= > >= + - * / ^ || ~ ~* !~ !~* ~~ ~~* !~~ !~~*
 -> ->> #> #>> #- @> <@ && ? ?| ?& @? @@

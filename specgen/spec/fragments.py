@@ -39,18 +39,20 @@ class ColumnName:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What one use of a parameter tells about its type; at most one attribute is set.
+    """What one use of a parameter tells about its type; one of the first three attributes is set.
 
     Attributes:
         column: It is compared with this column, or joined to it by a number's operator.
         array_of: It is the array of ``column = ANY(:x)`` or ``column IN (:x)`` over this column.
         sql_type: It is cast to, or compared with a constant of, this type.
+        argument: Whether that type is wanted of a function's argument.
     """
 
     parameter: ParameterName
     column: str | None = None
     array_of: str | None = None
     sql_type: str | None = None
+    argument: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +279,7 @@ def _evidence(use: HoleUse, name: ParameterName, scope: Scope) -> Evidence | Non
             return Evidence(name, sql_type=joined)
         return Evidence(name, array_of=source.column) if use.array else Evidence(name, column=source.column)
     joined = joined_type(source.sql_type or "", use.operator)
-    return Evidence(name, sql_type=joined + "[]" * use.array) if joined else None
+    return Evidence(name, sql_type=joined + "[]" * use.array, argument=use.argument) if joined else None
 
 
 _MOMENTS = (

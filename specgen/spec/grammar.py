@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from specgen.spec.builtins import TEXT_ARGUMENTS
 from specgen.spec.inference import TypeSource, free_holes, hole_of, type_source
 from specgen.spec.lexing import LexError, Words, cut
 from specgen.spec.parsererrors import error_message, error_place
@@ -47,12 +48,14 @@ class HoleUse:
         source: Where its type comes from; nothing when it is the value of the whole fragment.
         operator: The arithmetic operator that joins it to ``source``, or the empty string.
         array: Whether it is an array of that type.
+        argument: Whether it is a function's argument, which is of that type whatever is written with it.
     """
 
     hole: int
     source: TypeSource | None
     operator: str = ""
     array: bool = False
+    argument: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,9 +251,12 @@ class _Reader:
 
     def _call(self, node: Node, *, own: bool) -> None:
         name = node["funcname"][-1]["String"].get("sval", "")
-        if name in TEXT_FUNCTIONS and node.get("args"):
-            hole = hole_of(node["args"][0])
-            if hole is not None:
+        arguments = node.get("args", ())
+        for place, argument in enumerate(arguments):
+            hole = hole_of(argument)
+            if hole is not None and (name, len(arguments), place) in TEXT_ARGUMENTS:
+                self.uses.append(HoleUse(hole, TypeSource(sql_type="text"), argument=True))
+            elif hole is not None and name in TEXT_FUNCTIONS and place == 0:
                 self.uses.append(HoleUse(hole, TypeSource(sql_type="text")))
         if own:
             window = "over" in node

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from specgen.spec.model import (
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from specgen.spec.entities import Draft
     from specgen.spec.fragments import Evidence, SqlFragment
     from specgen.spec.outputs import Outputs
+
+
+_TEXT = FieldType("text", "text")
+_TEXTS = ("text", "varchar", "character", "name", "citext")
+"""Types that functions take for a text as they are."""
 
 
 def references(
@@ -87,7 +93,8 @@ def item_fields(
     """Return the fields of the current item that an operation reads, with their types.
 
     A field that is a column of the target has that column's type. Another one has the type of what it
-    is assigned to, compared with or cast to.
+    is assigned to, compared with or cast to; and so has one of a column's name that is nothing but the
+    text that a function makes the column's value of.
 
     Args:
         target: The entity that is written.
@@ -103,6 +110,7 @@ def item_fields(
     items = ("item", target.name, *names)
     found = {column: ItemField(column, known(column) or target.types[column]) for column in match_on}
     hints = _hints(target, data, where)
+    written = _texts_for_functions(data, where, call)
     for argument in call.arguments if call else ():
         if isinstance(argument.value, Expression):
             _collect(argument.value.fragment.evidence, target, hints)
@@ -117,6 +125,8 @@ def item_fields(
             findings.error("unknown-item", span, message, did_you_mean(name, items) or f"write :item.{field}")
             continue
         kind = known(field) or target.types.get(field) or hints.get(field)
+        if field in written and not known(field) and (kind is None or kind.array or kind.base not in _TEXTS):
+            kind = _TEXT
         if kind is None:
             findings.error(
                 "unknown-item-field",
@@ -127,6 +137,22 @@ def item_fields(
             continue
         found[field] = ItemField(field, kind)
     return tuple(found.values())
+
+
+def _texts_for_functions(
+    data: tuple[Assignment, ...], where: SqlFragment | None, call: FunctionCall | None
+) -> frozenset[str]:
+    """Return the fields that stand nowhere but where a function wants a text."""
+    values = (*(item.value for item in data), *(item.value for item in (call.arguments if call else ())))
+    fragments = [value.fragment for value in values if isinstance(value, Expression)]
+    uses = Counter(field for _, field, _ in references(data, where, call))
+    arguments = Counter(
+        item.parameter.field
+        for fragment in (*fragments, *((where,) if where else ()))
+        for item in fragment.evidence
+        if item.argument
+    )
+    return frozenset(field for field, times in arguments.items() if field and times == uses[field])
 
 
 def _hints(target: Draft, data: tuple[Assignment, ...], where: SqlFragment | None) -> dict[str, FieldType]:
