@@ -42,6 +42,7 @@ RULES = {
     "bad-reference": "A reference leads to a column that is unique.",
     "empty-enum": "An enum has values, and none is empty.",
     "no-primary-key": "An entity with operations has a key to go through its rows by.",
+    "unordered-key": "A key is of a type whose values PostgreSQL keeps in order, and apart.",
     "reference-cycle": "References do not go round in a circle.",
     "unknown-entity": "An entity that is referred to exists.",
     "unknown-type": "A type is one of the language's or of PostgreSQL's.",
@@ -74,6 +75,7 @@ RULES = {
     "unknown-column": "A column that is named exists.",
     "window-function": "Window functions have no place in a condition.",
     # parameters
+    "array-of-arrays": "A list of values is asked for where a value is no array itself.",
     "contradicting-parameter-types": "All uses of a parameter agree on its type.",
     "reserved-parameter": "A parameter is not called like one that every operation has.",
     "ambiguous-output": "A name of an output is that of one step.",

@@ -43,7 +43,17 @@ SELECT a.attname,
                 AND t.typname <> ALL (%s)
                THEN format('%%s.%%I', t.typnamespace::regnamespace, t.typname)
            ELSE format_type(a.atttypid, a.atttypmod)
-       END
+       END,
+       (
+           WITH RECURSIVE base AS (
+               SELECT a.atttypid AS type, a.atttypmod AS modifier, 1 AS depth
+                UNION ALL
+               SELECT d.typbasetype, d.typtypmod, base.depth + 1
+                 FROM base
+                 JOIN pg_catalog.pg_type AS d ON d.oid = base.type AND d.typtype = 'd'
+           )
+           SELECT format_type(base.type, base.modifier) FROM base ORDER BY base.depth DESC LIMIT 1
+       )
   FROM pg_catalog.pg_attribute AS a
   JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
   LEFT JOIN pg_catalog.pg_type AS e ON e.oid = t.typelem AND t.typcategory = 'A'
@@ -110,6 +120,7 @@ class TableColumn:
         required: Whether an insert has to give it.
         extended: Whether its type, under any domain, may bring operators that PostgreSQL does not have.
         spelt: Its type as a spec names it.
+        base: The type under the domains around it, as PostgreSQL writes it.
     """
 
     name: str
@@ -118,6 +129,7 @@ class TableColumn:
     required: bool
     extended: bool
     spelt: str
+    base: str
 
 
 @dataclass(frozen=True, slots=True)

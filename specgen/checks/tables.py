@@ -56,7 +56,11 @@ def _check_field(
         return
     wanted = _written(item.type.sql, catalog)
     probe = catalog.probe
-    if wanted == there.type or (not entity.managed and probe.type_oid(wanted) == probe.type_oid(there.type)):
+    # A domain only refuses more than the type that it is made of.
+    fitting = (there.type, there.base)
+    if wanted == there.type or (
+        not entity.managed and probe.type_oid(wanted) in map(probe.type_oid, fitting)
+    ):
         return
     # One of a kind, such as integer and bigint, may well be meant; of two kinds, one is wrong. What brings
     # operators of its own, such as citext, is compared by others where the spec does not name it.

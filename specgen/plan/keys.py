@@ -70,7 +70,7 @@ def _key(records: Records, use: str, columns: tuple[str, ...]) -> PlannedKey:
 
 def _modifiers(kind: FieldType) -> str | None:
     """Return a type's modifiers as an array that its input function takes."""
-    found = re.match(r"\(([0-9,\s-]+)\)", kind.sql.removeprefix(kind.base))
+    found = re.match(r"\(([^()'\"]+)\)", kind.sql.removeprefix(kind.base))
     if found is None:
         # SQL has these as types of one character, or bit.
         return "{1}" if kind.base in ("character", "bit") else None

@@ -40,15 +40,11 @@ def search_path(records: Records, settings: Settings) -> tuple[str, ...]:
 
 
 def _own_types(records: Records) -> bool:
+    """Whether all values are of types that PostgreSQL brings."""
+    columns = (item.type.base for item in records.target.fields)
     parameters = (item.type for item in records.names.parameters)
     items = (item.type for item in records.fields())
-    own = all(is_built_in(item.type.base) for item in records.target.fields)
-    return own and all(is_built_in(_base(name)) for name in (*parameters, *items))
-
-
-def _base(type_: str) -> str:
-    name = type_.removesuffix("[]")
-    return name.partition("(")[0].removesuffix(" without time zone")
+    return all(is_built_in(name) for name in (*columns, *parameters, *items))
 
 
 def _calls(records: Records) -> bool:

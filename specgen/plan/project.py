@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from specgen.diagnostics import Finding, Findings
 from specgen.plan import naming
 from specgen.plan.entity import PlannedTable, plan_table
+from specgen.plan.own import looked_up
 from specgen.plan.patterns import PATTERNS
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class PlannedEntity:
         source: The spec file it comes from.
         digest: The first eight hex digits of the spec file's SHA-256.
         schemas: Schemas that must be there.
+        search_path: Where its types are looked for that stand without a schema; nothing where none does, or
+            the project leaves it to the session that loads the file.
     """
 
     name: str
@@ -40,6 +43,7 @@ class PlannedEntity:
     runtime: str
     table: PlannedTable | None
     operations: tuple[PlannedOperation, ...]
+    search_path: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,4 +120,7 @@ def _plan_entity(entity: Entity, level: int, project: Project, findings: Finding
         runtime=settings.runtime_schema,
         table=plan_table(entity, project),
         operations=operations,
+        search_path=settings.search_path
+        if settings.search_path_is_chosen and looked_up(entity, operations)
+        else (),
     )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from jinja2 import TemplateNotFound, TemplateSyntaxError
 
 from specgen.errors import SpecgenError
+from specgen.plan.own import own_types
 from specgen.render.engine import RenderedFile, render_plan
 from specgen.render.sqlcheck import check_files
 
@@ -84,7 +85,7 @@ def _one(plan: Plan, shadow: Path | None) -> Checked:
         raise TemplateFailed(place, error) from error
     schemas = {plan.settings.runtime_schema, *plan.settings.search_path}
     schemas.update(schema for entity in plan.entities for schema in entity.schemas)
-    return Checked(files, check_files(files, schemas=schemas))
+    return Checked(files, check_files(files, schemas=schemas, types=own_types(plan)))
 
 
 def _template_line(error: Exception) -> str | None:

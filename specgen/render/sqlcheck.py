@@ -25,33 +25,39 @@ CODE = "broken-sql"
 _UNKNOWN_TO_THE_PARSER = "Not implemented"
 """How its messages begin about what is right but beyond it, such as a variable's type in a schema."""
 
-_RECORDS = "type _record"
-"""What its messages call an array of a type of the user's own."""
+_KNOWN = "macaddr8"
+"""What stands for a type of the user's own: a type that the parser knows, and no keyword, so that it may
+stand for a column, a table or a function of the same name as well."""
 
 _NAME = r'(?:"(?:[^"]|"")+"|\w+)'
 _LONG = r"double\s+precision|(?:bit|character)\s+varying|time(?:stamp)?\s+with(?:out)?\s+time\s+zone"
+_START = r"(?<![\w.\"$])"
 _ARRAY = re.compile(
-    rf"(?<![\w\".])(?!ARRAY\[)(?:{_LONG}|{_NAME}(?:\.{_NAME})?)(?:\([\d, ]+\))?\[\]", re.IGNORECASE
+    rf"{_START}(?!ARRAY\[)(?:{_LONG}|{_NAME}(?:\.{_NAME})?)(?:\([\w, ]+\))?\[\]", re.IGNORECASE
 )
 
 
-def check_files(files: Iterable[RenderedFile], *, schemas: Iterable[str] = ()) -> tuple[Finding, ...]:
+def check_files(
+    files: Iterable[RenderedFile], *, schemas: Iterable[str] = (), types: Iterable[str] = ()
+) -> tuple[Finding, ...]:
     """Return a finding for each file that PostgreSQL could not read.
 
     Args:
         files: What was rendered; only names that end in ``.sql`` are looked at.
-        schemas: The schemas that types in them may stand in.
+        schemas: The schemas that tables in them, whose rows are variables, may stand in.
+        types: The types of values in them that PostgreSQL does not bring, without modifiers and brackets.
     """
     qualifiers = tuple(sorted({f"{ident(name)}." for name in schemas} - {"public.", "pg_catalog."}))
+    own = tuple(sorted(set(types)))
     return tuple(
         finding
         for file in files
-        if file.name.endswith(".sql") and (finding := _check(file, qualifiers)) is not None
+        if file.name.endswith(".sql") and (finding := _check(file, qualifiers, own)) is not None
     )
 
 
-def _check(file: RenderedFile, qualifiers: tuple[str, ...]) -> Finding | None:
-    failure = _failure(file.text, qualifiers)
+def _check(file: RenderedFile, qualifiers: tuple[str, ...], types: tuple[str, ...]) -> Finding | None:
+    failure = _failure(file.text, qualifiers, types)
     if failure is None:
         return None
     line, column, message = failure
@@ -64,16 +70,13 @@ def _check(file: RenderedFile, qualifiers: tuple[str, ...]) -> Finding | None:
 
 
 @lru_cache(maxsize=16)
-def _failure(text: str, qualifiers: tuple[str, ...]) -> tuple[int, int, str] | None:
+def _failure(text: str, qualifiers: tuple[str, ...], types: tuple[str, ...]) -> tuple[int, int, str] | None:
     """Return line, column and message; cached, since the runtime is the same text every time."""
     error = _error(text)
-    if error is not None and _beyond_the_parser(error):
-        # It knows the types of schema public alone, so for it they all stand there.
-        text = _without(qualifiers, text)
-        error = _error(text)
-    if error is not None and _RECORDS in error_message(error):
-        # A type that it does not know is a record for it, of which it takes no arrays; any type will do here.
-        text = _ARRAY.sub("text[]", text)
+    if error is not None:
+        # It has a list of PostgreSQL's types, in pg_catalog and public alone, and takes whatever is not in it
+        # for a row: of those it has no arrays, and reads no two into variables at once.
+        text = _readable(text, qualifiers, types)
         error = _error(text)
     return None if error is None or _beyond_the_parser(error) else _located(text, error)
 
@@ -93,10 +96,16 @@ def _beyond_the_parser(error: Exception) -> bool:
     return error_message(error).startswith(_UNKNOWN_TO_THE_PARSER)
 
 
-def _without(qualifiers: tuple[str, ...], text: str) -> str:
-    if not qualifiers:
-        return text
-    return re.sub(rf"(?<![\w.\"])(?:{'|'.join(map(re.escape, qualifiers))})", "public.", text)
+def _readable(text: str, qualifiers: tuple[str, ...], types: tuple[str, ...]) -> str:
+    """Return a text that is as right or wrong, in which all types are of those that the parser knows."""
+    for name in sorted(types, key=len, reverse=True):
+        # A name without a schema may be a word of something else; a type stands behind what is of it.
+        start = _START if "." in name else rf"(?<=[\w\"\s]\s){_START}"
+        text = re.sub(rf"{start}{re.escape(name)}(?![\w\"$.])", _KNOWN, text)
+    text = _ARRAY.sub(f"{_KNOWN}[]", text)
+    if qualifiers:
+        text = re.sub(rf"{_START}(?:{'|'.join(map(re.escape, qualifiers))})", "public.", text)
+    return text
 
 
 def _located(text: str, error: Exception) -> tuple[int, int, str]:

@@ -82,5 +82,24 @@ OPERATORS = frozenset(_OPERATORS.split())
 COLLATIONS = frozenset(("C", "POSIX", "default", "ucs_basic", "unicode", "C.utf8"))
 """Collations of pg_catalog that every server may have."""
 
+_TYPES = """
+"char" aclitem bit bool boolean box bpchar bytea character cid cidr circle date datemultirange daterange
+float4 float8 inet int2 int2vector int4 int4multirange int4range int8 int8multirange int8range integer
+bigint smallint interval json jsonb jsonpath line lseg macaddr macaddr8 money name numeric nummultirange
+numrange oid oidvector path pg_lsn pg_snapshot point polygon real refcursor regclass regcollation
+regconfig regdictionary regnamespace regoper regoperator regproc regprocedure regrole regtype text tid
+time timestamp timestamptz timetz tsmultirange tsquery tsrange tstzmultirange tstzrange tsvector
+txid_snapshot uuid varbit varchar xid xid8 xml
+"""
+TYPES = frozenset((*_TYPES.split(), "double precision", "bit varying", "character varying"))
+"""Types of pg_catalog that a column can have and whose values can be written, by every name of one word,
+and by those of several that this program writes."""
+
+_UNORDERED = """
+aclitem box cid circle json jsonpath line lseg path pg_snapshot point polygon refcursor txid_snapshot xid xml
+"""
+UNORDERED_TYPES = frozenset(_UNORDERED.split())
+"""Types of pg_catalog without an order, and so without a unique index and keys."""
+
 EXTENSION_TYPES = frozenset(("citext", "geography", "geometry", "halfvec", "hstore", "ltree", "vector"))
 """Types that the language knows by name, and an extension brings."""

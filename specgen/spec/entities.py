@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from specgen.spec.documents import EntityDocument, Node
 from specgen.spec.fragments import Scope, SqlFragment, parse_fragment
+from specgen.spec.keytypes import check_keys
 from specgen.spec.model import Field, FieldType, ForeignKey, Index, Settings
 from specgen.spec.names import check_name
 from specgen.spec.suggest import did_you_mean
@@ -170,6 +171,7 @@ def resolve_entity(
     for name, node in draft.pending.items():
         draft.types[name] = resolver.key_type(node)
     draft.fields = tuple(resolver.field(name, node) for name, node in draft.node["fields"].items())
+    check_keys(draft, findings)
     indexes = draft.node.get("indexes")
     draft.indexes = tuple(resolver.index(node) for node in indexes.each()) if indexes else ()
 

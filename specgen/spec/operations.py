@@ -9,6 +9,7 @@ from specgen.spec.calls import read_call
 from specgen.spec.declared import read_parameters, read_preconditions
 from specgen.spec.entities import Catalog, Draft, is_unique, read_columns, unknown_column
 from specgen.spec.fragments import Scope, SqlFragment, parse_fragment
+from specgen.spec.keytypes import check_columns, check_lists
 from specgen.spec.model import (
     Assignment,
     BatchOperation,
@@ -81,7 +82,10 @@ class OperationReader:
             call=call,
         )
         source = through.read()
+        if where is not None:
+            check_lists(where, self.target, findings)
         conflict = self._columns("conflict_target")
+        self._check_keys("conflict_target")
         parameters = read_parameters(keys, findings)
         return BatchOperation(
             name=name.value,
@@ -153,7 +157,13 @@ class OperationReader:
         """Return the columns by which an update or delete over records finds its rows."""
         if self.type not in (OperationType.UPDATE, OperationType.DELETE):
             return ()
+        self._check_keys("match_on")
         return self._columns("match_on") or self.target.primary_key
+
+    def _check_keys(self, key: str) -> None:
+        node = self.keys.get(key)
+        if node is not None:
+            check_columns(self.target, node, self.findings)
 
     def _assignment(self, column: str, node: Node) -> Assignment | None:
         target, findings = self.target, self.findings

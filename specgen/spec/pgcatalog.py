@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
+
+from specgen.spec.builtins import TYPES
 
 Node = dict[str, Any]
 
@@ -22,15 +25,21 @@ def type_name(node: Node) -> str:
     names = [part["String"]["sval"] for part in node["names"]]
     if names[0] == "pg_catalog":
         names = names[1:]
-    known = SQL_NAMES.get(names[0]) if len(names) == 1 else None
+    known = built_in_name(names[0]) if len(names) == 1 else None
     name = known or ".".join(quoted_name(part) for part in names)
     return name + "[]" * bool(node.get("arrayBounds"))
 
 
+@lru_cache(maxsize=1024)
 def quoted_name(name: str) -> str:
     """Return a name of a type, in quotes where it needs them."""
+    from pglast import keywords
+
+    taken = (keywords.RESERVED_KEYWORDS, keywords.TYPE_FUNC_NAME_KEYWORDS, keywords.COL_NAME_KEYWORDS)
     plain = name.isidentifier() and name.isascii() and name == name.lower()
-    return name if plain else '"' + name.replace('"', '""') + '"'
+    if plain and not any(name in words for words in taken):
+        return name
+    return '"' + name.replace('"', '""') + '"'
 
 
 SQL_NAMES = {
@@ -42,6 +51,16 @@ SQL_NAMES = {
     "float8": "double precision",
     "bpchar": "character",
 }
+
+
+def built_in_name(name: str) -> str | None:
+    """Return what a type of PostgreSQL's is called here, nothing where it has none of that name."""
+    if name == "char":
+        return '"char"'  # without quotes it is another type, of the length 1
+    base = SQL_NAMES.get(name, name)
+    return base if base in TYPES else None
+
+
 COMPARISONS = frozenset(("=", "<>", "!=", "<", "<=", ">", ">=", "@>", "<@", "&&"))
 ARITHMETIC = frozenset(("+", "-", "*", "/", "%", "||"))
 TEXT_OPERATORS = frozenset(("~", "~*", "!~", "!~*", "->>"))

@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from specgen.spec.builtins import EXTENSION_TYPES
+from specgen.spec.builtins import EXTENSION_TYPES, TYPES
 from specgen.spec.model import FieldType
-from specgen.spec.pgcatalog import SQL_NAMES, quoted_name
+from specgen.spec.pgcatalog import Node, built_in_name, quoted_name
 from specgen.spec.suggest import did_you_mean
 
 SHORT_TYPES = {
@@ -39,54 +39,26 @@ SHORT_TYPES = {
 }
 """The language's names and what PostgreSQL calls them."""
 
-_OTHER_TYPES = frozenset(
-    (
-        "bit",
-        "box",
-        "character",
-        "cidr",
-        "circle",
-        "daterange",
-        "datemultirange",
-        "inet",
-        "int4range",
-        "int4multirange",
-        "int8range",
-        "int8multirange",
-        "line",
-        "lseg",
-        "macaddr",
-        "macaddr8",
-        "money",
-        "name",
-        "numrange",
-        "nummultirange",
-        "oid",
-        "path",
-        "pg_lsn",
-        "point",
-        "polygon",
-        "regclass",
-        "regconfig",
-        "regproc",
-        "regrole",
-        "regtype",
-        "timetz",
-        "tsquery",
-        "tsrange",
-        "tsmultirange",
-        "tstzrange",
-        "tstzmultirange",
-        "tsvector",
-        "txid_snapshot",
-        "varbit",
-        "xid",
-        "xid8",
-        "xml",
-        *EXTENSION_TYPES,
-    )
-)
-_BUILT_IN = frozenset((*SHORT_TYPES.values(), *_OTHER_TYPES, *SQL_NAMES, "timestamp")) - EXTENSION_TYPES
+_ELSEWHERE = {
+    **dict.fromkeys(("str", "long_text", "longtext", "mediumtext", "tinytext", "clob", "nvarchar"), "text"),
+    **dict.fromkeys(("int32", "uint32", "mediumint"), "integer"),
+    **dict.fromkeys(("int64", "uint64", "long"), "bigint"),
+    **dict.fromkeys(("int16", "uint16", "byte", "tinyint"), "smallint"),
+    **dict.fromkeys(("number", "bigdecimal", "currency"), "decimal"),
+    **dict.fromkeys(("float32",), "real"),
+    **dict.fromkeys(("float64", "double_precision"), "double"),
+    **dict.fromkeys(("datetime", "datetime2", "timestamp_tz"), "timestamp"),
+    **dict.fromkeys(("guid",), "uuid"),
+    **dict.fromkeys(("blob", "binary", "varbinary", "bytes"), "bytea"),
+    **dict.fromkeys(("object", "dict", "map", "hash", "struct"), "jsonb"),
+    **dict.fromkeys(("list", "array", "set"), "text[]"),
+}
+"""What other systems call a type, and what it is here."""
+
+_A_TYPO = 0.8
+"""How near a name of no known type must be to one to be taken for it: own types may be called alike."""
+
+_MODIFIERS = re.compile(r"\([^()]*\)\Z")
 _SHORT = re.compile(r"\s*([A-Za-z]+)\s*(?:\(([^()]*)\))?\s*(\[\])?\s*", re.DOTALL)
 _ENUM = re.compile(r"\s*enum\s*\((.*)\)\s*(\[\])?\s*", re.DOTALL | re.IGNORECASE)
 _ENUM_VALUE = re.compile(r"""\s*(?:'((?:[^']|'')*)'|"((?:[^"]|"")*)"|([^,'"]+?))\s*(?:,|\Z)""")
@@ -108,9 +80,20 @@ def referenced_entity(text: str) -> str | None:
     return match[1].strip("\"'") if match else None
 
 
-def is_built_in(base: str) -> bool:
-    """Say whether a type, named without modifiers, is PostgreSQL's own, and its values name nothing."""
-    return base in _BUILT_IN and not base.startswith("reg")
+def element_type(sql: str) -> str:
+    """Return a type, or that of an array's elements, without its modifiers."""
+    return _MODIFIERS.sub("", sql.removesuffix("[]").removesuffix(" without time zone"))
+
+
+def is_built_in(sql: str) -> bool:
+    """Say whether a type, or that of an array's elements, is PostgreSQL's, and its values name nothing."""
+    base = element_type(sql)
+    return base in TYPES and not base.startswith("reg")
+
+
+def is_own(sql: str) -> bool:
+    """Say whether a type, or that of an array's elements, is an extension's or the user's own."""
+    return element_type(sql) not in TYPES
 
 
 @lru_cache(maxsize=1024)
@@ -200,16 +183,18 @@ def _other(text: str) -> FieldType | TypeProblem:
         near = did_you_mean(re.split(r"[\s(\[]", bare)[0], [*SHORT_TYPES, "enum", "ref"]) if bare else None
         return TypeProblem("unknown-type", f'"{bare}" is not a type', near or _TYPES_HELP)
     if len(names) == 2 and names[0] == "pg_catalog":
+        if not built_in_name(names[1]):
+            near = did_you_mean(names[1], TYPES) or _TYPES_HELP
+            return TypeProblem("unknown-type", f'PostgreSQL has no type "{names[1]}"', near)
         names = names[1:]
-    if len(names) == 1:
-        base = SQL_NAMES.get(names[0], names[0])
-        if base not in _OTHER_TYPES and base not in SHORT_TYPES.values() and base != "timestamp":
-            near = did_you_mean(names[0], [*SHORT_TYPES, *_OTHER_TYPES, "enum", "ref"])
-            return TypeProblem("unknown-type", f'there is no type "{names[0]}"', near or _TYPES_HELP)
+    if len(names) == 1 and (found := built_in_name(names[0])):
+        base = found
         sql = "timestamp without time zone" if base == "timestamp" else base
         if modifiers and base != "interval":
             sql = f"{base}({','.join(modifiers)})"
             sql += " without time zone" if base == "timestamp" else ""
+    elif len(names) == 1 and (problem := _meant(names[0], quoted=bare.startswith('"'))):
+        return problem
     else:
         # Put together again rather than copied: nothing else of the text comes along.
         base = ".".join(quoted_name(name) for name in names)
@@ -217,7 +202,18 @@ def _other(text: str) -> FieldType | TypeProblem:
     return FieldType(sql + "[]" * array, base, array)
 
 
-_TYPES_HELP = "use one of the language's types, or name your own with its schema: app.my_type"
+def _meant(name: str, *, quoted: bool) -> TypeProblem | None:
+    """Return what is wrong with a name that is neither a known type's nor that of one's own."""
+    if quoted or name in EXTENSION_TYPES:
+        return None
+    known = [*SHORT_TYPES, *TYPES, *EXTENSION_TYPES, "enum", "ref"]
+    other = _ELSEWHERE.get(name)
+    near = f'did you mean "{other}"?' if other else did_you_mean(name, known, cutoff=_A_TYPO)
+    own = "a type of your own is written with its schema, or in quotes"
+    return TypeProblem("unknown-type", f'there is no type "{name}"', f"{near} ({own})") if near else None
+
+
+_TYPES_HELP = "use one of the language's types, or name your own: app.my_type"
 
 
 def _parse_name(text: str) -> tuple[list[str], list[str], bool]:
@@ -237,11 +233,20 @@ def _parse_name(text: str) -> tuple[list[str], list[str], bool]:
     if not alone or "--" in text or "/*" in text or "setof" in node or "pct_type" in node:
         return [], [], False
     names = [part["String"].get("sval", "") for part in node["names"]]
-    modifiers = [
-        str(item["A_Const"]["ival"].get("ival", 0))
-        for item in node.get("typmods", ())
-        if "ival" in item.get("A_Const", {})
-    ]
+    modifiers = [_modifier(item) for item in node.get("typmods", ())]
+    if not all(modifiers):
+        return [], [], False
     if names == ["pg_catalog", "bpchar"] and modifiers == ["1"] and "(" not in text:
         modifiers = []
     return names, modifiers, bool(node.get("arrayBounds"))
+
+
+def _modifier(node: Node) -> str:
+    """Return one of a type's modifiers, a number or a word; an empty text where it is neither."""
+    match node:
+        case {"A_Const": {"ival": number}}:
+            return str(number.get("ival", 0))
+        case {"ColumnRef": {"fields": [{"String": {"sval": word}}]}}:
+            return quoted_name(word)
+        case _:
+            return ""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from specgen.render.engine import RenderedFile
 from specgen.render.sqlcheck import check_files
+
+if TYPE_CHECKING:
+    from specgen.diagnostics import Finding
 
 GOOD = """-- é
 CREATE FUNCTION f() RETURNS integer LANGUAGE plpgsql AS $$
@@ -71,6 +76,33 @@ def test_arrays_of_types_of_ones_own_are_no_error_and_hide_none() -> None:
     assert check(ARRAYS, "Odd") == []
     (found,) = check(ARRAYS.replace("RETURN v_more;", "RETURN v_more"), "Odd")
     assert "broken-sql" in found
+
+
+OWN = """-- values of types of one's own
+CREATE FUNCTION f(p_kind public.mood, p_year year, p_ids "Odd"."Mood"[]) RETURNS SETOF app.code LANGUAGE plpgsql AS $$
+DECLARE
+    v_row app.thing;
+    v_kind public.mood := 'ok'::public.mood;
+    v_year year[];
+    v_day "Odd"."Mood"(3);
+BEGIN
+    SELECT t.kind, t.year, interval '1' year INTO v_kind, v_year, v_day FROM year AS t WHERE t.mood = p_kind;
+    v_row.id := extract(year FROM now());
+    RETURN QUERY SELECT 1;
+END
+$$;
+"""
+TYPES = ("public.mood", "year", '"Odd"."Mood"', "app.code")
+
+
+def test_values_of_types_of_ones_own_are_no_error_and_hide_none() -> None:
+    def checked(text: str) -> tuple[Finding, ...]:
+        return check_files([RenderedFile("1.sql", text)], schemas=("app",), types=TYPES)
+
+    assert checked(OWN) == ()
+    for wrong in ("now())", "'ok'::public.mood;", "RETURN QUERY SELECT 1;"):
+        (found,) = checked(OWN.replace(wrong, wrong[:-1]))
+        assert (found.code, found.span.start.line) == ("broken-sql", 2)
 
 
 def test_only_sql_is_looked_at() -> None:

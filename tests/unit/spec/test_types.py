@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from specgen.spec.builtins import TYPES
 from specgen.spec.intervals import parse_interval
 from specgen.spec.literals import LiteralProblem, fit_literal
 from specgen.spec.model import FieldType
-from specgen.spec.types import SHORT_TYPES, TypeProblem, parse_type
+from specgen.spec.types import SHORT_TYPES, TypeProblem, is_own, parse_type
 
 
 @pytest.mark.parametrize(
@@ -29,10 +30,46 @@ from specgen.spec.types import SHORT_TYPES, TypeProblem, parse_type
         ("app.mood", "app.mood", "app.mood"),
         ('"My App".mood[]', '"My App".mood[]', '"My App".mood'),
         ("pg_catalog.int4", "integer", "integer"),
+        ('"char"', '"char"', '"char"'),
+        ("char", "character", "character"),
+        ("jsonpath", "jsonpath", "jsonpath"),
+        ("mood", "mood", "mood"),
+        ('"Mood"[]', '"Mood"[]', '"Mood"'),
+        ('"int64"', "int64", "int64"),
+        ("app.position", 'app."position"', 'app."position"'),
+        ("app.code(3)", "app.code(3)", "app.code"),
+        ("app.code(3)[]", "app.code(3)[]", "app.code"),
+        ("public.geometry(Point, 4326)", "public.geometry(point,4326)", "public.geometry"),
     ],
 )
 def test_types_become_postgresqls(text: str, sql: str, base: str) -> None:
     assert parse_type(text) == FieldType(sql, base, array=sql.endswith("[]"))
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("strnig", '"string"'),
+        ("integr", '"integer"'),
+        ("int64", '"bigint"'),
+        ("datetime", '"timestamp"'),
+        ("pg_catalog.mood", None),
+        ("app.code(x.y)", None),
+    ],
+)
+def test_a_name_that_is_nearly_a_types_is_no_type_of_ones_own(text: str, meant: str | None) -> None:
+    found = parse_type(text)
+    assert isinstance(found, TypeProblem)
+    assert meant is None or f"did you mean {meant}?" in (found.help or "")
+
+
+@pytest.mark.parametrize("name", sorted(TYPES))
+def test_every_type_of_postgresqls_is_known(name: str) -> None:
+    found, array = parse_type(f"pg_catalog.{name}" if " " not in name else name), parse_type(f"{name}[]")
+    assert isinstance(found, FieldType)
+    assert isinstance(array, FieldType)
+    assert not is_own(found.sql)
+    assert not is_own(array.sql)
 
 
 @pytest.mark.parametrize("name", SHORT_TYPES)
