@@ -226,6 +226,7 @@ def prepare_call(planned: PlannedOperation, arguments: Mapping[str, str | None])
                 item.type,
                 required=item.default is None,
                 records=records is not None and item.name == records.name,
+                findable=not item.is_looked_up,
             )
             for item in planned.parameters
         ],

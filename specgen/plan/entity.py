@@ -82,7 +82,7 @@ def _definition(field: Field, entity: Entity) -> str:
 
 
 def _generated_key(field: Field) -> list[str]:
-    match field.type.base:
+    match field.type.base if not field.type.array else None:
         case "uuid":
             return ["DEFAULT gen_random_uuid()"]
         case "integer" | "bigint":

@@ -213,6 +213,7 @@ class _Planner:
                     runtime=self.settings.runtime_schema,
                     step_numbers=self.step_numbers or {},
                     variable=lambda name: self.names.reference(name, None),
+                    is_own=lambda name: (named := self.names.named(name)) is not None and named.is_own,
                     sql=self.names.sql,
                 )
             case _:

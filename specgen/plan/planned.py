@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from specgen.plan.sqltext import ident
+from specgen.spec.types import is_own
 
 if TYPE_CHECKING:
     from specgen.plan.keys import PlannedKey
@@ -53,7 +54,17 @@ class PlannedParameter:
     @property
     def kept_as_text(self) -> bool:
         """Whether its value would be another after a way through jsonb."""
-        return self.type.removesuffix("[]") in ("json", "jsonb")
+        return self.is_own or self.type.removesuffix("[]") in ("json", "jsonb")
+
+    @property
+    def is_own(self) -> bool:
+        """Whether its type is the user's own: of unknown shape, and perhaps one that is never NULL."""
+        return is_own(self.type)
+
+    @property
+    def is_looked_up(self) -> bool:
+        """Whether its type is one of those, and named without its schema."""
+        return self.is_own and "." not in self.type
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +88,51 @@ class KeyColumn:
     def arrow(self) -> str:
         """How its value is read out of a JSON array."""
         return "->" if self.type in ("json", "jsonb") else "->>"
+
+    @property
+    def is_array(self) -> bool:
+        """Whether it is an array, and there are no arrays of arrays: lists hold the texts of its values."""
+        return self.type.endswith("[]")
+
+    @property
+    def is_opaque(self) -> bool:
+        """Whether only PostgreSQL knows the shape of its values: a row may be one, or what is never NULL."""
+        return self.is_array or is_own(self.type)
+
+    @property
+    def held_type(self) -> str:
+        """The type of the elements of a list of its values."""
+        return "text" if self.is_array else self.type
+
+    @property
+    def to_held(self) -> str:
+        """The cast of its value to an element of a list."""
+        return "::text" if self.is_array else ""
+
+    @property
+    def from_held(self) -> str:
+        """The cast of an element of a list to its value."""
+        return f"::{self.type}" if self.is_array else ""
+
+    @property
+    def to_json(self) -> str:
+        """The cast of its value to what JSON gives back as it was."""
+        return "::text" if self.is_opaque else ""
+
+    @property
+    def bound_type(self) -> str:
+        """The type of the variables that hold where a range goes on and ends."""
+        return "text" if self.is_opaque else self.type
+
+    @property
+    def from_value(self) -> str:
+        """Where a range goes on, as a value of its type."""
+        return f"{ident(self.from_)}::{self.type}" if self.is_opaque else ident(self.from_)
+
+    @property
+    def upto_value(self) -> str:
+        """Where a range ends, as a value of its type."""
+        return f"{ident(self.upto)}::{self.type}" if self.is_opaque else ident(self.upto)
 
 
 @dataclass(frozen=True, slots=True)
@@ -429,9 +485,9 @@ class PlannedOperation:
     @property
     def from_variables(self) -> tuple[str, ...]:
         """The variables that hold where a range goes on."""
-        return tuple(ident(key.from_) for key in self.keys)
+        return tuple(key.from_value for key in self.keys)
 
     @property
     def upto_variables(self) -> tuple[str, ...]:
         """The variables that hold where a range ends."""
-        return tuple(ident(key.upto) for key in self.keys)
+        return tuple(key.upto_value for key in self.keys)

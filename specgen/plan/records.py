@@ -170,6 +170,6 @@ class Records:
             case RecordSource() | RelationSource():
                 return f"{ident(self.names.item_alias)}.{ident(self.number_alias)}::integer"
             case _ if len(keys) == 1:
-                return f"array_position({keys[0].array}, {keys[0].column_qualified})"
+                return f"array_position({keys[0].array}, {keys[0].column_qualified}{keys[0].to_held})"
             case _:
                 return "batch_key.n::integer"

@@ -22,6 +22,7 @@ def relation_query(
     runtime: str,
     step_numbers: Mapping[str, int],
     variable: Callable[[str], str],
+    is_own: Callable[[str], bool],
     sql: Callable[[SqlFragment], str],
 ) -> str:
     """Return the query of a relation's records.
@@ -31,6 +32,7 @@ def relation_query(
         runtime: The schema of the batch_* tables.
         step_numbers: The number of each step by its name.
         variable: Gives the SQL of a parameter by its name.
+        is_own: Says whether a parameter is of a type of the user's own.
         sql: Gives the SQL of a fragment, its parameters replaced.
     """
     match relation:
@@ -58,6 +60,12 @@ def relation_query(
                 f"  FROM jsonb_array_elements({variable(parameter)})",
                 "       WITH ORDINALITY AS source (record, place)",
                 " ORDER BY source.place",
+            ]
+        case ListRows(parameter) if is_own(parameter):
+            # In FROM, unnest() would spread what is a row by itself.
+            lines = [
+                "SELECT jsonb_build_object('value', source.value) AS record",
+                f"  FROM (SELECT unnest({variable(parameter)}) AS value) AS source",
             ]
         case ListRows(parameter):
             lines = [

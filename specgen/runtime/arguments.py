@@ -33,12 +33,17 @@ OPTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of an operation; ``type`` is SQL, and records may come from a file instead."""
+    """A parameter of an operation; ``type`` is SQL, and records may come from a file instead.
+
+    Attributes:
+        findable: Whether every session finds the type by its name, whatever it searches.
+    """
 
     name: str
     type: str
     required: bool = True
     records: bool = False
+    findable: bool = True
 
     @property
     def is_array(self) -> bool:

@@ -156,7 +156,9 @@ def _statement(
 
 
 def _cast(parameter: Parameter) -> sql.SQL:
-    """A placeholder of a parameter's type, which is SQL that the plan made."""
+    """A placeholder of a parameter's type, which is SQL that the plan made; else the function knows it."""
+    if not parameter.findable:
+        return sql.SQL("%s")
     return sql.SQL(f"%s::{parameter.type.replace('%', '%%')}")
 
 
@@ -191,7 +193,7 @@ def _wrong_value(connection: Connection, call: Call) -> UsageError | None:
     """Find the argument that PostgreSQL does not take for its type, by asking it about each of them."""
     for parameter in call.parameters:
         value = call.arguments.get(parameter.name)
-        if value is None:
+        if value is None or not parameter.findable:
             continue
         try:
             connection.execute(sql.SQL("SELECT {}").format(_cast(parameter)), [value])
