@@ -405,6 +405,23 @@ def test_every_type_of_postgresqls_is_written_as_it_is_given(copy_of: Any, half:
         assert off == {}
 
 
+def test_more_columns_than_a_function_has_arguments_are_read_and_written(lab_of: Any) -> None:
+    names = [f"c{number}" for number in range(70)]
+    fields = ", ".join(f"{name}: integer" for name in names)
+    given = ", ".join(f"{name}: :{name}" for name in names)
+    lab: Lab = lab_of(
+        entity(
+            f"name: thing\nfields: {{id: integer, {fields}}}",
+            f"operation: add, operation_type: insert, insert_data: {{id: 1, {given}}}",
+            f'operation: look, operation_type: select, select_fields: [{", ".join(names)}], where_condition: "true"',
+        )
+    )
+    for how in (CALL, SUBMIT):
+        lab.do("DELETE FROM thing")
+        assert counts(lab.run("add", *range(70), how=how)) == (1, 1, 0, 0)
+        assert lab.outputs(lab.run("look", how=how)) == [dict(zip(names, range(70), strict=True))]
+
+
 def _reads_xml(lab: Lab) -> bool:
     """Whether the server was built with it."""
     try:
