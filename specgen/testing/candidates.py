@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from specgen.spec.types import is_own
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -34,6 +36,9 @@ _FAMILY = {
     "timestamp": "timestamp", "timestamptz": "timestamp", "interval": "interval", "uuid": "uuid",
     "json": "json", "jsonb": "json", "bytea": "bytea", "inet": "inet", "cidr": "inet",
 }  # fmt: skip
+_OF_WORDS = (
+    "text", "json", "character", "varchar", "bpchar", "name", '"char"', "bytea", "tsquery", "tsvector", "xml", "refcursor"
+)  # fmt: skip
 MOST = 14
 
 
@@ -42,6 +47,11 @@ def family(kind: str) -> str | None:
     plain = re.sub(r"\(.*?\)", "", kind).strip().lower()
     plain = plain.removesuffix(" with time zone").removesuffix(" without time zone")
     return _FAMILY.get(plain)
+
+
+def refuses_words(kind: str) -> bool:
+    """Whether a word is no value of a type; of an extension's, or one's own, nobody knows."""
+    return not is_own(kind) and not kind.startswith(_OF_WORDS)
 
 
 def of_type(kind: str, *, labels: Sequence[str] = (), element: str | None = None) -> list[str]:

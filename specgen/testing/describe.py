@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from specgen.plan import naming
 from specgen.plan.sqltext import constant, ident
 from specgen.spec.model import Field, ForeignKey, Literal, OperationType, Reference
+from specgen.testing.candidates import refuses_words
 from specgen.testing.subject import REFUSAL, RULE, ItemField, Operation, Parameter
 
 if TYPE_CHECKING:
@@ -47,8 +48,7 @@ def _plain(text: str) -> str:
 
 
 def _unreadable(planned: PlannedOperation) -> list[str]:
-    readable = ("text", "json", "jsonb", "character", "varchar")
-    fields = [item.name for item in planned.item_fields if not item.type.startswith(readable)]
+    fields = [item.name for item in planned.item_fields if refuses_words(item.type)]
     return [f"unreadable {name}" for name in fields[:1]]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from specgen.testing.candidates import refuses_words
 from specgen.testing.case import Failure
 from specgen.testing.subject import REFUSAL, RULE, Operation
 
@@ -49,7 +50,7 @@ def default_failure(operation: Operation, table: Table) -> str:
     if any(operation.field_of(name) for name in table.unique_columns):
         return REFUSAL
     for item in operation.fields:
-        if item.type not in ("text", "jsonb", "json") and not item.type.startswith(("character", "varchar")):
+        if refuses_words(item.type):
             return f"unreadable {item.name}"
     for column in table.columns:
         if column.not_null and operation.field_of(column.name):

@@ -14,6 +14,8 @@ CREATE FUNCTION specgen_test.nearby(uuid, integer) RETURNS uuid LANGUAGE sql IMM
 CREATE FUNCTION specgen_test.nearby(boolean, integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT NOT $1';
 CREATE FUNCTION specgen_test.nearby(text, integer) RETURNS text LANGUAGE sql IMMUTABLE
     AS $$SELECT CASE WHEN $2 > 0 THEN $1 || 'a' ELSE left($1, -1) END$$;
+CREATE FUNCTION specgen_test.nearby(anyenum, integer) RETURNS anyenum LANGUAGE sql IMMUTABLE
+    AS 'SELECT CASE WHEN $2 > 0 THEN (enum_range($1, NULL))[2] ELSE (SELECT max(label) FROM unnest(enum_range(NULL, $1)) AS label WHERE label < $1) END';
 
 -- Records that a test wants refused, by a part of their content, and the trigger that refuses them.
 CREATE TABLE specgen_test.refused (part jsonb NOT NULL);

@@ -285,7 +285,9 @@ class Solver:
             if foreign := self.table.foreign(key):
                 texts += [self._literal(candidates.nth(known[key].type, 1))] if foreign else []
             texts += _own(mentioned.values.get(key, ()))
-            texts += self._labels(known[key])
+            labels = self._labels(known[key])
+            listed = kind.endswith("[]") and not known[key].type.endswith("[]")
+            texts += [f"ARRAY[{label}]" for label in labels] if listed else labels
         texts += candidates.of_type(kind)
         return self._usable([*texts, "NULL"], kind)
 
@@ -321,13 +323,13 @@ class Solver:
         texts = [*self.extra.get(column.name, ()), *self.operation.examples.get(column.name, ())]
         if column.name in self.table.unique_columns and (self.table.foreign(column.name) or not texts):
             value = candidates.nth(column.type, 1, column.element)
-            partners = [item for item in mentioned.partners.get(column.name, ()) if item.startswith("p_")]
+            partners = self._partners(column, mentioned)
             if value is not None and not partners:
                 return [self._literal(value)]
             texts += [self._literal(value)] if value is not None else []
         elif self.table.foreign(column.name):
             return [self._literal(candidates.nth(column.type, 1, column.element))]
-        partners = [item for item in mentioned.partners.get(column.name, ()) if item.startswith("p_")]
+        partners = self._partners(column, mentioned)
         texts += [*mentioned.values.get(column.name, ()), *partners]
         texts += [f"specgen_test.nearby({item}, {by})" for item in partners for by in (1, -1)]
         texts += self._labels(column) + candidates.of_type(
@@ -341,6 +343,15 @@ class Solver:
             raise Unsolvable(f"no value is known for {column.name} ({column.type}); {REMEDY}")
         texts = self._usable(texts, column.type)
         return texts if column.name in mentioned.names else texts[:1]
+
+    def _partners(self, column: Column, mentioned: candidates.Mentions) -> list[str]:
+        """The parameters whose value a column may have; a list of its values is none."""
+        array = column.type.endswith("[]")
+        lists = {
+            item.variable for item in self.operation.parameters.values() if item.type.endswith("[]") != array
+        }
+        met = mentioned.partners.get(column.name, ())
+        return [item for item in met if item.startswith("p_") and item not in lists]
 
     def _labels(self, column: Column) -> list[str]:
         return candidates.of_type(column.type, labels=column.labels) if column.labels else []
