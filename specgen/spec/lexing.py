@@ -12,7 +12,12 @@ from dataclasses import dataclass
 
 from specgen.spec.parsererrors import error_message, error_place
 
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+# Letters of any language: a record's fields are often called as a table's columns are.
+NAME = r"[^\W\d]\w*"
+QUOTED_NAME = r'"(?:[^"]|"")+"'
+
+_IDENTIFIER = re.compile(rf"{NAME}\Z")
+_FIELD = re.compile(rf"(?:{NAME}|{QUOTED_NAME})\Z")
 _COMMENTS = ("SQL_COMMENT", "C_COMMENT")
 _OPENING = {"ASCII_40": "ASCII_41", "ASCII_91": "ASCII_93"}
 _CLOSING = frozenset(_OPENING.values())
@@ -79,6 +84,11 @@ class Words:
     tokens: tuple[Token, ...]
     holes: tuple[Hole, ...]
     comments: tuple[tuple[int, int], ...]
+
+
+def unquoted(name: str) -> str:
+    """Return what a name is that may stand in double quotes."""
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
 def cut(text: str) -> Words:
@@ -173,7 +183,7 @@ def _find_holes(tokens: list[Token], inside: dict[int, int]) -> tuple[list[Hole]
         taken |= {index, index + 1}
         field, end = None, name.end
         if _has_field(tokens, index):
-            field, end = tokens[index + 3].text, tokens[index + 3].end
+            field, end = unquoted(tokens[index + 3].text), tokens[index + 3].end
             taken |= {index + 2, index + 3}
         holes.append(Hole(name.text, field, token.start, end))
     return holes, taken
@@ -187,7 +197,7 @@ def _has_field(tokens: list[Token], colon: int) -> bool:
         dot.kind == "ASCII_46"
         and dot.start == name.end
         and field.start == dot.end
-        and _IDENTIFIER.match(field.text) is not None
+        and _FIELD.match(field.text) is not None
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from specgen.spec.fragments import Scope, SqlFragment, parse_fragment
 from specgen.spec.grammar import Analysis, analyse
+from specgen.spec.lexing import NAME, QUOTED_NAME, unquoted
 from specgen.spec.literals import LiteralProblem, fit_literal, frozen
 from specgen.spec.model import Expression, FieldType, Literal, Reference, Value
 
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from specgen.diagnostics import Findings
     from specgen.spec.documents import Node
 
-_REFERENCE = re.compile(r"\s*:([A-Za-z_][A-Za-z0-9_]*)(?:\.([A-Za-z_][A-Za-z0-9_]*))?\s*")
+_REFERENCE = re.compile(rf"\s*:({NAME})(?:\.({NAME}|{QUOTED_NAME}))?\s*")
+# What begins like one and is none, as ":item.first-name".
+_LIKE_REFERENCE = re.compile(rf"\s*:({NAME})\b(?!:)")
 # Without a blank before the parenthesis: "Sofa (used)" is a text.
 _CALL = re.compile(r"\s*[\w.\"]+\(.*\)\s*", re.DOTALL)
 _KEYWORDS = frozenset(("DEFAULT", "CURRENT_DATE", "CURRENT_TIMESTAMP", "CURRENT_USER"))
@@ -47,7 +50,8 @@ def _read_text(node: Node, text: str, wanted: FieldType, scope: Scope, findings:
                 "no-parameters-here", node.span, f"{scope.what} cannot have parameters", "use a constant"
             )
             return None
-        return Reference(match[1], match[2], node.locate(match.start(1) - 1, match.end(match.lastindex or 1)))
+        span = node.locate(match.start(1) - 1, match.end(match.lastindex or 1))
+        return Reference(match[1], unquoted(match[2]) if match[2] else None, span)
     if text.strip() in _KEYWORDS:
         return Expression(SqlFragment(text, node.span, (text.strip(),)))
     if _CALL.fullmatch(text):
@@ -61,6 +65,13 @@ def _read_text(node: Node, text: str, wanted: FieldType, scope: Scope, findings:
             node.span,
             f'"{text}" reads like SQL and is taken as text',
             _both_forms(text),
+        )
+    elif literal is not None and scope.parameters and (match := _LIKE_REFERENCE.match(text)):
+        findings.warning(
+            "looks-like-sql",
+            node.span,
+            f'"{text}" begins like the parameter :{match[1]} and is taken as text',
+            'write {value: ...} for the text; a field that is no plain word is quoted: :item."first name"',
         )
     return literal
 

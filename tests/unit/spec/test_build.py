@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -178,6 +179,39 @@ def test_values(tmp_path: Path, text: str, value: object) -> None:
         assert isinstance(found, Literal)
         assert found.value == value
         assert type(found.value) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "field"),
+    [
+        (":item.straße", "straße"),
+        (":item.Größe", "Größe"),
+        (':item."first name"', "first name"),
+        (':item."a ""b"""', 'a "b"'),
+    ],
+)
+def test_fields_of_records_are_called_as_files_call_them(tmp_path: Path, value: str, field: str) -> None:
+    source = operation(
+        tmp_path,
+        f"insert_data: {{email: {json.dumps(value)}, amount: {{sql: {json.dumps(value)}}}}}\ndata_source: :records",
+    ).source
+    assert isinstance(source, RecordSource)
+    assert [item.name for item in source.fields] == [field]
+
+
+def test_a_text_that_begins_like_a_parameter_is_never_written_without_a_word(tmp_path: Path) -> None:
+    text = USER + (
+        '  - name: batch_operations\n    operation: change\n    where_condition: "true"\n'
+        '    update_data: {email: ":item.first name", status: new, tags: [":smile:"]}\n'
+        '  - name: batch_operations\n    operation: meant\n    where_condition: "true"\n'
+        '    update_data: {email: {value: ":old mail"}}\n'
+        '  - name: batch_operations\n    operation: smile\n    where_condition: "true"\n'
+        '    update_data: {email: ":smile:"}\n'
+    )
+    (tmp_path / "user.yaml").write_text(text, encoding="utf-8")
+    loaded = load_project([tmp_path], root=tmp_path)
+    assert [(item.code, item.severity) for item in loaded.findings] == [("looks-like-sql", Severity.WARNING)]
+    assert '":item.first name" begins like the parameter :item' in loaded.findings[0].message
 
 
 def test_a_literal_that_reads_like_sql_is_a_warning(tmp_path: Path) -> None:

@@ -56,6 +56,8 @@ def known_by(text: str, scope: Scope = SCOPE) -> list[tuple[str, str]]:
         ("status = 'a' -- :x\n", []),
         ("created_at::date > :day::date", ["day"]),
         ("qty = :record.qty", ["record.qty"]),
+        ("status = :größe AND status = :é.straße", ["größe", "é.straße"]),
+        ('status = :item."first name" || \'é\' AND qty = :item."a ""b"""', ["item.first name", 'item.a "b"']),
         ("tags[1:qty] = tags", []),
         ("tags[:qty] = tags", []),
         ("tags[qty:] = tags", []),
@@ -135,7 +137,7 @@ def test_columns_of_a_subquery_are_not_the_tables() -> None:
     [
         ("status = 'é' AND colour = 'é'", "unknown-column", "colour"),
         ("status = 'é' AND = 'é'", "sql-syntax", "="),
-        ("é = :é", "sql-syntax", ":"),
+        ('é = :"é"', "sql-syntax", ":"),
         ("qty > 1; DELETE FROM x", "not-one-expression", ";"),
         ("1) OR (1=1", "sql-syntax", ")"),
         ("qty > 1 UNION SELECT 2", "sql-syntax", "UNION"),
