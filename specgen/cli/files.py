@@ -56,7 +56,8 @@ def _run_regular(
     if planned.handed_in is None or not planned.hands_in_records:
         raise UsageError(
             f"{planned.name} takes no records, so no file of them either",
-            help="an operation with data_source: csv_file or :records does",
+            help="an operation of one step with data_source: csv_file or :records does; one that calls a"
+            " function takes records as a parameter, -p records=@FILE.json",
         )
     source = planned.handed_in.name
     call = read_call(planned, *given, loaded=source)
