@@ -11,6 +11,8 @@ from specgen.spec.builtins import EXTENSION_TYPES
 from specgen.spec.suggest import did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from specgen.checks.probe import Probe
 
 _VERY_NEAR = 0.85
@@ -62,18 +64,24 @@ SELECT a.attname,
    AND NOT a.attisdropped
  ORDER BY a.attnum
 """
+# A view of one table has that table's indexes.
 _UNIQUE = """
-SELECT array_agg(a.attname::text)
-  FROM pg_catalog.pg_index AS i
-  JOIN pg_catalog.pg_attribute AS a
-    ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey[:i.indnkeyatts - 1])
- WHERE i.indrelid = to_regclass(%s)
-   AND i.indisunique
+SELECT i.indexrelid::regclass::text, pg_get_expr(i.indpred, i.indrelid)
+  FROM pg_temp.batch_base_columns(
+           to_regclass(%s),
+           ARRAY(
+               SELECT a.attnum FROM pg_catalog.pg_attribute AS a
+                WHERE a.attrelid = to_regclass(%s) AND a.attname = ANY (%s)
+           )
+       ) AS b
+  JOIN pg_catalog.pg_index AS i ON i.indrelid = b.p_relation
+ WHERE i.indisunique
    AND i.indisvalid
    AND i.indimmediate
-   AND i.indpred IS NULL
    AND i.indexprs IS NULL
- GROUP BY i.indexrelid
+   AND i.indkey[:i.indnkeyatts - 1] <@ b.p_columns
+   AND i.indkey[:i.indnkeyatts - 1] @> b.p_columns
+ ORDER BY i.indpred IS NOT NULL, i.indexrelid
 """
 _FILLS = """
 SELECT EXISTS (
@@ -177,9 +185,11 @@ class Catalog:
             self._columns[place] = {row[0]: TableColumn(*row) for row in rows}
         return self._columns[place]
 
-    def unique(self, schema: str, table: str) -> list[frozenset[str]]:
-        """Return the sets of columns that a unique index of a table promises to be unique."""
-        return [frozenset(row[0]) for row in self.probe.rows(_UNIQUE, (_regclass(schema, table),))]
+    def unique(self, schema: str, table: str, columns: Sequence[str]) -> tuple[str, str | None] | None:
+        """Return the unique index over just these columns, and the condition that it holds under, if any."""
+        name = _regclass(schema, table)
+        found = self.probe.rows(_UNIQUE, (name, name, list(columns)))
+        return (found[0][0], found[0][1]) if found else None
 
     def fills(self, schema: str, table: str) -> bool:
         """Whether something may give an insert's columns their values: a trigger, or a view."""

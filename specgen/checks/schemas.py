@@ -41,7 +41,7 @@ SELECT format('%%I.%%s(%%s)', n.nspname, p.proname, pg_get_function_arguments(p.
 
 
 def check_schemas(parts: Parts, probe: Probe, findings: Findings) -> None:
-    """Warn where others may create in a schema that an operation searches."""
+    """Warn where others may create in a schema that an operation searches, once for each schema."""
     wide = [part for part in (parts.outer, *parts.inner) if part.planned.search_path != CLOSED]
     if not wide:
         return
@@ -50,14 +50,18 @@ def check_schemas(parts: Parts, probe: Probe, findings: Findings) -> None:
     creators: dict[str, list[str]] = {}
     for schema, role in probe.rows(_WHO_MAY_CREATE, (searched,)):
         creators.setdefault(schema, []).append(role if role == "PUBLIC" else ident(role))
+    told = {item.help for item in findings.items if item.code == "open-schema"}
     for schema, roles in creators.items():
         who = ", ".join(roles)
+        remedy = f"REVOKE CREATE ON SCHEMA {ident(schema)} FROM {who}"
+        if remedy in told:
+            continue
         findings.warning(
             "open-schema",
             outer.operation.span,
             f"{outer.planned.name} looks names up in {schema}, where {who} may create: "
             "a function or an operator made there is taken where it fits better",
-            f"REVOKE CREATE ON SCHEMA {ident(schema)} FROM {who}",
+            remedy,
         )
     _tell_beside(wide, [ident(schema) for schema in creators], probe, findings)
 

@@ -13,7 +13,7 @@ from specgen.spec.suggest import did_you_mean
 if TYPE_CHECKING:
     from specgen.checks.catalog import Catalog, TableColumn
     from specgen.checks.parts import Part
-    from specgen.diagnostics import Findings
+    from specgen.diagnostics import Findings, Span
     from specgen.spec.model import Entity, Field
 
 _INSERTING = (OperationType.INSERT, OperationType.UPSERT)
@@ -99,12 +99,23 @@ def check_inserted(part: Part, catalog: Catalog, findings: Findings) -> None:
             f"{table} cannot have NULL in {', '.join(missing)}, which this {operation.type} does not give",
             f"give {', '.join(missing)} a value, or the column a default",
         )
-    wanted = frozenset(operation.conflict_target)
-    if wanted and wanted not in catalog.unique(target.schema, target.table):
-        names = ", ".join(ident(name) for name in operation.conflict_target)
+    if operation.conflict_target:
+        _check_conflict(part, table, span, catalog, findings)
+
+
+def _check_conflict(part: Part, table: str, span: Span, catalog: Catalog, findings: Findings) -> None:
+    """Report a conflict that no unique index makes arise."""
+    columns, target = part.operation.conflict_target, part.target
+    index = catalog.unique(target.schema, target.table, columns)
+    names = ", ".join(ident(name) for name in columns)
+    if index is None:
+        message = f"no unique index of {table} is on ({names}), so no conflict can arise"
+        findings.error("no-unique-index", span, message, f"CREATE UNIQUE INDEX ON {table} ({names})")
+    elif index[1] is not None:
+        part_of = f"{index[0]} is unique on ({names}) only where {index[1]}"
         findings.error(
             "no-unique-index",
             span,
-            f"no unique index of {table} is on ({names}), so no conflict can arise",
-            f"CREATE UNIQUE INDEX ON {table} ({names})",
+            f"{part_of}, and a conflict is looked for in all rows",
+            "update the rows that are there by match_on, then insert the others; or upsert by another key",
         )

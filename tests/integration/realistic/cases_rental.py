@@ -154,6 +154,21 @@ CASES = (
         "lengthen", ("UPDATE video.family_film SET minutes = minutes + 60 WHERE minutes BETWEEN 90 AND 100",)
     ),
     Case(
+        "put_family_films",
+        (
+            "UPDATE video.film SET rate = 7, rating = '12+' WHERE title = 'Film 20'",
+            "INSERT INTO video.film (film_id, title, rating, rate) VALUES (9001, 'Put', 'all', 1)",
+        ),
+        file=[
+            {"id": 20, "title": "Film 20", "rating": "12+", "rate": 7},
+            {"id": 9001, "title": "Put", "rating": "all", "rate": 1},
+            {"id": 21, "title": "Film 21", "rating": "16+", "rate": 7},
+            {"id": 9002, "title": "Put no more", "rating": "adults only", "rate": 1},
+        ],
+        account=(2, 0, 2),
+        errors=(("44000", None), ("44000", None)),
+    ),
+    Case(
         "write_cards",
         (
             "UPDATE video.person SET name = upper(name) WHERE person_id IN"

@@ -6,3 +6,5 @@ CREATE TABLE old.legacy_table (
 );
 CREATE INDEX ON old.legacy_table (state);
 CREATE UNIQUE INDEX ON old.legacy_table (state) WHERE id > 0;
+CREATE TABLE old.letter (id integer PRIMARY KEY, code text UNIQUE, gone date);
+CREATE VIEW old.letter_there AS SELECT id AS letter_id, code AS sign FROM old.letter WHERE gone IS NULL;
