@@ -233,8 +233,15 @@ class _Reader:
                 hole = hole_of(node["arg"])
                 if hole is not None:
                     self.uses.append(HoleUse(hole, TypeSource(sql_type=type_name(node["typeName"]))))
+                self._computed(node["arg"], own=own)
             case "FuncCall":
                 self._call(node, own=own)
+
+    def _computed(self, node: Node, *, own: bool) -> None:
+        """Note parameters that are joined to a column before something else takes the result."""
+        for hole, operator, source in free_holes(node, own=own):
+            if operator and source and source.column:
+                self.uses.append(HoleUse(hole, source, operator))
 
     def _column(self, node: Node) -> None:
         names = [field["String"].get("sval", "") if "String" in field else "*" for field in node["fields"]]
@@ -253,6 +260,7 @@ class _Reader:
         name = node["funcname"][-1]["String"].get("sval", "")
         arguments = node.get("args", ())
         for place, argument in enumerate(arguments):
+            self._computed(argument, own=own)
             hole = hole_of(argument)
             if hole is not None and (name, len(arguments), place) in TEXT_ARGUMENTS:
                 self.uses.append(HoleUse(hole, TypeSource(sql_type="text"), argument=True))

@@ -10,14 +10,17 @@ from specgen.spec.pgcatalog import ARITHMETIC, RESULT_TYPES, VALUE_FUNCTIONS, No
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_SCALING = ("*", "/")
+
 
 @dataclass(frozen=True, slots=True)
 class TypeSource:
-    """Where a type comes from: a column of the target, or a type's name."""
+    """Where a type comes from: a column of the target, or a type's name, which a constant may have shown."""
 
     column: str | None = None
     qualifier: str | None = None
     sql_type: str | None = None
+    constant: bool = False
 
 
 def free_holes(node: Node, *, own: bool) -> Iterator[tuple[int, str, TypeSource | None]]:
@@ -32,7 +35,11 @@ def free_holes(node: Node, *, own: bool) -> Iterator[tuple[int, str, TypeSource 
             sibling = inner.get("rexpr" if side == "lexpr" else "lexpr")
             source = type_source(sibling, own=own) if sibling else None
             for found, nested, nearest in free_holes(inner.get(side) or {"Null": {}}, own=own):
-                yield found, nested or operator, nearest or source
+                if operator in _SCALING and source and source.column and nearest and nearest.constant:
+                    # price * (1 + :percent / 100): the column tells more than the numbers written beside it.
+                    yield found, operator, source
+                else:
+                    yield found, nested or operator, nearest or source
     else:
         source = type_source(node, own=own)
         for child in _alternatives(name, inner):
@@ -54,7 +61,7 @@ def type_source(node: Node, *, own: bool) -> TypeSource | None:
             children = list(_alternatives(name, inner))
         case _:
             kind = _known_type(name, inner)
-            return TypeSource(sql_type=kind) if kind else None
+            return TypeSource(sql_type=kind, constant=name == "A_Const") if kind else None
     sources = [source for child in children if (source := type_source(child, own=own))]
     return next((source for source in sources if source.column), sources[0] if sources else None)
 

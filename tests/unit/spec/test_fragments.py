@@ -127,6 +127,26 @@ def test_the_whole_value_has_the_type_of_the_column_it_goes_to() -> None:
     assert known_by(":x", scope) == [("x", "price")]
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("round(price * :factor, 2)", [("factor", "price")]),
+        ("(qty + :more)::numeric", [("more", "qty")]),
+        ("greatest(0, price - floor(:less * qty))", [("less", "qty")]),
+        # A whole number would have its division cut: a raise by 5 % would be none.
+        ("price * (1 + :percent / 100)", [("percent", "price")]),
+        ("round(price * (100 - :percent) / 100, 2)", [("percent", "price")]),
+        ("price + :pieces * 2", [("pieces", "integer")]),
+        ("created_at + (:days + 1) * interval '1 day'", [("days", "integer")]),
+    ],
+)
+def test_a_number_that_a_column_is_computed_with_is_of_its_type(
+    text: str, found: list[tuple[str, str]]
+) -> None:
+    scope = Scope(COLUMNS, ("user",), condition=False, assigned="price", what="the value of price")
+    assert known_by(text, scope) == found
+
+
 def test_columns_of_a_subquery_are_not_the_tables() -> None:
     fragment = parse('"user".qty > 1 AND id IN (SELECT other_id FROM other WHERE nothing > 1)')
     assert [(item.name, item.qualifier) for item in fragment.columns] == [("qty", "user"), ("id", None)]
