@@ -236,6 +236,8 @@ CASES = (
             "UPDATE ledger.claim SET amount = amount * 2, state = 'checked' WHERE claim_id <= 100 AND amount < 500",
         ),
         {"last": 100},
+        account=(35, 10, 15),
+        errors=(("42501", None),) * 15,
         role="clerk_a",
     ),
     Case(
