@@ -236,6 +236,8 @@ class _Reader:
                 self._computed(node["arg"], own=own)
             case "FuncCall":
                 self._call(node, own=own)
+                for argument in node.get("args", ()):
+                    self._computed(argument, own=own)
 
     def _computed(self, node: Node, *, own: bool) -> None:
         """Note parameters that are joined to a column before something else takes the result."""
@@ -260,7 +262,6 @@ class _Reader:
         name = node["funcname"][-1]["String"].get("sval", "")
         arguments = node.get("args", ())
         for place, argument in enumerate(arguments):
-            self._computed(argument, own=own)
             hole = hole_of(argument)
             if hole is not None and (name, len(arguments), place) in TEXT_ARGUMENTS:
                 self.uses.append(HoleUse(hole, TypeSource(sql_type="text"), argument=True))
