@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from specgen.cli.printing import say, visible
+from specgen.errors import UsageError
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -33,6 +34,11 @@ def with_rejects(request: Request, planned: PlannedOperation, reader: Reader) ->
     from specgen.runtime.inputs.rejects import Wanted, check_target
 
     assert request.file is not None
+    if planned.atomic and request.reject_file:
+        raise UsageError(
+            f"{planned.name} is atomic: it writes all records or none, so no lines are rejected",
+            help="leave --reject-file out",
+        )
     target = request.reject_file or planned.reject_file
     wanted = Wanted(Path(request.file), reader, Path(target) if target else None)
     check_target(wanted)

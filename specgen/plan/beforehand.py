@@ -65,8 +65,11 @@ class Beforehand:
     def _as_written(self, field: Field, value: str | None) -> str:
         """What a column will hold, of its own type."""
         inserting = self.operation.type in INSERTING
-        if value is None and inserting and isinstance(field.default, Literal | Expression):
-            value = self.names.value(field.default, field.name)
+        if value is None and inserting:
+            if not self.target.managed:
+                return self.names.drawn(field.name)
+            if isinstance(field.default, Literal | Expression):
+                value = self.names.value(field.default, field.name)
         return f"({value})::{field.type.sql}" if value else self._untouched(field, inserting)
 
     def rule_parameters(self) -> tuple[PlannedParameter, ...]:

@@ -40,6 +40,7 @@ class Expressions:
         target: The entity it works on.
         parameters: Its parameters with their types.
         step_numbers: For a step, the number of each step by its name.
+        runtime: The schema of the runtime's functions.
     """
 
     def __init__(
@@ -48,9 +49,11 @@ class Expressions:
         target: Entity,
         parameters: tuple[TypedParameter, ...],
         step_numbers: Mapping[str, int],
+        runtime: str,
     ) -> None:
         self.operation = operation
         self.target = target
+        self.runtime = runtime
         self.step_numbers = step_numbers
         self.columns = tuple(item.name for item in target.fields)
         self.clashing = frozenset(name for name in self.columns if _is_variable(name))
@@ -125,13 +128,18 @@ class Expressions:
     def drawn(self, name: str) -> str:
         """Return what a column is when nothing is given for it: its default, or the next key."""
         field = self.target.field(name)
+        table = f"{ident(self.target.schema)}.{ident(self.target.table)}"
         match field.default:
+            case _ if not self.target.managed:
+                # What the table says counts, and only the database knows it: looked up once a statement.
+                runtime = ident(self.runtime)
+                said = f"{runtime}.batch_default_expression({literal(table)}, {literal(name)})"
+                return f"{runtime}.batch_default((SELECT {said}))::{field.type.sql}"
             case Expression() | Literal():
                 return self.value(field.default, name)
             case _ if field.type.base == "uuid":
                 return "gen_random_uuid()"
             case _:
-                table = f"{ident(self.target.schema)}.{ident(self.target.table)}"
                 return f"nextval(pg_get_serial_sequence({literal(table)}, {literal(name)}))"
 
 

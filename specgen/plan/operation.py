@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from specgen.plan import naming
 from specgen.plan.beforehand import Beforehand
-from specgen.plan.expressions import Expressions, names_of, value_names
+from specgen.plan.expressions import INSERTING, Expressions, names_of, value_names
 from specgen.plan.functions import functions_of, quote_of
 from specgen.plan.keys import identity_key, planned_key
 from specgen.plan.naming import QualifiedName
@@ -80,7 +80,9 @@ class _Planner:
         self.settings = settings
         self.step_numbers = step_numbers
         self.table = QualifiedName(target.schema, target.table)
-        self.names = Expressions(operation, target, parameters, step_numbers or {})
+        self.names = Expressions(
+            operation, target, parameters, step_numbers or {}, settings.runtime_schema
+        )
         self.records = Records(self.names)
         self.beforehand = Beforehand(self.names, self.records)
 
@@ -98,10 +100,7 @@ class _Planner:
         values += [item.value for item in operation.call.arguments] if operation.call else []
         write_names = where_names | {name for value in values for name in value_names(value)}
         source_names = self._source_names()
-        assignments = tuple(
-            PlannedAssignment(item.column, self.names.value(item.value, item.column))
-            for item in operation.data
-        )
+        assignments = self._assignments()
         kept = self.records.kept(assignments)
         returning = operation.select_fields or operation.returning
         sieve = self.beforehand.sieve(assignments)
@@ -182,6 +181,17 @@ class _Planner:
             sources=tuple(item.source for item in fragments(self.records)),
         )
         return _with_functions(planned, settings_of(operation, planned))
+
+    def _assignments(self) -> tuple[PlannedAssignment, ...]:
+        """Return what is written; a query has no DEFAULT, so there a column that is to get it is left out."""
+        found = (
+            PlannedAssignment(item.column, self.names.value(item.value, item.column))
+            for item in self.operation.data
+        )
+        queried = self.operation.type in INSERTING and isinstance(
+            self.operation.source, RecordSource | RelationSource
+        )
+        return tuple(item for item in found if not (queried and item.value == "DEFAULT"))
 
     def _own_tables(self) -> tuple[OwnTable, ...]:
         reporting, runtime = self.operation.reporting, self.settings.runtime_schema

@@ -76,6 +76,26 @@ class FileSource:
             if column.field not in without
         )
 
+    def report_unread(self, fields: tuple[ItemField, ...], findings: Findings) -> None:
+        """Report columns of ``field_mapping`` that fill a field which nothing reads.
+
+        Args:
+            fields: What the operation reads of a record.
+            findings: Gets what is wrong.
+        """
+        read = {field.name for field in fields}
+        for column in self.columns:
+            if column.field in read or not isinstance(self.node.value, dict):
+                continue
+            if self.type is OperationType.DELETE:
+                message = f'a delete finds its rows by {", ".join(read)}, so "{column.field}" is not read'
+                help = f"remove it, or add it to match_on: [{', '.join((*read, column.field))}]"
+            else:
+                data = f"{self.type}_data"
+                message = f'nothing reads "{column.field}" of the file: {data} says what the column gets'
+                help = f"write {column.field}: :item.{column.field} in {data}, or remove it from one of them"
+            findings.error("wrong-mix", self.at(column.field).key_span, message, help)
+
     def at(self, column: str) -> Node:
         """Return what to point at for what is wrong with a column."""
         return self.node[column] if isinstance(self.node.value, dict) else self.node
@@ -101,6 +121,13 @@ def read_file_source(
                 source.span,
                 "a file is read before an operation begins, so a step cannot go through one",
                 "import it with an operation of its own, or load it into a table: {table: ...}",
+            )
+        elif type_ is OperationType.CUSTOM_FUNCTION:
+            findings.error(
+                "wrong-mix",
+                source.span,
+                "a function is not called with the lines of a file",
+                "hand them in as records: data_source: :records, or load them into a table: {table: ...}",
             )
         node = keys.get("field_mapping") or source
         return FileSource(_mapping(keys.get, target, type_, findings), node, target, type_)
@@ -170,7 +197,9 @@ def _check_header(get: Getter, columns: tuple[CsvColumn | None, ...], node: Node
 
 def _value(column: CsvColumn, field: Field, target: Draft, span: Span) -> Value:
     reference = Reference("item", column.field, span)
-    missing = column.header == column.field and has_default(field, target) and not column.required
+    # What stands in a table that was there before is known only to the database.
+    filled = has_default(field, target) or not target.managed
+    missing = column.header == column.field and filled and not column.required
     return Defaulted(reference) if missing else reference
 
 

@@ -107,7 +107,7 @@ class OperationReader:
             ),
             limits=policies.read_limits(keys.get, findings),
             errors=policies.read_errors(keys.get, findings),
-            reporting=policies.read_reporting(keys.get, findings),
+            reporting=policies.read_reporting(keys.own.get, keys.get, findings),
             notifications=read_notifications(keys.get, keys.own.get, findings),
             workers=read_workers(keys.get, keys.own.get, findings),
             grants=policies.read_grants(keys.get, findings),
@@ -251,6 +251,10 @@ class OperationReader:
             return ()
         key = self.target.primary_key
         if node.value is True:
+            return key
+        if self.type is OperationType.CUSTOM_FUNCTION:
+            message = "what a function returns is kept as it is, so returning cannot choose among its columns"
+            self.findings.error("wrong-mix", node.span, message, "returning: true")
             return key
         columns = read_columns(node, self.target, self.findings)
         return (*key, *(column for column in columns if column not in key))

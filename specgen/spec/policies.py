@@ -58,12 +58,25 @@ def read_errors(get: Getter, findings: Findings) -> ErrorPolicy:
     )
 
 
-def read_reporting(get: Getter, findings: Findings) -> Reporting:
-    """Read the keys of section 7 of the language."""
+def read_reporting(own: Getter, get: Getter, findings: Findings) -> Reporting:
+    """Read the keys of section 7 of the language.
+
+    Args:
+        own: The operation's own keys: what the project gives as a default is no mistake elsewhere.
+        get: Its keys, the project's defaults included.
+        findings: Gets what is wrong.
+    """
     for key in ("log_table", "metrics_table"):
         node = get(key)
         if node is not None:
             check_name(node.value, node.span, key, findings)
+    logs, measured = own("log_table"), own("metrics_table")
+    if logs is not None and _plain(get, "logging_level", None) == LoggingLevel.NONE:
+        message = "logging_level: none writes no log, so log_table says nothing"
+        findings.error("wrong-mix", logs.key_span, message, "remove one of them")
+    if measured is not None and not _plain(get, "collect_metrics", default=False):
+        message = "metrics_table only says something with collect_metrics: true"
+        findings.error("wrong-mix", measured.key_span, message, "add collect_metrics: true, or remove it")
     return Reporting(
         progress_tracking=_plain(get, "progress_tracking", default=False),
         logging_level=LoggingLevel(_plain(get, "logging_level", LoggingLevel.BASIC)),

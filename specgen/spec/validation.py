@@ -42,12 +42,26 @@ def read_validation(
                 )
         return Validation()
     rules, skip, reject = get("validation_rules"), get("skip_invalid_rows"), get("reject_file")
+    _refuse_reject_file(own, get, source, findings)
     found = [_rule(item, target, type_, findings) for item in rules.each()] if rules else []
     return Validation(
         rules=tuple(rule for rule in found if rule),
         skip_invalid=bool(skip and skip.value),
         reject_file=reject.value if reject else None,
     )
+
+
+def _refuse_reject_file(own: Node, get: Getter, source: Source, findings: Findings) -> None:
+    """Report a file for rejected lines where no lines can be rejected."""
+    node, atomic = own.get("reject_file"), get("atomic")
+    if node is None:
+        return
+    if not isinstance(source, RecordSource):
+        message = "reject_file is for lines of a file, and these records come from none"
+        findings.error("wrong-mix", node.key_span, message, "remove it: batch_operation_errors has the records")
+    elif atomic is not None and atomic.value is True:
+        message = "an atomic operation writes all records or none, so reject_file stays empty"
+        findings.error("wrong-mix", node.key_span, message, "remove reject_file or atomic")
 
 
 def _rule(node: Node, target: Draft, type_: OperationType, findings: Findings) -> SqlFragment | None:
