@@ -52,6 +52,7 @@ RULES = {
     "missing-column": "The columns that find a row are among those that are given.",
     "no-unique-index": "An upsert's conflict_target is unique.",
     "required-column": "An insert gives every column that cannot be NULL and has no default.",
+    "bad-date-format": "A form of dates says where day, month and year stand.",
     "bad-interval": "A span of time can be read, and lies between 1 ms and 24 days.",
     "bad-address": "The address of a notification channel is a URL, or names the variable that holds it.",
     "bad-message": "A notification's message can be read: each {name} is closed, and {{ stands for a brace.",

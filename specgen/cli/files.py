@@ -17,13 +17,9 @@ if TYPE_CHECKING:
     from specgen.database.connection import Connection
     from specgen.plan.planned import PlannedOperation
     from specgen.runtime.calls import Call
-    from specgen.runtime.inputs.csvfile import Dialect
     from specgen.runtime.inputs.load import Load
     from specgen.runtime.inputs.records import Reader
     from specgen.runtime.rows import ErrorRow, Result
-
-JSON_LINES = (".jsonl", ".ndjson")
-TYPES_OF_JSON = ("json", "jsonb")
 
 
 def run_file(
@@ -51,6 +47,8 @@ def _run_regular(
     once: bool,
     dry_run: bool,
 ) -> None:
+    from specgen.cli.doubtful import tell_of_records
+    from specgen.cli.readers import open_reader
     from specgen.cli.run import read_call, work_on
 
     if planned.handed_in is None or not planned.hands_in_records:
@@ -64,53 +62,17 @@ def _run_regular(
     reader = open_reader(planned, Path(file))
     request = with_rejects(request, planned, reader)
     if planned.atomic:
-        _run_atomic(request, call, reader, (source, file), dry_run=dry_run)
+        _run_atomic(request, call, reader, (source, file), planned, dry_run=dry_run)
         return
     wanted = _load(request, planned, call, file)
     if once or dry_run:
-        _run_in_one_transaction(request, wanted, reader, dry_run=dry_run)
+        _run_in_one_transaction(request, wanted, reader, planned, dry_run=dry_run)
         return
     operation_id = _loaded(request, wanted, reader)
+    tell_of_records(planned, reader)
     say(f"submitted as {operation_id}", err=True)
     usual = planned.settings.get("max_workers", 1) if planned.settings.get("parallel") else 1
     work_on(request, operation_id, request.workers or int(str(usual)))
-
-
-def open_reader(planned: PlannedOperation, path: Path) -> Reader:
-    """Return a reader for a file, by the end of its name."""
-    from specgen.runtime.inputs.csvfile import CsvFile
-    from specgen.runtime.inputs.jsonfile import JsonArray, JsonLines
-
-    suffix = path.suffix.lower()
-    fields = [item.name for item in planned.item_fields]
-    if suffix == ".json":
-        return JsonArray(path, fields)
-    if suffix in JSON_LINES:
-        return JsonLines(path, fields)
-    return CsvFile(path, _dialect(planned))
-
-
-def _dialect(planned: PlannedOperation) -> Dialect:
-    from specgen.runtime.inputs.csvfile import Column, Dialect
-
-    json = {item.name for item in planned.item_fields if item.type in TYPES_OF_JSON}
-    csv = planned.csv
-    if csv is None:
-        fields = (item.name for item in planned.item_fields)
-        return Dialect(tuple(Column(name, None, name, is_json=name in json) for name in fields))
-    return Dialect(
-        columns=tuple(
-            Column(item.field, item.position, item.header, item.required, item.field in json)
-            for item in csv.columns
-        ),
-        mapped=csv.mapped,
-        delimiter=csv.delimiter,
-        has_header=csv.has_header,
-        quote=csv.quote,
-        escape=csv.escape,
-        encoding=csv.encoding,
-        null=csv.null,
-    )
 
 
 def _load(request: Request, planned: PlannedOperation, call: Call, file: str) -> Load:
@@ -159,11 +121,14 @@ def _loaded(request: Request, wanted: Load, reader: Reader) -> UUID:
     return attempt(replace(wanted, confirmed=True))
 
 
-def _run_in_one_transaction(request: Request, wanted: Load, reader: Reader, *, dry_run: bool) -> None:
+def _run_in_one_transaction(
+    request: Request, wanted: Load, reader: Reader, planned: PlannedOperation, *, dry_run: bool
+) -> None:
     from dataclasses import replace
     from functools import partial
 
     from specgen.cli import lost
+    from specgen.cli.doubtful import tell_of_records
     from specgen.cli.outcome import confirm, exit_by, is_confirmation
     from specgen.cli.progress import showing
     from specgen.database.connection import connect
@@ -193,19 +158,28 @@ def _run_in_one_transaction(request: Request, wanted: Load, reader: Reader, *, d
             if dry_run:
                 raise DatabaseUnavailable(error.reason, help="nothing was changed by the dry run") from error
             result = lost.outcome_of(request, wanted.call, error)
+        tell_of_records(planned, reader)
         lost.print_over_losses(request, connection, result, errors if dry_run else None)
     exit_by(result)
 
 
 def _run_atomic(
-    request: Request, call: Call, reader: Reader, source: tuple[str, str], *, dry_run: bool
+    request: Request,
+    call: Call,
+    reader: Reader,
+    source: tuple[str, str],
+    planned: PlannedOperation,
+    *,
+    dry_run: bool,
 ) -> None:
     """Hand the records in with the call: all or nothing is one statement."""
     from dataclasses import replace
 
+    from specgen.cli.doubtful import tell_of_records
     from specgen.cli.run import run_call
     from specgen.runtime.inputs.once import as_argument
 
     name, file = source
     argument = as_argument(reader, file)
+    tell_of_records(planned, reader)
     run_call(request, replace(call, arguments={**call.arguments, name: argument}), dry_run=dry_run)

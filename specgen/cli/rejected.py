@@ -51,8 +51,8 @@ def of_resumed(request: Request, connection: Connection, operation_id: UUID) -> 
     Raises:
         UsageError: It is another file, or the project does not have the operation.
     """
-    from specgen.cli.files import open_reader
     from specgen.cli.pipeline import plan_or_exit
+    from specgen.cli.readers import open_reader
     from specgen.cli.target import find_operation
     from specgen.runtime.inputs.rejects import refuse_other
 

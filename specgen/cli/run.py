@@ -200,11 +200,13 @@ def read_call(
     loaded: str | None = None,
 ) -> Call:
     """Return the call that the command line asks for; the parameter ``loaded`` comes from a file."""
+    from specgen.cli.doubtful import tell_of_parameters
     from specgen.runtime.arguments import read_arguments, read_options
 
     call = prepare_call(planned, {})
     parameters = [item for item in call.parameters if item.name != loaded]
     arguments = read_arguments(pairs, parameters, nulls)
+    tell_of_parameters(parameters, arguments)
     options = {"operation_id": str(uuid4())} | read_options(option_pairs)
     return replace(call, arguments=arguments, options=options)
 

@@ -80,9 +80,7 @@ class _Planner:
         self.settings = settings
         self.step_numbers = step_numbers
         self.table = QualifiedName(target.schema, target.table)
-        self.names = Expressions(
-            operation, target, parameters, step_numbers or {}, settings.runtime_schema
-        )
+        self.names = Expressions(operation, target, parameters, step_numbers or {}, settings.runtime_schema)
         self.records = Records(self.names)
         self.beforehand = Beforehand(self.names, self.records)
 

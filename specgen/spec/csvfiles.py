@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from specgen.spec.csvdates import CSV_DATE_KEYS, read_date_forms
 from specgen.spec.entities import unknown_column
 from specgen.spec.model import Assignment, CsvColumn, CsvFormat, Defaulted, OperationType, Reference, Value
 
@@ -42,6 +43,7 @@ CSV_KEYS = (
     "csv_escape",
     "csv_encoding",
     "csv_null",
+    *CSV_DATE_KEYS,
 )
 _POSITION = re.compile(r"csv_column_([0-9]+)")
 
@@ -204,17 +206,19 @@ def _value(column: CsvColumn, field: Field, target: Draft, span: Span) -> Value:
 
 
 def read_format(
-    get: Getter, columns: tuple[CsvColumn, ...], fields: tuple[ItemField, ...], findings: Findings
+    keys: Keys, columns: tuple[CsvColumn, ...], fields: tuple[ItemField, ...], findings: Findings
 ) -> CsvFormat:
     """Read the ``csv_*`` keys.
 
     Args:
-        get: The operation's keys.
+        keys: The operation's keys.
         columns: The mapping; what it leaves out is found by its own name in the header.
         fields: The fields of a record that the operation reads.
         findings: Gets what is wrong.
     """
+    get = keys.get
     named = {column.field: column for column in columns}
+    dates, timestamps = read_date_forms(keys.own.get, get, fields, findings)
     plain = {key: _plain(get, key) for key in CSV_KEYS}
     standard = CsvFormat((), mapped=False)
     quote = standard.quote if plain["csv_quote"] is None else plain["csv_quote"]
@@ -227,6 +231,8 @@ def read_format(
         escape=plain["csv_escape"] or quote,
         encoding=_encoding(get("csv_encoding"), findings) or standard.encoding,
         null=plain["csv_null"] or standard.null,
+        dates=dates,
+        timestamps=timestamps,
     )
     _check_characters(get, format, findings)
     return format

@@ -242,7 +242,7 @@ class SourceReader:
         if self.file is None:
             return RecordSource(node.value.strip()[1:], fields, match_on, node.span)
         self.file.report_unread(fields, self.findings)
-        format = csvfiles.read_format(self.keys.get, self.file.columns, fields, self.findings)
+        format = csvfiles.read_format(self.keys, self.file.columns, fields, self.findings)
         return RecordSource(csvfiles.CSV_FILE, fields, match_on, node.span, format)
 
 

@@ -58,7 +58,8 @@ def _refuse_reject_file(own: Node, get: Getter, source: Source, findings: Findin
         return
     if not isinstance(source, RecordSource):
         message = "reject_file is for lines of a file, and these records come from none"
-        findings.error("wrong-mix", node.key_span, message, "remove it: batch_operation_errors has the records")
+        help = "remove it: batch_operation_errors has the records"
+        findings.error("wrong-mix", node.key_span, message, help)
     elif atomic is not None and atomic.value is True:
         message = "an atomic operation writes all records or none, so reject_file stays empty"
         findings.error("wrong-mix", node.key_span, message, "remove reject_file or atomic")

@@ -15,19 +15,20 @@ PACKAGE = Path(specgen.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 
 ALLOWED = {
+    "dateforms": set(),
     "diagnostics": set(),
     "drafts": set(),
     "errors": set(),
     "renderings": {"diagnostics", "rules", "visible"},
     "visible": set(),
     "rules": set(),
-    "spec": {"diagnostics", "errors"},
+    "spec": {"dateforms", "diagnostics", "errors"},
     "plan": {"spec", "diagnostics", "errors"},
     "render": {"plan", "spec", "diagnostics", "drafts", "errors"},
     "output": {"drafts", "errors"},
     "testing": {"plan", "spec", "render", "database", "runtime", "diagnostics", "errors", "visible"},
     "database": {"errors"},
-    "runtime": {"database", "drafts", "errors", "visible"},
+    "runtime": {"database", "dateforms", "drafts", "errors", "visible"},
     "checks": {"plan", "spec", "database", "diagnostics", "errors"},
 }
 """What a part of the package may import of the others; the command line joins them all."""

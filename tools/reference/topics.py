@@ -8,6 +8,7 @@ TOPICS = {
     " select_fields returning function input",
     "What it works through": "where_condition data_source match_on",
     "CSV files": "field_mapping csv_delimiter csv_has_header csv_quote csv_escape csv_encoding csv_null"
+    " csv_date_format csv_datetime_format"
     " validation_rules skip_invalid_rows reject_file",
     "Limits and safety": "batch_size target_duration max_records on_limit timeout lock_timeout"
     " statement_timeout requires_confirmation preconditions parallel_runs atomic",

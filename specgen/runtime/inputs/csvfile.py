@@ -11,16 +11,15 @@ import difflib
 import re
 from contextlib import closing
 from dataclasses import dataclass
-from json.encoder import JSONEncoder
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from specgen.errors import UsageError
-from specgen.runtime.inputs.jsontext import json_defect
+from specgen.runtime.inputs.columns import Column, Picker
 from specgen.runtime.inputs.lines import Lines
 from specgen.runtime.inputs.records import (
     LONGEST,
     UNTRANSLATABLE,
+    Doubtful,
     FileForm,
     Item,
     Reject,
@@ -34,22 +33,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _UNCLOSED = "the quote that opens column {} is never closed"
-_encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A field of the records, and where it stands in the file: at a position from 1, or by a name.
-
-    Attributes:
-        is_json: Its text is JSON.
-    """
-
-    field: str
-    position: int | None
-    header: str | None
-    required: bool = True
-    is_json: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +74,7 @@ class CsvFile:
         self._header: str | None = None
         self._newline = "\n"
         self._begun = False
+        self.doubtful: dict[str, Doubtful] = {}
 
     def read_form(self) -> FileForm:
         """Return what a file of its rejected lines looks like.
@@ -123,7 +107,7 @@ class CsvFile:
         self._begun = True
         if self._dialect.has_header:
             names = self._read_header(lines)
-            width, pick = len(names), _Picker(self._places_by_name(names), self._dialect.columns)
+            width, pick = len(names), self._picker(self._places_by_name(names))
         encoding, split = self._dialect.encoding, self._cells.split
         while line := lines.next():
             number = lines.number
@@ -146,12 +130,15 @@ class CsvFile:
                     yield Reject(number, storable(raw), wrong, UNTRANSLATABLE)
                     continue
             if pick is None:
-                width, pick = len(cells), _Picker(self._places(len(cells)), self._dialect.columns)
+                width, pick = len(cells), self._picker(self._places(len(cells)))
                 self._newline = line[len(line.rstrip("\r\n")) :] or "\n"
             if len(cells) != width:
                 yield self._wrong_width(number, raw, len(cells), width)
                 continue
             yield pick(number, raw, cells)
+
+    def _picker(self, places: list[int | None]) -> Picker:
+        return Picker(places, self._dialect.columns, self.doubtful)
 
     def _wrong_width(self, number: int, raw: str, found: int, width: int) -> Reject:
         what = "the header" if self._dialect.has_header else "the first line"
@@ -241,34 +228,6 @@ def _near(name: str, names: Sequence[str]) -> str:
     lower = {item.lower(): item for item in names if item}
     near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
     return f' (did you mean "{lower[near[0]]}"?)' if near else ""
-
-
-class _Picker:
-    """Makes records of a line's cells."""
-
-    def __init__(self, places: list[int | None], columns: tuple[Column, ...]) -> None:
-        there = [(column, place) for column, place in zip(columns, places, strict=True) if place is not None]
-        self._names = [column.field for column, _ in there]
-        self._json = frozenset(column.field for column, _ in there if column.is_json)
-        positions = [place for _, place in there]
-        self._pick: Callable[[list[str | None]], Sequence[str | None]] = itemgetter(*positions)
-        if len(positions) == 1:
-            self._pick = itemgetter(slice(positions[0], positions[0] + 1))
-
-    def __call__(self, number: int, raw: str, cells: list[str | None]) -> Item | Reject:
-        picked = self._pick(cells)
-        if not self._json:
-            return Item(number, raw, _encode(dict(zip(self._names, picked, strict=True))))
-        parts: list[str] = []
-        for name, text in zip(self._names, picked, strict=True):
-            part = _encode(text)
-            if name in self._json and text is not None:
-                wrong = json_defect(text)
-                if wrong:
-                    return Reject(number, raw, f"{name}: {wrong.message}", wrong.sqlstate, name, text)
-                part = text  # as it stands, so that no number loses a digit
-            parts.append(f"{_encode(name)}:{part}")
-        return Item(number, raw, f"{{{','.join(parts)}}}")
 
 
 class _Cells:

@@ -9,6 +9,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from specgen.dateforms import can_be_read_twice
 from specgen.errors import UsageError
 from specgen.runtime.inputs.jsontext import DECODER, Wrong, value_defect
 from specgen.runtime.inputs.lines import Lines
@@ -17,6 +18,7 @@ from specgen.runtime.inputs.records import (
     LONGEST,
     UNREADABLE,
     UNTRANSLATABLE,
+    Doubtful,
     FileForm,
     Item,
     Reject,
@@ -60,15 +62,24 @@ def _refuse_fields(found: dict[str, Any], fields: Sequence[str], where: str) -> 
     )
 
 
+def _watch(found: dict[str, Any], dates: Sequence[str], number: int, doubtful: dict[str, Doubtful]) -> None:
+    """Remember the first date of each field that can be read in two ways."""
+    for name in dates:
+        value = found.get(name)
+        if isinstance(value, str) and name not in doubtful and can_be_read_twice(value):
+            doubtful[name] = Doubtful(number, value)
+
+
 class JsonLines:
     """Reads a file with an object a line."""
 
-    def __init__(self, path: Path, fields: Sequence[str]) -> None:
+    def __init__(self, path: Path, fields: Sequence[str], dates: Sequence[str] = ()) -> None:
         """Open a file.
 
         Args:
             path: The file.
             fields: What the operation reads of a record.
+            dates: Those of them that are dates.
 
         Raises:
             UsageError: It cannot be opened, or is no UTF-8.
@@ -76,6 +87,8 @@ class JsonLines:
         _read(path)
         self._path = path
         self._fields = fields
+        self._dates = dates
+        self.doubtful: dict[str, Doubtful] = {}
 
     def read_form(self) -> FileForm:
         """Return what a file of its rejected records looks like."""
@@ -105,18 +118,20 @@ class JsonLines:
         reason = _wrong(raw, found)
         if reason is None:
             _refuse_fields(found, self._fields, f"{self._path}, line {number}")
+            _watch(found, self._dates, number, self.doubtful)
         return Reject(number, raw, *reason) if reason else Item(number, raw, raw)
 
 
 class JsonArray:
     """Reads a file that is one array of objects; its elements are numbered from 1."""
 
-    def __init__(self, path: Path, fields: Sequence[str]) -> None:
+    def __init__(self, path: Path, fields: Sequence[str], dates: Sequence[str] = ()) -> None:
         """Open a file.
 
         Args:
             path: The file.
             fields: What the operation reads of a record.
+            dates: Those of them that are dates.
 
         Raises:
             UsageError: It cannot be opened, or is no UTF-8.
@@ -124,6 +139,8 @@ class JsonArray:
         _read(path)
         self._path = path
         self._fields = fields
+        self._dates = dates
+        self.doubtful: dict[str, Doubtful] = {}
         self._text = ""
         self._place = 0
         self._line, self._column = 1, 1
@@ -206,6 +223,7 @@ class JsonArray:
         reason = _wrong(raw, found)
         if reason is None:
             _refuse_fields(found, self._fields, f"{self._path}, element {number}")
+            _watch(found, self._dates, number, self.doubtful)
         return Reject(number, raw, *reason) if reason else Item(number, raw, raw)
 
     def _position(self) -> tuple[int, int]:

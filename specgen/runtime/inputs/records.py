@@ -52,8 +52,25 @@ class Reject(NamedTuple):
     value: str | None = None
 
 
+class Doubtful(NamedTuple):
+    """A date whose day and month could change places, the first of its column.
+
+    Attributes:
+        line: Where its record begins; its number in a JSON array.
+    """
+
+    line: int
+    value: str
+
+
 class Reader(Protocol):
-    """Reads a file."""
+    """Reads a file.
+
+    Attributes:
+        doubtful: By column, the first date that can be read in two ways, as far as the file has been read.
+    """
+
+    doubtful: dict[str, Doubtful]
 
     def read_form(self) -> FileForm:
         """Return how what is rejected has to be written so that it can be read again.

@@ -61,6 +61,8 @@ class CsvFormat:
         quote: The quote character; empty when there is none.
         escape: What stands before a quote inside quotes.
         null: The unquoted text that means NULL.
+        dates: How dates are written; None where PostgreSQL is to find out.
+        timestamps: How dates with a time are.
     """
 
     columns: tuple[CsvColumn, ...]
@@ -71,6 +73,8 @@ class CsvFormat:
     escape: str = '"'
     encoding: str = "utf-8"
     null: str = ""
+    dates: str | None = None
+    timestamps: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

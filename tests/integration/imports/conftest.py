@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -15,6 +16,9 @@ from psycopg.rows import namedtuple_row
 from specgen.plan.project import plan_project
 from specgen.render.engine import render_plan
 from specgen.spec.build import load_project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[3]
 SPEC = """
@@ -27,6 +31,7 @@ fields:
   category: string
   data: jsonb
   made_on: {type: date, default: "2024-01-01"}
+  sold_at: timestamp
 patterns:
   - name: batch_operations
     operation: import_products
@@ -69,6 +74,15 @@ patterns:
      field_mapping: {name: name, price: price}}
   - {name: batch_operations, operation: import_whole, data_source: csv_file, atomic: true,
      field_mapping: {name: name, price: price}}
+  - {name: batch_operations, operation: import_british, data_source: csv_file, csv_date_format: DD/MM/YYYY,
+     field_mapping: {name: name, price: price, made_on: made, sold_at: sold}}
+  - {name: batch_operations, operation: import_american, data_source: csv_file, csv_date_format: MM/DD/YY,
+     csv_datetime_format: "MM/DD/YYYY HH12:MI AM",
+     field_mapping: {name: name, price: price, made_on: made, sold_at: sold}}
+  - {name: batch_operations, operation: import_as_it_comes, data_source: csv_file,
+     field_mapping: {name: name, price: price, made_on: made, sold_at: sold}}
+  - {name: batch_operations, operation: add_made, operation_type: insert, data_source: :records,
+     insert_data: {name: :item.name, price: :item.price, made_on: :item.made_on, sold_at: :since}}
   - {name: batch_operations, operation: touch, operation_type: update, update_data: {category: x},
      where_condition: "true"}
 """
@@ -80,6 +94,7 @@ class Shop:
 
     dsn: str
     folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
 
     def write(self, name: str, content: str | bytes) -> Path:
         path = self.folder / name
@@ -91,10 +106,22 @@ class Shop:
         done = subprocess.run(
             [sys.executable, "-m", "specgen", "run", *arguments, "--database-url", self.dsn],
             capture_output=True, text=True, check=False, cwd=self.folder,
-            env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+            env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"} | self.environment,
         )  # fmt: skip
         assert "Traceback" not in done.stderr, done.stderr
         return done.returncode, done.stdout, done.stderr
+
+    @contextmanager
+    def set(self, setting: str, value: str) -> Iterator[None]:
+        """Let every session begin with a setting."""
+        environment, self.environment = (
+            self.environment,
+            {"PGOPTIONS": f"-c {setting}={value.replace(' ', chr(92) + ' ')}"},
+        )
+        try:
+            yield
+        finally:
+            self.environment = environment
 
     def rows(self, query: str, *values: Any) -> list[Any]:
         with psycopg.connect(self.dsn, autocommit=True) as connection:

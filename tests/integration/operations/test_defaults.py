@@ -108,4 +108,8 @@ def test_default_as_a_value_is_the_default_for_every_record(lab: Lab, how: str) 
     result = lab.run("add_items", records({"label": "a"}, {"label": "b"}), how=how)
     assert counts(result) == (2, 2, 0, 0)
     lab.run("put_items", records({"id": 1, "label": "c"}, {"id": 9, "label": "d"}), how=how)
-    assert lab.rows("SELECT id, label, state FROM item ORDER BY id") == [(1, "c", "new"), (2, "b", "new"), (9, "d", "new")]
+    assert lab.rows("SELECT id, label, state FROM item ORDER BY id") == [
+        (1, "c", "new"),
+        (2, "b", "new"),
+        (9, "d", "new"),
+    ]
