@@ -193,7 +193,7 @@ def test_an_upsert_takes_the_first_of_one_key_across_batches(shop: Shop) -> None
     code, _, err = shop.run("put_products", "--input", "p.csv", "--workers", "2")
     assert code == 1, err
     assert shop.account == ("completed_with_errors", 7, 4, 0, 3)
-    assert [row[:2] for row in shop.errors] == [(4, "21000"), (5, "22P04"), (6, "21000")]
+    assert [row[:2] for row in shop.errors] == [(4, "21000"), (5, "22P04"), (6, "22P02")]
     assert shop.names == ["a", "b", "c", "e"]
 
 
@@ -433,3 +433,10 @@ def test_the_name_of_a_call_means_one_file(shop: Shop, option: str, name: str, t
     assert code == 4
     assert f"the {told} was used with another file before, by operation" in err
     assert shop.names == ["a"]
+
+
+def test_a_line_is_not_refused_for_an_earlier_one_of_its_key_that_cannot_be_read(shop: Shop) -> None:
+    file = shop.write("in.csv", "a,Lamp,dear\nb,Rug,2\nc,Vase,3\na,Lamp,4\nb,Rug,5\n")
+    assert shop.run("put_products", "--input", str(file))[0] == 1
+    assert [(line, state) for line, state, *_ in shop.errors] == [(1, "22P02"), (5, "21000")]
+    assert shop.rows("SELECT sku, price::int FROM product ORDER BY sku") == [("a", 4), ("b", 2), ("c", 3)]
