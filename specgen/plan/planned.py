@@ -376,6 +376,13 @@ class PlannedOperation:
         return self.by_record and self.call_function is None and self.type not in ("insert", "upsert")
 
     @property
+    def lasting(self) -> tuple[PlannedParameter, ...]:
+        """The parameters by which a call is told from another: those that do not move by themselves."""
+        return tuple(
+            item for item in self.parameters if item.output is None and item.name not in self.moving
+        )
+
+    @property
     def can_be_empty(self) -> bool:
         """Whether a batch of no records does nothing, and yet shows that its statement can be carried out."""
         return self.call_function is None and (self.by_key or self.by_record)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import psycopg
 import pytest
 from gates import PATIENCE, blocked_by, wait_until
+from psycopg.types.json import Jsonb
 
-from .lab import HOW, Lab, entity
+from .lab import CALL, HOW, Lab, entity
 
 if TYPE_CHECKING:
     from .conftest import OpenLab
@@ -29,7 +31,14 @@ SPEC = entity(
     where_condition: "id <= :most", parallel_runs: exclusive""",
     """operation: whole, operation_type: update, update_data: {n: {sql: "n + 1"}},
     where_condition: "id <= :most", atomic: true""",
+    """operation: dated, operation_type: update, update_data: {n: {sql: "n + 1"}},
+    where_condition: "id <= :most AND :since < NOW() AND :span > '1 second' AND :spent > 0::money
+    AND lower(:during) < NOW()", parameters: {since: timestamptz, days: "date[]", span: interval, spent: money,
+    during: tstzrange, told: {type: date, default: CURRENT_DATE}}, preconditions: ["cardinality(:days) > 0",
+    ":told IS NOT NULL"]""",
+    """operation: picked, operation_type: delete, where_condition: "at = ANY(:times)", target_entity: moment""",
 )
+SPEC += "---\nname: moment\nfields: {at: timestamptz}\nprimary_key: at\n"
 SETUP = "INSERT INTO thing (id, n) OVERRIDING SYSTEM VALUE SELECT i, 0 FROM generate_series(1, 10) AS i"
 NAMES = ("operation_id", "idempotency_key")
 
@@ -172,3 +181,54 @@ def test_an_option_that_means_nothing_is_refused_by_its_name(
         lab.rows(f"SELECT alone{'_submit' if how == 'submit' else ''}(10, options => '{options}')")
     assert (caught.value.sqlstate, told in str(caught.value)) == ("22023", True), caught.value
     assert lab.rows("SELECT DISTINCT n FROM thing") == [0]
+
+
+def identified(lab: Lab, operation: str, *arguments: Any, how: str, **named: str) -> Any:
+    """The id of the operation that a call leads to."""
+    given = ", ".join(["%s"] * len(arguments))
+    values = [*arguments, Jsonb(named)]
+    if how == CALL:
+        return lab.one(f"SELECT (r).operation_id FROM {operation}({given}, options => %s) AS r", *values)
+    return lab.submit(operation, f"{given}, options => %s", values)
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("option", NAMES)
+def test_a_call_is_the_same_in_a_session_that_writes_times_and_amounts_otherwise(
+    lab: Lab, option: str, how: str
+) -> None:
+    asked = (
+        "2020-02-01 12:00Z", "{2020-02-01,2020-03-02}", "1 day 02:00", "3", "[2020-02-01 12:00Z,2020-03-01 12:00Z)", 10,
+    )  # fmt: skip
+    times = ["2020-02-01 12:00Z", "2020-03-02 12:00Z"]
+    for operation, arguments in (("dated", asked), ("picked", [times])):
+        named = {option: name_of(option)}
+        first = identified(lab, operation, *arguments, how=how, **named)
+        with lab.connect() as other:
+            there = replace(lab, connection=other)
+            for setting, value in (
+                ("TimeZone", "Asia/Tokyo"),
+                ("DateStyle", "SQL, YMD"),
+                ("IntervalStyle", "iso_8601"),
+            ):
+                there.do("SELECT set_config(%s, %s, false)", setting, value)
+                assert identified(there, operation, *arguments, how=how, **named) == first
+
+
+@pytest.mark.parametrize(
+    ("place", "other"),
+    [(0, "2020-02-01 12:00:01Z"), (1, "{2020-02-01}"), (2, "1 day 02:01"), (3, "4")],
+)
+def test_another_time_or_amount_is_another_call(lab: Lab, place: int, other: str) -> None:
+    asked = [
+        "2020-02-01 12:00Z",
+        "{2020-02-01,2020-03-02}",
+        "1 day 02:00",
+        "3",
+        "[2020-02-01,2020-03-01)",
+        10,
+    ]
+    lab.run("dated", *asked, idempotency_key="monday")
+    asked[place] = other
+    with pytest.raises(psycopg.Error, match="with other parameters before"):
+        lab.call("dated", *asked, idempotency_key="monday")
