@@ -18,11 +18,9 @@ if TYPE_CHECKING:
 def tell_of_records(planned: PlannedOperation, reader: Reader) -> None:
     """Warn of the dates of a file that DateStyle decided."""
     from specgen.runtime.inputs.csvfile import CsvFile
-    from specgen.runtime.inputs.jsonfile import JsonArray
 
-    place = "record" if isinstance(reader, JsonArray) else "line"
     for column, found in reader.doubtful.items():
-        _tell(f"{column}, {place} {found.line}", found.value)
+        _tell(f"{column}, line {found.line}", found.value)
     if reader.doubtful:
         in_spec = planned.csv is not None and isinstance(reader, CsvFile)
         say(f"   help: {'in the spec: csv_date_format: DD/MM/YYYY' if in_spec else _ISO}", err=True)

@@ -8,6 +8,7 @@ from specgen.dateforms import date_form, datetime_form, is_date, is_timestamp
 from specgen.runtime.inputs.columns import Column
 from specgen.runtime.inputs.csvfile import CsvFile, Dialect
 from specgen.runtime.inputs.jsonfile import JsonArray, JsonLines
+from specgen.runtime.inputs.records import kind_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,18 +18,17 @@ if TYPE_CHECKING:
     from specgen.runtime.inputs.records import Reader
     from specgen.spec.model import CsvFormat
 
-JSON_LINES = (".jsonl", ".ndjson")
 TYPES_OF_JSON = ("json", "jsonb")
 
 
 def open_reader(planned: PlannedOperation, path: Path) -> Reader:
     """Return a reader for a file, by the end of its name."""
-    suffix = path.suffix.lower()
+    kind = kind_of(path)
     fields = [item.name for item in planned.item_fields]
     dates = [item.name for item in planned.item_fields if is_date(item.type)]
-    if suffix == ".json":
+    if kind == "json":
         return JsonArray(path, fields, dates)
-    if suffix in JSON_LINES:
+    if kind == "jsonl":
         return JsonLines(path, fields, dates)
     return CsvFile(path, _dialect(planned))
 

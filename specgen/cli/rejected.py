@@ -103,12 +103,24 @@ def tell(request: Request, result: Result, rejects: Rejects | None) -> None:
         return
     say(f"{lines} rejected: {visible(_shown(rejects.file))}", err=True)
     say(f"why: {visible(_shown(rejects.reasons))}", err=True)
-    file = shlex.quote(_shown(rejects.file))
-    again = f" --reject-file {visible(file)}" if request.reject_file else ""
-    say(
-        f"correct them, then: specgen run {visible(request.operation)} --input {visible(file)}{again}",
-        err=True,
-    )
+    say(f"correct them, then: {visible(_again(request, _shown(rejects.file)))}", err=True)
+
+
+def _again(request: Request, file: str) -> str:
+    """Return the command that was given, for the corrected lines: another call, so of no name yet."""
+    given = request.command if request.command[:1] == (request.operation,) else (request.operation,)
+    words: list[str] = []
+    rest = iter(given)
+    for word in rest:
+        if word in ("--input", "--reject-file"):
+            next(rest)
+        elif word == "-o":
+            option = next(rest)
+            if option.partition("=")[0].strip() not in ("operation_id", "idempotency_key"):
+                words += [word, option]
+        else:
+            words.append(word)
+    return shlex.join(("specgen", "run", *words, "--input", file, "--reject-file", file)) + request.place
 
 
 def _shown(path: Path | None) -> str:

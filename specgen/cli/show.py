@@ -207,7 +207,9 @@ def errors_query(runtime_schema: str, result: Result) -> str:
 
 def _error_cells(error: ErrorRow) -> tuple[str, ...]:
     name = _key(error.record_key) if error.record_key is not None else ""
-    if error.record_number is not None:
+    if error.line_number is not None:
+        name = f"line {error.line_number} {name}".rstrip()
+    elif error.record_number is not None:
         name = f"#{error.record_number} {name}".rstrip()
     return (
         error.step or "",

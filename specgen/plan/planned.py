@@ -378,9 +378,7 @@ class PlannedOperation:
     @property
     def lasting(self) -> tuple[PlannedParameter, ...]:
         """The parameters by which a call is told from another: those that do not move by themselves."""
-        return tuple(
-            item for item in self.parameters if item.output is None and item.name not in self.moving
-        )
+        return tuple(item for item in self.parameters if item.output is None and item.name not in self.moving)
 
     @property
     def can_be_empty(self) -> bool:

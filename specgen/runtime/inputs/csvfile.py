@@ -8,6 +8,7 @@ for themselves: one missing quote costs one line.
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from contextlib import closing
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
+_DELIMITERS = (";", "\t", "|", ",")
 _UNCLOSED = "the quote that opens column {} is never closed"
 
 
@@ -130,7 +132,7 @@ class CsvFile:
                     yield Reject(number, storable(raw), wrong, UNTRANSLATABLE)
                     continue
             if pick is None:
-                width, pick = len(cells), self._picker(self._places(len(cells)))
+                width, pick = len(cells), self._picker(self._places(cells))
                 self._newline = line[len(line.rstrip("\r\n")) :] or "\n"
             if len(cells) != width:
                 yield self._wrong_width(number, raw, len(cells), width)
@@ -184,7 +186,7 @@ class CsvFile:
         places: list[int | None] = []
         for column in self._dialect.columns:
             if column.header is None:
-                places.append(self._position(column, len(names)))
+                places.append(self._position(column, len(names), names))
                 continue
             found = [place for place, name in enumerate(names) if name == column.header]
             if len(found) > 1:
@@ -205,21 +207,39 @@ class CsvFile:
             )
             raise UsageError(
                 f"the header of {self._path} does not match: {'; '.join(wrong)}",
-                help=f"it says: {', '.join(names)}; {wanted}",
+                help=self._other_form(names) or f"it says: {', '.join(names)}; {wanted}",
             )
         return places
 
-    def _places(self, width: int) -> list[int | None]:
-        return [self._position(column, width) for column in self._dialect.columns]
+    def _places(self, cells: list[str | None]) -> list[int | None]:
+        return [
+            self._position(column, len(cells), [cell or "" for cell in cells])
+            for column in self._dialect.columns
+        ]
 
-    def _position(self, column: Column, width: int) -> int:
+    def _other_form(self, names: list[str]) -> str | None:
+        """Say what a header looks like that is none of this form: JSON, or columns separated otherwise."""
+        text = names[0] if names else ""
+        if text.startswith(("{", "[")):
+            form = "an object a line, name it NAME.jsonl" if text[0] == "{" else "an array, name it NAME.json"
+            return f"it looks like JSON; if it is {form}"
+        if len(names) > 1:
+            return None
+        found = max(_DELIMITERS, key=text.count)
+        if not text.count(found):
+            return None
+        written = json.dumps(found)
+        return f"its columns seem to be separated by {written}: say csv_delimiter: {written} in the spec"
+
+    def _position(self, column: Column, width: int, names: list[str]) -> int:
         assert column.position is not None
         if column.position > width:
             columns = "1 column" if width == 1 else f"{width} columns"
             wanted = f"field_mapping takes {column.field} from number {column.position}"
             raise UsageError(
                 f"{self._path} has {columns}, and {wanted}",
-                help="mend it, or csv_delimiter if the columns are separated by another character",
+                help=self._other_form(names)
+                or "mend it, or csv_delimiter if the columns are separated by another character",
             )
         return column.position - 1
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from specgen.dateforms import can_be_read_twice
 from specgen.errors import UsageError
-from specgen.runtime.inputs.jsontext import DECODER, Wrong, value_defect
+from specgen.runtime.inputs.jsontext import Decoder, Wrong, value_defect
 from specgen.runtime.inputs.lines import Lines
 from specgen.runtime.inputs.records import (
     KEEP,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _ENCODING = "utf-8"
 _CHUNK = 1024 * 1024
+_SHOWN = 40
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -40,11 +41,13 @@ def _read(path: Path) -> None:
     byte_order_mark(path, _ENCODING, "save it as UTF-8: JSON files are")
 
 
-def _wrong(raw: str, found: Any) -> Wrong | None:
+def _wrong(raw: str, found: Any, wrong: Wrong | None) -> Wrong | None:
     """Say why a text that is JSON is no record, if it is none."""
+    if isinstance(found, list):
+        return Wrong("a record must be a JSON object, not an array", UNREADABLE)
     if not isinstance(found, dict):
-        return Wrong("a record must be a JSON object", UNREADABLE)
-    return value_defect(raw, found)
+        return Wrong(f"a record must be a JSON object, not {raw[:_SHOWN]}", UNREADABLE)
+    return wrong or value_defect(raw, found)
 
 
 def _refuse_fields(found: dict[str, Any], fields: Sequence[str], where: str) -> None:
@@ -88,6 +91,7 @@ class JsonLines:
         self._path = path
         self._fields = fields
         self._dates = dates
+        self._decoder = Decoder()
         self.doubtful: dict[str, Doubtful] = {}
 
     def read_form(self) -> FileForm:
@@ -98,9 +102,16 @@ class JsonLines:
         """Read the file."""
         lines = Lines(self._path, _ENCODING)
         try:
+            first = True
             while line := lines.next():
                 raw = line.strip()
+                if first and raw == "[":
+                    raise UsageError(
+                        f"{self._path}, line {lines.number}: an array begins here, not an object a line",
+                        help="a file that is one array is named NAME.json",
+                    )
                 if raw:
+                    first = False
                     yield self._record(lines.number, raw)
         finally:
             lines.close()
@@ -112,10 +123,10 @@ class JsonLines:
         if len(raw) > LONGEST:
             return Reject(number, raw, f"the line is longer than {LONGEST:,} characters")
         try:
-            found = DECODER.decode(raw)
+            found, defective = self._decoder.decode(raw)
         except (ValueError, RecursionError) as error:
             return Reject(number, raw, f"the line is no JSON: {error}", UNREADABLE)
-        reason = _wrong(raw, found)
+        reason = _wrong(raw, found, defective)
         if reason is None:
             _refuse_fields(found, self._fields, f"{self._path}, line {number}")
             _watch(found, self._dates, number, self.doubtful)
@@ -123,7 +134,7 @@ class JsonLines:
 
 
 class JsonArray:
-    """Reads a file that is one array of objects; its elements are numbered from 1."""
+    """Reads a file that is one array of objects."""
 
     def __init__(self, path: Path, fields: Sequence[str], dates: Sequence[str] = ()) -> None:
         """Open a file.
@@ -140,10 +151,13 @@ class JsonArray:
         self._path = path
         self._fields = fields
         self._dates = dates
+        self._decoder = Decoder()
         self.doubtful: dict[str, Doubtful] = {}
         self._text = ""
         self._place = 0
         self._line, self._column = 1, 1
+        self._counted = 0
+        self._begins = 1
         self._more: Callable[[], str] = str
 
     def read_form(self) -> FileForm:
@@ -158,9 +172,13 @@ class JsonArray:
         """
         with self._path.open(encoding=_ENCODING, errors=KEEP) as file:
             self._text = file.read(_CHUNK).removeprefix("\ufeff")
+            self._place, self._counted = 0, 0
+            self._line, self._column, self._begins = 1, 1, 1
             self._more = lambda: file.read(_CHUNK)
-            if self._peek() != "[":
-                self._fail("the file must be a JSON array of objects")
+            first = self._peek()
+            if first != "[":
+                lines = "; an object a line is NAME.jsonl" if first == "{" else ""
+                self._fail(f"the file must be a JSON array of objects{lines}")
             self._place += 1
             number = 0
             if self._peek() == "]":
@@ -198,13 +216,21 @@ class JsonArray:
         self._line, self._column = self._position()
         self._text = self._text[self._place :] + more
         self._place = 0
+        self._counted, self._begins = 0, self._line
         return True
+
+    def _line_here(self) -> int:
+        """Return the line of the present place; what lies before is counted once."""
+        self._begins += self._text.count("\n", self._counted, self._place)
+        self._counted = self._place
+        return self._begins
 
     def _element(self, number: int) -> Item | Reject:
         self._peek()
+        line = self._line_here()
         while True:
             try:
-                found, end = DECODER.raw_decode(self._text, self._place)
+                found, end, defective = self._decoder.decode_at(self._text, self._place)
             except (ValueError, RecursionError) as error:
                 # Not whole yet, or wrong: only the rest of the file tells.
                 if len(self._text) - self._place > LONGEST or not self._extend():
@@ -219,12 +245,12 @@ class JsonArray:
         self._place = end
         wrong = defect(raw, _ENCODING)
         if wrong:
-            return Reject(number, storable(raw), wrong, UNTRANSLATABLE)
-        reason = _wrong(raw, found)
+            return Reject(line, storable(raw), wrong, UNTRANSLATABLE)
+        reason = _wrong(raw, found, defective)
         if reason is None:
-            _refuse_fields(found, self._fields, f"{self._path}, element {number}")
-            _watch(found, self._dates, number, self.doubtful)
-        return Reject(number, raw, *reason) if reason else Item(number, raw, raw)
+            _refuse_fields(found, self._fields, f"{self._path}, line {line}")
+            _watch(found, self._dates, line, self.doubtful)
+        return Reject(line, raw, *reason) if reason else Item(line, raw, raw)
 
     def _position(self) -> tuple[int, int]:
         """Return line and column of the present place."""

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from specgen.runtime.inputs.records import UNREADABLE, UNTRANSLATABLE, defect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_WIDE_EXPONENT = re.compile(r"[eE][+-]?[0-9]{5,}")
 # What PostgreSQL's numeric holds: digits before the point, and behind it.
 _WHOLE, _FRACTION = 131072, 16383
 _LONG = 6000
-"""A shorter number, with an exponent of four digits at most, is none that numeric cannot hold."""
+_WIDE_EXPONENT = re.compile(r"[eE][+-]?0*[1-9][0-9]{4}")
+"""A number without, that is no longer than that, is none that numeric cannot hold."""
+_DIGITS = 9
+_SHOWN = 40
+TOO_LARGE = "22003"
+"""PostgreSQL's ``numeric_value_out_of_range``."""
 
 
 class Wrong(NamedTuple):
@@ -25,32 +29,67 @@ class Wrong(NamedTuple):
     sqlstate: str
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+class Decoder:
+    """Reads JSON, and remembers what in it PostgreSQL would refuse; numbers stay text."""
+
+    def __init__(self) -> None:
+        self._wrong: Wrong | None = None
+        self._decoder = json.JSONDecoder(
+            parse_constant=self._constant, parse_int=self._number, parse_float=self._number
+        )
+
+    def decode(self, text: str) -> tuple[Any, Wrong | None]:
+        """Return the value of a text, and what is wrong with it.
+
+        Raises:
+            ValueError: It is no JSON.
+        """
+        self._wrong = None
+        return self._decoder.decode(text), self._wrong
+
+    def decode_at(self, text: str, place: int) -> tuple[Any, int, Wrong | None]:
+        """Return the value that begins at a place of a text, where it ends, and what is wrong with it.
+
+        Raises:
+            ValueError: None begins there.
+        """
+        self._wrong = None
+        found, end = self._decoder.raw_decode(text, place)
+        return found, end, self._wrong
+
+    def _constant(self, name: str) -> str:
+        self._wrong = self._wrong or Wrong(f"{name} is no JSON", UNREADABLE)
+        return name
+
+    def _number(self, text: str) -> str:
+        if (len(text) > _LONG or _WIDE_EXPONENT.search(text)) and not _fits(text):
+            shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text):,} characters)"
+            self._wrong = self._wrong or Wrong(
+                f"no number of PostgreSQL is as large or as fine as {shown}", TOO_LARGE
+            )
+        return text
 
 
-def _number(text: str) -> str:
-    if _WIDE_EXPONENT.search(text):
-        raise ValueError(f"the number {text[:40]} is too large")
-    if len(text) > _LONG:
-        mantissa, _, exponent = text.lower().partition("e")
-        whole, _, fraction = mantissa.partition(".")
-        power = int(exponent or 0)
-        if len(whole.lstrip("-")) + power > _WHOLE or len(fraction) - power > _FRACTION:
-            raise ValueError(f"a number of {len(text):,} characters is too long")
-    return text
-
-
-DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_int=_number, parse_float=_number)
+def _fits(text: str) -> bool:
+    """Say whether a number is within the bounds of numeric."""
+    mantissa, _, exponent = text.lower().partition("e")
+    if len(exponent.lstrip("+-0")) > _DIGITS:
+        return False
+    whole, _, fraction = mantissa.partition(".")
+    power = int(exponent or 0)
+    return len(whole.lstrip("-")) + power <= _WHOLE and len(fraction) - power <= _FRACTION
 
 
 def json_defect(text: str) -> Wrong | None:
     """Say why a text cannot be a jsonb value, if it cannot."""
     try:
-        found = DECODER.decode(text)
+        found, wrong = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         return Wrong(f"it is no JSON: {error}", UNREADABLE)
-    return value_defect(text, found)
+    return wrong or value_defect(text, found)
+
+
+_DECODER = Decoder()
 
 
 def value_defect(text: str, found: Any) -> Wrong | None:

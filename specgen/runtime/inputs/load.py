@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 _COPY = """
 COPY {runtime}.batch_ranges
-     (operation_id, range_number, first_batch, items, item_count, record_numbers, raw_lines, done)
+     (operation_id, range_number, first_batch, items, item_count, record_numbers, line_numbers,
+      raw_lines, done)
 FROM STDIN
 """
 _LIMITS = """
@@ -49,7 +50,7 @@ _REJECTS = 1000
 # A range is written before its batch is full where its records are long: jsonb takes 256 MB, and what is
 # gathered is held in memory here and there.
 _CHARACTERS = 16 * 1024 * 1024
-_REJECT_NAMES = ("number", "raw_text", "message", "sqlstate", "column", "value")
+_REJECT_NAMES = ("line", "raw_text", "message", "sqlstate", "column", "value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,7 @@ def _copy(
                 if not batches.counts_all:
                     break  # one more than wanted: that is all there is to know
                 continue
-            if batches.take(record, copy):
+            if batches.take(found, record, copy):
                 listen(Loading(found, batches.rejected))
         batches.finish(copy)
     listen(Loading(found, batches.rejected))
@@ -175,22 +176,22 @@ class _Batches:
     rejected: int = 0
     _ranges: int = 0
     _batches: int = 0
-    _items: list[Item] = field(default_factory=list)
-    _rejects: list[Reject] = field(default_factory=list)
+    _items: list[tuple[int, Item]] = field(default_factory=list)
+    _rejects: list[tuple[int, Reject]] = field(default_factory=list)
     _length: int = 0
     _rejected_length: int = 0
 
-    def take(self, record: Item | Reject, copy: psycopg.Copy) -> bool:
-        """Take one more; says whether a range became full and was written."""
+    def take(self, number: int, record: Item | Reject, copy: psycopg.Copy) -> bool:
+        """Take one more, by its number in the file; says whether a range became full and was written."""
         if isinstance(record, Item):
-            self._items.append(record)
+            self._items.append((number, record))
             self._length += len(record.json)
             if len(self._items) < self.size and self._length < _CHARACTERS:
                 return False
             self._write_items(copy)
         else:
             self.rejected += 1
-            self._rejects.append(record)
+            self._rejects.append((number, record))
             self._rejected_length += len(record.raw)
             if len(self._rejects) < _REJECTS and self._rejected_length < _CHARACTERS:
                 return False
@@ -205,21 +206,31 @@ class _Batches:
             self._write_rejects(copy)
 
     def _write_items(self, copy: psycopg.Copy) -> None:
-        items = self._items
+        numbers = [number for number, _ in self._items]
+        items = [item for _, item in self._items]
         self._batches += 1
         document = f"[{','.join([item.json for item in items])}]"
-        self._write(copy, document, len(items), [item.line for item in items], [item.raw for item in items])
+        told = (numbers, [item.line for item in items], [item.raw for item in items])
+        self._write(copy, document, len(items), told)
         self._items, self._length = [], 0
 
     def _write_rejects(self, copy: psycopg.Copy) -> None:
-        lines = [dict(zip(_REJECT_NAMES, reject, strict=True)) for reject in self._rejects]
-        self._write(copy, json.dumps(lines), len(lines), None, None)
+        lines = [
+            {"number": number, **dict(zip(_REJECT_NAMES, reject, strict=True))}
+            for number, reject in self._rejects
+        ]
+        self._write(copy, json.dumps(lines), len(lines), None)
         self._rejects, self._rejected_length = [], 0
 
     def _write(
-        self, copy: psycopg.Copy, items: str, count: int, numbers: list[int] | None, raw: list[str] | None
+        self,
+        copy: psycopg.Copy,
+        items: str,
+        count: int,
+        told: tuple[list[int], list[int], list[str]] | None,
     ) -> None:
         self._ranges += 1
         batch = max(self._batches, 1)
-        done = numbers is None
-        copy.write_row((self.operation_id, self._ranges, batch, items, count, numbers, raw, done))
+        numbers, lines, raw = told or (None, None, None)
+        done = told is None
+        copy.write_row((self.operation_id, self._ranges, batch, items, count, numbers, lines, raw, done))

@@ -27,11 +27,16 @@ _KEPT = re.compile("[\ud800-\udfff]")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
+def kind_of(path: Path) -> str:
+    """Return what a file is read as, by the end of its name: csv, json or jsonl."""
+    return {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}.get(path.suffix.lower(), "csv")
+
+
 class Item(NamedTuple):
     """A record.
 
     Attributes:
-        line: Where it begins in the file; its number in a JSON array.
+        line: The line on which it begins.
         raw: As it stands there, without its line end.
         json: The record as a JSON object.
     """
@@ -56,7 +61,7 @@ class Doubtful(NamedTuple):
     """A date whose day and month could change places, the first of its column.
 
     Attributes:
-        line: Where its record begins; its number in a JSON array.
+        line: The line on which its record begins.
     """
 
     line: int

@@ -21,6 +21,7 @@ from psycopg.rows import namedtuple_row
 
 from specgen.drafts import Draft
 from specgen.errors import UsageError
+from specgen.runtime.inputs.records import kind_of
 from specgen.visible import visible_lines
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ SELECT e.line_number, e.raw_text, e.column_name, e.value, e.sqlstate, e.error_me
 _COLUMNS = ("reject_line", "input_line", "column", "value", "sqlstate", "reason", "skipped")
 _FORMULA = re.compile("[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 """What makes a spreadsheet take a cell for a formula, or may stand before what does."""
+_KIND_NAMES = {"csv": "CSV", "json": "a JSON array", "jsonl": "JSON, an object a line"}
+_SUFFIXES = {"csv": ".csv", "json": ".json", "jsonl": ".jsonl"}
 _KINDS = (
     (stat.S_ISLNK, "a symbolic link"),
     (stat.S_ISDIR, "a folder"),
@@ -153,6 +156,13 @@ def check_target(wanted: Wanted) -> None:
     """
     if wanted.target is None:
         return
+    kind = kind_of(wanted.source)
+    if kind != kind_of(wanted.target):
+        raise UsageError(
+            f"rejected lines of {wanted.source} are {_KIND_NAMES[kind]}, and {wanted.target} would be read as"
+            f" {_KIND_NAMES[kind_of(wanted.target)]}",
+            help=f"--reject-file {wanted.target.with_suffix(_SUFFIXES[kind])}",
+        )
     try:
         for place in _places(wanted.target, wanted.source):
             _refuse_special(place)
