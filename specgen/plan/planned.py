@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from specgen.plan import naming
 from specgen.plan.sqltext import ident
 from specgen.spec.types import is_own
 
@@ -357,6 +358,18 @@ class PlannedOperation:
     def by_record(self) -> bool:
         """Whether a batch is a list of records that were handed in or read from a relation."""
         return self.hands_in_records or self.relation is not None
+
+    @property
+    def json_fields(self) -> tuple[str, ...]:
+        """The fields of handed-in records in which a null is JSON's; those of a relation's rows are NULL."""
+        if not self.hands_in_records:
+            return ()
+        return tuple(item.name for item in self.item_fields if item.type in ("json", "jsonb"))
+
+    @property
+    def record_alias(self) -> str:
+        """What a whole record is called beside its fields."""
+        return naming.free("item_record", (self.number_alias, *(item.name for item in self.item_fields)))
 
     @property
     def moving(self) -> tuple[str, ...]:

@@ -171,7 +171,11 @@ class Preparation:
                 handed[field.name] = self.maker.nth(table, column, handed.get(field.name), number)
         if mark == "x" and failure:
             self._spoil(table, handed, number, failure)
-        return handed
+        # A null in a column of json is JSON's own; NULL is what is not there.
+        own = {field.name for field in operation.fields if field.type in ("json", "jsonb")}
+        if operation.source != "records":
+            own.clear()
+        return {name: value for name, value in handed.items() if value is not None or name not in own}
 
     def _spoil(self, table: Table, handed: dict[str, Any], number: int, failure: Failure) -> None:
         """Make a record fail in a way that is not a matter of its own values alone."""

@@ -73,7 +73,11 @@ class Picker:
                 picked = self._dated(picked)
             if not self._json:
                 return Item(number, raw, _encode(dict(zip(self._names, picked, strict=True))))
-            parts = [self._part(name, text) for name, text in zip(self._names, picked, strict=True)]
+            given = zip(self._names, picked, strict=True)
+            # NULL in a column of json is a field that is not there: a null that is there is JSON's.
+            parts = [
+                self._part(name, text) for name, text in given if text is not None or name not in self._json
+            ]
         except _Wrong as wrong:
             message, sqlstate, name, text = wrong.args
             return Reject(number, raw, f"{name}: {message}", sqlstate, name, text)

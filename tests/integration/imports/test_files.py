@@ -440,3 +440,9 @@ def test_a_line_is_not_refused_for_an_earlier_one_of_its_key_that_cannot_be_read
     assert shop.run("put_products", "--input", str(file))[0] == 1
     assert [(line, state) for line, state, *_ in shop.errors] == [(1, "22P02"), (5, "21000")]
     assert shop.rows("SELECT sku, price::int FROM product ORDER BY sku") == [("a", 4), ("b", 2), ("c", 3)]
+
+
+def test_null_in_a_cell_of_json_is_not_nothing_in_it(shop: Shop) -> None:
+    shop.write("p.csv", 'name,price,data\na,1,null\nb,2,\nc,3,"{""n"": null}"\n')
+    assert shop.run("import_all", "--input", "p.csv")[0] == 0
+    assert shop.rows("SELECT data::text FROM product ORDER BY name") == ["null", None, '{"n": null}']
