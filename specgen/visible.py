@@ -38,7 +38,11 @@ def json_text(document: Any, *, default: Callable[[Any], Any] | None = None) -> 
     """
     import json  # not where only text is printed
 
-    text = json.dumps(document, indent=2, ensure_ascii=False, default=default)
+    return escaped_json(json.dumps(document, indent=2, ensure_ascii=False, default=default))
+
+
+def escaped_json(text: str) -> str:
+    """Return JSON that says the same and does nothing to a terminal."""
     return _IN_LINES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "deploy": "specgen.cli.deploy:deploy",
     "run": "specgen.cli.run:run",
     "status": "specgen.cli.status:status",
+    "output": "specgen.cli.output:output",
     "notify": "specgen.cli.notify:notify",
     "demo": "specgen.cli.demo:demo",
     "schema": "specgen.cli.schema:schema",

@@ -118,6 +118,7 @@ def print_outcome(
 ) -> None:
     """Print how an operation ended; ``errors`` are those of a run that is not stored."""
     from specgen.cli import rejected, show
+    from specgen.cli.output import print_first
 
     limit = JSON_ERRORS if request.as_json else show.SHOWN_ERRORS
     failed = _errors(result, store, limit) if errors is None else list(errors)
@@ -135,6 +136,7 @@ def print_outcome(
         return
     show.print_result(request.operation, result)
     show.print_steps(steps)
+    print_first(store.connection, request.runtime, result.operation_id)
     query = "" if result.status == "dry_run" else show.errors_query(request.runtime, result)
     show.print_errors([error for error in failed if not error.skipped], result.error_count, query)
     show.print_skipped([error for error in failed if error.skipped])

@@ -35,7 +35,8 @@ def indented(text: str) -> str:
 
 def document(text: str, *, nl: bool = False) -> None:
     """Print to stdout what programs read: to the byte, unless a terminal would have to show it."""
-    click.echo(visible_lines(text) if sys.stdout.isatty() else text, nl=nl)
+    # To click, colour is what looks like an escape sequence, and it would take that out of a pipe.
+    click.echo(visible_lines(text) if sys.stdout.isatty() else text, nl=nl, color=True)
 
 
 def print_json(found: Any, *, default: Callable[[Any], Any] | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import click
 
@@ -15,11 +15,12 @@ from specgen.cli.options import json_option, project_option, url_option
 from specgen.cli.outcome import Request, confirm, exit_by, is_confirmation, print_outcome
 from specgen.cli.printing import say, visible
 from specgen.cli.rejected import of_resumed
-from specgen.cli.target import find_operation, require_runtime, settings_or_exit
+from specgen.cli.target import find_operation, operation_id_of, require_runtime, settings_or_exit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+    from uuid import UUID
 
     from specgen.database.connection import Connection
     from specgen.plan.planned import PlannedOperation
@@ -311,10 +312,7 @@ def _resume(request: Request, resume: str) -> None:
     from specgen.runtime.rows import RESUMABLE
     from specgen.runtime.store import Store
 
-    try:
-        operation_id = UUID(resume)
-    except ValueError:
-        raise UsageError(f'"{resume}" is no id of an operation', help='see "specgen status"') from None
+    operation_id = operation_id_of(resume)
     request = replace(request, runtime=settings_or_exit(request.project).runtime_schema)
     with connect(request.url, application=request.application) as connection, translated():
         store = Store(connection, request.runtime)

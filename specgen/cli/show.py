@@ -191,10 +191,20 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     table = [[_one_line(cell) for cell in row] for row in rows]
     # A column that is empty throughout tells nothing.
     shown = [n for n in range(len(header)) if any(row[n] for row in table)]
-    widths = {n: max(len(header[n]), *(len(row[n]) for row in table)) for n in shown}
-    say("  ".join(f"{header[n]:<{widths[n]}}" for n in shown).rstrip(), bold=True)
-    for row in table:
-        say("  ".join(f"{row[n]:<{widths[n]}}" for n in shown).rstrip())
+    _print_columns([header[n] for n in shown], [[row[n] for n in shown] for row in table])
+
+
+def print_values(header: Sequence[str], rows: Iterable[Sequence[str | None]]) -> None:
+    """Print records as a table, each value as it is."""
+    table = [["NULL" if cell is None else visible(cell) for cell in row] for row in rows]
+    _print_columns([visible(name) for name in header], table)
+
+
+def _print_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    say("  ".join(f"{name:<{width}}" for name, width in zip(header, widths, strict=True)).rstrip(), bold=True)
+    for row in rows:
+        say("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def errors_query(runtime_schema: str, result: Result) -> str:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import click
 
 from specgen.cli.commands import Command
 from specgen.cli.options import json_option, project_option, url_option
 from specgen.cli.printing import say
-from specgen.cli.target import require_runtime, settings_or_exit
+from specgen.cli.target import operation_id_of, require_runtime, settings_or_exit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+    from uuid import UUID
 
     from specgen.runtime.rows import Operation, WorkerRow
     from specgen.runtime.store import Store
@@ -47,13 +47,9 @@ def status(
     """
     from specgen.database.connection import connect, translated
     from specgen.database.connection import database_url as resolve
-    from specgen.errors import UsageError
     from specgen.runtime.store import Store
 
-    try:
-        wanted = UUID(operation_id) if operation_id is not None else None
-    except ValueError:
-        raise UsageError(f'"{operation_id}" is no id of an operation', help='see "specgen status"') from None
+    wanted = operation_id_of(operation_id) if operation_id is not None else None
     url = resolve(database_url)
     runtime = settings_or_exit(project).runtime_schema
     with connect(url, application="specgen status") as connection, translated():

@@ -8,6 +8,7 @@ import click
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from uuid import UUID
 
     from specgen.plan.planned import PlannedOperation
     from specgen.plan.project import Plan
@@ -45,6 +46,22 @@ def find_operation(plan: Plan, name: str) -> PlannedOperation:
         listed = f"there are {', '.join(names)}" if names else "the project has none"
         help = did_you_mean(name, names) or listed
         raise UsageError(f'there is no operation "{name}"', help=help) from None
+
+
+def operation_id_of(text: str) -> UUID:
+    """Return an operation's id as it was typed.
+
+    Raises:
+        UsageError: It is none.
+    """
+    from uuid import UUID
+
+    from specgen.errors import UsageError
+
+    try:
+        return UUID(text)
+    except ValueError:
+        raise UsageError(f'"{text}" is no id of an operation', help='see "specgen status"') from None
 
 
 def require_runtime(store: Store, runtime: str) -> None:

@@ -222,5 +222,6 @@ def _settings(op: PlannedOperation) -> dict[str, object]:
         "batch_function",
         "validate_call",
         "repeated_function",
+        "kept",
     }
     return {name: value for name, value in op.settings.items() if name not in told and value is not False}

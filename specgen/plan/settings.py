@@ -77,8 +77,16 @@ def _work_settings(operation: BatchOperation, planned: PlannedOperation) -> dict
         "validate_call": _validate_call(planned) if planned.validates else None,
         "repeated_function": _qualified(planned.repeated) if loads else None,
         "skip_invalid_rows": operation.validation.skip_invalid if planned.validates else None,
+        "kept": _kept(planned),
         **settings,
     }
+
+
+def _kept(planned: PlannedOperation) -> list[str] | None:
+    """Return the columns of the records that are kept; none are named of what a function returns."""
+    if planned.returning:
+        return list(planned.returning)
+    return [] if planned.keeps_output else None
 
 
 def _validate_call(planned: PlannedOperation) -> str:

@@ -70,7 +70,8 @@ def _step(
 ) -> PlannedStep:
     target = project.entity(step.operation.entity)
     planned = plan_operation(step.operation, target, project.settings, parameters, numbers)
-    planned = replace(planned, keeps_output=step.kept, settings=step_settings(step, planned), quote="")
+    planned = replace(planned, keeps_output=step.kept, quote="")
+    planned = replace(planned, settings=step_settings(step, planned))
     planned = replace(planned, functions=functions_of(planned))
     return PlannedStep(
         name=step.name,

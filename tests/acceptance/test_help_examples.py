@@ -122,6 +122,7 @@ WITH_DATABASE = (
     "specgen deploy",
     "specgen run",
     "specgen status",
+    "specgen output",
     "specgen notify",
     "specgen cancel",
     "specgen history",
@@ -195,6 +196,8 @@ def with_a_real_id(example: str, environment: dict[str, str]) -> str:
     if shown is None:
         return example
     sql = 'SELECT bulk_update_user_status_submit(ARRAY(SELECT id FROM "user"), $$active$$)::text'
+    if example.startswith("specgen output"):
+        sql = "SELECT operation_id::text FROM migrate_user_data()"
     with psycopg.connect(environment["SPECGEN_DATABASE_URL"]) as connection:
         row = connection.execute(sql).fetchone()
     assert row is not None

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from specgen.cli.commands import Program
 from specgen.cli.main import main
+from specgen.cli.printing import document as printed
 from specgen.cli.progress import Lines
 from specgen.database.connection import SqlError
 from specgen.errors import DatabaseUnavailable, SpecgenError
@@ -156,3 +157,10 @@ def test_what_programs_read_is_exact_but_on_a_terminal(tmp_path: Path) -> None:
     shown = on_a_terminal("deploy", "--dry-run", "--project", str(tmp_path))
     check_shown(shown.decode().replace("\r\n", "\n"))
     assert len(shown) > 10_000
+
+
+def test_what_programs_read_keeps_what_looks_like_an_escape_sequence(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    printed("a\x1b[2Jb\n")
+    assert capsys.readouterr().out == "a\x1b[2Jb\n"
