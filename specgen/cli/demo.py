@@ -177,7 +177,7 @@ def _tell(connection: Connection, operation: PlannedOperation, work: Run) -> Non
     if result is None or not work.report.finished:
         raise SpecgenError("the operation did not end", help="; ".join(map(str, work.report.failures)))
     store = Store(connection, operation.runtime)
-    show.print_result(OPERATION, result)
+    show.print_result(OPERATION, result, store.seconds(result.operation_id))
     show.print_groups(store.error_groups(result.operation_id))
     show.print_errors(
         store.errors(result.operation_id, 3), result.error_count, show.errors_query(operation.runtime, result)

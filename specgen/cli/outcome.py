@@ -124,8 +124,9 @@ def print_outcome(
     failed = _errors(result, store, limit) if errors is None else list(errors)
     rejects = rejected.write(store.connection, request, result) if errors is None else None
     steps = store.steps(result.operation_id)
+    seconds = result.seconds if result.status == "dry_run" else store.seconds(result.operation_id)
     if request.as_json:
-        document: dict[str, Any] = {"operation": request.operation} | show.result_document(result)
+        document: dict[str, Any] = {"operation": request.operation} | show.result_document(result, seconds)
         document["steps"] = [asdict(step) for step in steps]
         document["errors"] = [show.error_document(error) for error in failed]
         document["failures"] = [
@@ -134,7 +135,7 @@ def print_outcome(
         ]
         show.print_json(document | rejected.document(rejects))
         return
-    show.print_result(request.operation, result)
+    show.print_result(request.operation, result, seconds)
     show.print_steps(steps)
     print_first(store.connection, request.runtime, result.operation_id)
     query = "" if result.status == "dry_run" else show.errors_query(request.runtime, result)

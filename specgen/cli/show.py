@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from specgen.runtime.rows import ErrorGroup, ErrorRow, Result, StepRow
 
 SHOWN_ERRORS = 5
+_UNITS = (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1))
 
 
 def print_json(document: Any) -> None:
@@ -43,7 +44,22 @@ def equation(counts: Counts, *, ended: bool = True) -> str:
     return f"{counts.total:,} total {'=' if counts.holds else '≠'} {parts}"
 
 
-def result_document(result: Result) -> dict[str, Any]:
+def pace(counts: Counts, seconds: float) -> str:
+    """Return the time that was worked, and the records a second."""
+    rate = f", {counts.done / seconds:,.0f} records/s" if seconds > 0 else ""
+    return f"{seconds:,.2f} s{rate}"
+
+
+def ago(seconds: float) -> str:
+    """Return a span of time in its two largest units."""
+    for unit, length, smaller, part in _UNITS:
+        if seconds >= length:
+            rest = int(seconds % length // part)
+            return f"{int(seconds // length)} {unit}" + (f" {rest} {smaller}" if rest else "") + " ago"
+    return f"{seconds:.0f} s ago"
+
+
+def result_document(result: Result, seconds: float | None) -> dict[str, Any]:
     """Return a result's fields under the names that the SQL function returns them."""
     fields = (
         "operation_id",
@@ -59,7 +75,7 @@ def result_document(result: Result) -> dict[str, Any]:
         "message",
     )
     document = {name: getattr(result, name) for name in fields}
-    return document | {"seconds": result.seconds, "accounting": accounting(result.counts, ended=result.ended)}
+    return document | {"seconds": seconds, "accounting": accounting(result.counts, ended=result.ended)}
 
 
 def error_document(error: ErrorRow) -> dict[str, Any]:
@@ -93,15 +109,19 @@ def group_document(group: ErrorGroup) -> dict[str, Any]:
     }
 
 
-def print_result(operation: str, result: Result) -> None:
-    """Print a result for people."""
+def print_result(operation: str, result: Result, seconds: float | None) -> None:
+    """Print a result for people.
+
+    Args:
+        operation: Its name.
+        result: How it ended.
+        seconds: For how long it was worked on, if that can be told.
+    """
     rows = [("operation", operation), ("id", str(result.operation_id)), ("status", result.status)]
     rows.append(("records", equation(result.counts, ended=result.ended)))
     rows.append(("batches", f"{result.batch_count:,}"))
-    seconds = result.seconds
     if seconds is not None:
-        rate = f", {result.counts.done / seconds:,.0f} records/s" if seconds > 0 else ""
-        rows.append(("time", f"{seconds:,.2f} s{rate}"))
+        rows.append(("time", pace(result.counts, seconds)))
     if result.limit_reached:
         rows.append(("limit", "max_records was reached; the rest is left"))
     if result.message:

@@ -76,7 +76,7 @@ def _list(store: Store, limit: int, *, as_json: bool) -> None:
         (
             str(item.operation_id),
             item.operation,
-            item.status,
+            f"{item.status} (nobody at work)" if item.abandoned else item.status,
             f"{item.total_records:,}",
             f"{item.processed_records:,}",
             f"{item.skipped_records:,}",
@@ -184,9 +184,13 @@ def _facts(operation: Operation) -> list[tuple[str, str]]:
         ("status", operation.status + (f" ({operation.stop_status} soon)" if _stopping(operation) else "")),
         ("records", show.equation(counts, ended=operation.ended)),
     ]
+    if operation.abandoned and operation.active_at is not None and operation.silent is not None:
+        since = f"{operation.active_at:%Y-%m-%d %H:%M:%S} ({show.ago(operation.silent)})"
+        rows.insert(4, ("at work", f"nobody since {since}"))
+    elif operation.status == "pending" and operation.submitted:
+        rows.insert(4, ("at work", "nobody yet"))
     if operation.seconds is not None:
-        rate = f", {counts.done / operation.seconds:,.0f} records/s" if operation.seconds > 0 else ""
-        rows.append(("time", f"{operation.seconds:,.1f} s{rate}"))
+        rows.append(("time", show.pace(counts, operation.seconds)))
     rows.append(("batches", f"{operation.batch_count:,} of up to {operation.batch_size:,} records"))
     if operation.ranges:
         rows.append(("ranges", f"{operation.ranges_done:,} done, {_open(operation):,} open"))

@@ -47,7 +47,7 @@ class Result:
 
     @property
     def seconds(self) -> float | None:
-        """How long it took, if it has ended."""
+        """How long a call took that is not stored; of what is, the store knows the time that was worked."""
         if self.started_at is None or self.completed_at is None:
             return None
         return (self.completed_at - self.started_at).total_seconds()
@@ -77,7 +77,11 @@ class Operation:
     """A row of ``batch_operations``, its counts up to date.
 
     Attributes:
-        seconds: How long it has been running, or ran, by the server's clock.
+        seconds: For how long it was worked on, by the server's clock.
+        idle_seconds: For how long nobody was, between an interruption and what went on.
+        active_at: When somebody was last seen at work on it; None before it has begun.
+        abandoned: Whether it is running and nobody is at work on it.
+        silent: Seconds since ``active_at``.
         seconds_left: Until its deadline, negative behind it; None without a timeout.
         statement_timeout: For one batch, in seconds: the operation's, else the server's.
     """
@@ -106,6 +110,10 @@ class Operation:
     ranges: int
     ranges_done: int
     seconds: float | None
+    idle_seconds: float
+    active_at: datetime | None
+    abandoned: bool
+    silent: float | None
     seconds_left: float | None
     statement_timeout: float | None
     max_attempts: int

@@ -66,7 +66,11 @@ SELECT o.operation_id, o.operation, o.entity, o.status, o.submitted,
        o.strategy, o.strategy_reason,
        coalesce(cut.ranges, 0)::integer AS ranges,
        coalesce(cut.ranges_done, 0)::integer AS ranges_done,
-       extract(epoch FROM coalesce(o.completed_at, clock_timestamp()) - o.started_at)::float8 AS seconds,
+       extract(epoch FROM {runtime}.batch_worked(o))::float8 AS seconds,
+       extract(epoch FROM o.idle)::float8 AS idle_seconds,
+       {runtime}.batch_active_at(o) AS active_at,
+       {runtime}.batch_is_abandoned(o) AS abandoned,
+       extract(epoch FROM clock_timestamp() - {runtime}.batch_active_at(o))::float8 AS silent,
        extract(epoch FROM least(o.deadline, o.step_deadline) - clock_timestamp())::float8 AS seconds_left,
        coalesce(extract(epoch FROM o.statement_timeout)::float8, server.statement_timeout)
            AS statement_timeout,
@@ -127,9 +131,12 @@ SELECT s.step_number, s.step, s.status,
        coalesce(open.failed, s.error_count)::bigint AS error_count,
        coalesce(open.batches, s.batch_count)::integer AS batch_count,
        s.strategy,
-       extract(epoch FROM coalesce(s.completed_at, clock_timestamp()) - s.started_at)::float8 AS seconds,
+       extract(
+           epoch FROM coalesce(s.completed_at, {runtime}.batch_worked_until(o)) - s.started_at - s.idle
+       )::float8 AS seconds,
        s.message
   FROM {runtime}.batch_steps AS s
+  JOIN {runtime}.batch_operations AS o USING (operation_id)
   LEFT JOIN LATERAL (
             SELECT sum(r.processed_records) AS processed,
                    sum(r.skipped_records) AS skipped,
@@ -140,7 +147,7 @@ SELECT s.step_number, s.step, s.status,
                AND r.step_number = s.step_number
                AND s.completed_at IS NULL
        ) AS open ON true
- WHERE s.operation_id = %s
+ WHERE o.operation_id = %s
  ORDER BY s.step_number
 """
 _ERRORS = """
@@ -189,6 +196,16 @@ class Store:
     def result(self, operation_id: UUID) -> Result:
         """Return what the operation came to, or where it stands."""
         return self._rows(Result, "SELECT * FROM {runtime}.batch_status(%s)", operation_id)[0]
+
+    def seconds(self, operation_id: UUID) -> float | None:
+        """Return for how long an operation was worked on; None where it is not stored, or has not begun."""
+        query = """
+            SELECT extract(epoch FROM {runtime}.batch_worked(o))::float8
+              FROM {runtime}.batch_operations AS o
+             WHERE o.operation_id = %s
+            """
+        row = self._execute(query, operation_id).fetchone()
+        return None if row is None else row[0]
 
     def errors(self, operation_id: UUID, limit: int) -> Sequence[ErrorRow]:
         """Return the first failed records, in input order where there is one."""
