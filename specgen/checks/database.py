@@ -15,6 +15,7 @@ from specgen.checks.catalog import Catalog
 from specgen.checks.fragments import check_entity, check_part, check_whole
 from specgen.checks.functions import check_call, check_outputs
 from specgen.checks.keys import check_key
+from specgen.checks.leftover import check_left_behind
 from specgen.checks.parts import parts_of
 from specgen.checks.probe import Probe
 from specgen.checks.schemas import check_schemas
@@ -132,6 +133,8 @@ def _check(checked: _Checked, render: Callable[[Plan], Sequence[Script]], setup:
         if len(checked.findings.items) == before and entity.name in failed:
             # What is said at its place need not be said again of the whole file.
             checked.findings.items.append(failed[entity.name])
+    _search(("pg_catalog",), checked)
+    check_left_behind(checked.project, checked.plan.entities, catalog.probe, checked.findings)
 
 
 def _search(path: Sequence[str], checked: _Checked) -> None:

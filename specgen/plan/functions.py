@@ -29,6 +29,7 @@ def functions_of(op: PlannedOperation) -> tuple[PlannedFunction, ...]:
     confirm = ("boolean",) if op.requires_confirmation else ()
     handed_in = (op.handed_in.type,) if op.handed_in else ()
     what = op.description or f"{op.kind} of {op.entity}"
+    file = op.origin.rpartition(":")[0]
     public = ",".join(f"{item.name} {item.type} {item.default}" for item in op.parameters)
 
     def function(
@@ -59,7 +60,9 @@ def functions_of(op: PlannedOperation) -> tuple[PlannedFunction, ...]:
         )
     result.append(
         function(
-            op.names.plan, (*own, *(() if op.steps else confirm), "jsonb", "boolean"), f"Plans {op.name}"
+            op.names.plan,
+            (*own, *(() if op.steps else confirm), "jsonb", "boolean"),
+            f"Plans {op.name}, from {file}",
         )
     )
     if op.steps:

@@ -121,9 +121,7 @@ def tock(postgres_server: Server, template_of: Template, new_database: NewDataba
     return Tocks(new_database(postgres_server, template), tocks)
 
 
-@pytest.mark.parametrize(
-    ("operation", "number"), [("tick", signal.SIGKILL), ("tick_beating", signal.SIGINT)]
-)
+@pytest.mark.parametrize(("operation", "number"), [("tick", signal.SIGKILL), ("tick_beating", signal.SIGINT)])
 def test_status_tells_that_a_killed_run_has_left_its_operation_and_since_when(
     tock: Tocks, operation: str, number: int
 ) -> None:
