@@ -36,9 +36,29 @@ def json_text(document: Any, *, default: Callable[[Any], Any] | None = None) -> 
 
     JSON itself escapes the control characters of ASCII; the others stand only within strings.
     """
-    import json  # not where only text is printed
+    return escaped_json(_dumps(document, indent=2, default=default))
 
-    return escaped_json(json.dumps(document, indent=2, ensure_ascii=False, default=default))
+
+def json_line(value: Any) -> str:
+    """Return a value as JSON on a line."""
+    return escaped_json(_dumps(value, indent=None, default=None))
+
+
+def _dumps(document: Any, *, indent: int | None, default: Callable[[Any], Any] | None) -> str:
+    """Return JSON in which numbers that were read as decimals have the digits that they had."""
+    import json  # not where only text is printed
+    import secrets
+    from decimal import Decimal
+
+    mark = secrets.token_hex(8)
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Decimal) and value.is_finite():
+            return f"{mark}{value}"
+        return str(value) if default is None else default(value)
+
+    text = json.dumps(document, indent=indent, ensure_ascii=False, default=plain)
+    return re.sub(f'"{mark}([^"]*)"', r"\1", text)
 
 
 def escaped_json(text: str) -> str:

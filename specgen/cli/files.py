@@ -48,6 +48,7 @@ def _run_regular(
     dry_run: bool,
 ) -> None:
     from specgen.cli.doubtful import tell_of_records
+    from specgen.cli.lost import tell_repeated
     from specgen.cli.readers import open_reader
     from specgen.cli.run import read_call, work_on
 
@@ -71,6 +72,7 @@ def _run_regular(
     operation_id = _loaded(request, wanted, reader)
     tell_of_records(planned, reader)
     say(f"submitted as {operation_id}", err=True)
+    tell_repeated(call, operation_id)
     usual = planned.settings.get("max_workers", 1) if planned.settings.get("parallel") else 1
     work_on(request, operation_id, request.workers or int(str(usual)))
 

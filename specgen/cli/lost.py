@@ -35,6 +35,29 @@ def tell_repeated(call: Call, operation_id: UUID) -> None:
         )
 
 
+def tell_known(request: Request, options: Sequence[str]) -> None:
+    """Say so where the id that the caller gives is that of an operation which was there before."""
+    from specgen.database.connection import connect, translated
+    from specgen.runtime.arguments import read_options
+    from specgen.runtime.store import Store
+
+    given = read_options(tuple(options)).get("operation_id")
+    if given is None:
+        return
+    try:
+        operation_id = UUID(str(given))
+    except ValueError:
+        return  # the call says what is wrong with it
+    with connect(request.url, application=request.application) as connection, translated():
+        store = Store(connection, request.runtime)
+        earlier = store.operation(operation_id) if store.installed() else None
+    if earlier is not None:
+        say(
+            f"operation {operation_id} was begun before and is {earlier.status}: nothing new is begun",
+            err=True,
+        )
+
+
 def persist(request: Request, call: Call, work: Callable[[Connection], T]) -> T:
     """Do what may be done twice, a submission with an id, until it was answered.
 

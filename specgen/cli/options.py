@@ -40,7 +40,8 @@ def url_option(function: F) -> F:
     return click.option(
         "--database-url",
         metavar="URL",
-        help="The database; else SPECGEN_DATABASE_URL, else libpq's environment.",
+        help="The database; else SPECGEN_DATABASE_URL, else libpq's own variables, such as PGHOST, PGSERVICE "
+        "and PGDATABASE.",
     )(function)
 
 

@@ -18,7 +18,7 @@ from specgen.cli.rejected import of_resumed
 from specgen.cli.target import find_operation, operation_id_of, require_runtime, settings_or_exit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from uuid import UUID
 
@@ -112,11 +112,19 @@ def run(
     text; a program that wants it asks "specgen status ID --json".
     """
     from specgen.cli.checking import warn_if_stale
+    from specgen.cli.lost import tell_known
     from specgen.cli.pipeline import plan_or_exit
     from specgen.database.connection import database_url as resolve
 
-    given = bool(pairs or option_pairs or nulls)
-    _check_usage(operation, resume, once=once, dry_run=dry_run, given=given)
+    given = {
+        "an operation": operation,
+        "-p": pairs,
+        "-o": option_pairs,
+        "--null": nulls,
+        "--once": once,
+        "--dry-run": dry_run,
+    }
+    _check_usage(operation, resume, [name for name, value in given.items() if value])
     if workers is not None and workers > 1 and (once or dry_run):
         raise click.UsageError("--workers goes with neither --once nor --dry-run: they are one call")
     if reject_file is not None and dry_run:
@@ -138,10 +146,12 @@ def run(
         from specgen.cli.files import run_file
 
         warn_if_stale(url, plan, planned, project)
+        tell_known(request, option_pairs)
         run_file(request, planned, file, (pairs, option_pairs, nulls), once=once, dry_run=dry_run)
         return
     call = read_call(planned, pairs, option_pairs, nulls)
     warn_if_stale(url, plan, planned, project)
+    tell_known(request, option_pairs)
     if planned.atomic and not once and not dry_run:
         say(f"{operation} is atomic: it runs in one call (--once)", err=True)
     if once or dry_run or planned.atomic:
@@ -183,13 +193,14 @@ def _check_workers(wanted: int | None, most: object) -> None:
         )
 
 
-def _check_usage(
-    operation: str | None, resume: str | None, *, once: bool, dry_run: bool, given: bool
-) -> None:
+def _check_usage(operation: str | None, resume: str | None, given: Sequence[str]) -> None:
     if resume is None and operation is None:
         raise click.UsageError("name an operation, or pass --resume ID")
-    if resume is not None and (operation is not None or once or dry_run or given):
-        raise click.UsageError("--resume goes with no operation, parameters, --once or --dry-run")
+    if resume is not None and given:
+        raise click.UsageError(
+            f"--resume goes without {' and '.join(given)}: an operation is known by its id, and goes on with "
+            "the parameters and options that it was submitted with"
+        )
 
 
 def read_call(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from specgen.cli import printing
 from specgen.cli.printing import say, visible
+from specgen.visible import json_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -199,7 +199,9 @@ def print_groups(groups: Sequence[ErrorGroup]) -> None:
             group.sqlstate,
             group.constraint_name or "",
             group.column_name or "",
-            f"{_key(group.example)}: {group.error_message}" if group.example else group.error_message,
+            f"{_key(group.example)}: {group.error_message}"
+            if group.example is not None
+            else group.error_message,
         )
         for group in groups
     ]
@@ -253,8 +255,15 @@ def _error_cells(error: ErrorRow) -> tuple[str, ...]:
 
 def _key(key: Any) -> str:
     if isinstance(key, dict):
-        return ", ".join(f"{name}={value}" for name, value in key.items())
-    return json.dumps(key, ensure_ascii=False)
+        return ", ".join(f"{name}={_value(value)}" for name, value in key.items())
+    return json_line(key)
+
+
+def _value(value: Any) -> str:
+    """Return a value of a key as SQL would name it."""
+    if value is None:
+        return "NULL"
+    return value if isinstance(value, str) else json_line(value)
 
 
 def _one_line(text: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg.types.json import set_json_loads
 
 from specgen.database.conninfo import dial, options_of
 from specgen.database.provider import LIBPQ_VARIABLES, URL_VARIABLE
@@ -28,6 +31,7 @@ PATIENCE = {
 SPOKEN = {"client_encoding": "utf8"}
 REFUSALS = {"P0B01", "P0B02", "P0B03", "P0B04", "P0B05", "P0B10", "P0B11"}
 # The server is going down, was killed, is starting up, or has no connection to spare.
+_FUNCTIONS = ("PL/pgSQL function ", "SQL function ")
 LOST = {"57P01", "57P02", "57P03", "57P05", "53300"}
 
 
@@ -60,8 +64,15 @@ class SqlError(SpecgenError):
         if self.detail:
             lines.append(f"   detail: {_set_in(self.detail)}")
         if self.where:
-            lines.append(f"   in: {self.where.splitlines()[0]}")
+            lines.append(f"   in: {_place(self.where)}")
         return "\n".join(lines)
+
+
+def _place(context: str) -> str:
+    """Return the innermost function of an error's context, or its first line as the first of several."""
+    lines = context.splitlines()
+    function = next((line for line in lines if line.startswith(_FUNCTIONS)), None)
+    return function or lines[0] + (" …" if len(lines) > 1 else "")
 
 
 def _set_in(text: str) -> str:
@@ -97,7 +108,16 @@ def connect(url: str, *, application: str) -> Connection:
     given = options_of(url)
     chosen = {name: value for name, value in PATIENCE.items() if name not in given} | SPOKEN
     # Nothing is prepared on the server: behind a pooler the next transaction may meet another one.
-    return dial(url, autocommit=True, prepare_threshold=None, application_name=application[:63], **chosen)
+    connection = dial(
+        url, autocommit=True, prepare_threshold=None, application_name=application[:63], **chosen
+    )
+    set_json_loads(_with_all_digits, connection)
+    return connection
+
+
+def _with_all_digits(text: str | bytes) -> Any:
+    """Read JSON; no number of it passes through a binary one."""
+    return json.loads(text, parse_float=Decimal)
 
 
 def is_lost(error: psycopg.Error, connection: Connection) -> bool:

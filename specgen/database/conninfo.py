@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SECRET = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 _SCHEMES = ("postgresql", "postgres")
 _ESCAPES = "in a name or a password write %40 for @, %2F for /, %3A for :, %3F for ?, %25 for %"
+_BEGIN = "write it as postgresql://HOST/DATABASE, or as host=HOST dbname=DATABASE"
 _FLAWS = (
     ("invalid percent-encoded token", "a % stands in it without two hexadecimal digits behind it"),
     ("forbidden value %00", "it holds %00"),
@@ -58,9 +59,16 @@ def options_of(dsn: str, *, kind: str | None = None) -> dict[str, Any]:
     Raises:
         DatabaseUnavailable: It cannot be read, or says something else than was probably meant.
     """
+    if re.search("[/@:]", dsn.partition("=")[0].partition("://")[0]):
+        # Of a string of keys and values, the first key is a word.
+        raise DatabaseUnavailable("a database URL begins with postgresql://", kind=kind, help=_BEGIN)
+    if dsn and "=" not in dsn and "://" not in dsn:
+        raise DatabaseUnavailable(
+            "the connection string is neither a URL nor of keys and values", kind=kind, help=_BEGIN
+        )
     scheme, url, rest = dsn.partition("://")
     if url and re.fullmatch(r"[\w+.-]+", scheme) and scheme not in _SCHEMES:
-        raise DatabaseUnavailable("a database URL begins with postgresql://", kind=kind)
+        raise DatabaseUnavailable("a database URL begins with postgresql://", kind=kind, help=_BEGIN)
     authority, *behind = re.split("(?=[/?])", rest, maxsplit=1)
     if url and (authority.count("@") > 1 or "@" in "".join(behind)):
         raise _misread(kind)
