@@ -84,9 +84,9 @@ def _work_settings(operation: BatchOperation, planned: PlannedOperation) -> dict
 
 def _kept(planned: PlannedOperation) -> list[str] | None:
     """Return the columns of the records that are kept; none are named of what a function returns."""
-    if planned.returning:
-        return list(planned.returning)
-    return [] if planned.keeps_output else None
+    if planned.call_function is not None:
+        return [] if planned.keeps_output else None
+    return list(planned.returning) or None
 
 
 def _validate_call(planned: PlannedOperation) -> str:

@@ -49,6 +49,13 @@ patterns:
     steps:
       - {name: find_cheap, operation_type: select, select_fields: [id, price], where_condition: "price < 3"}
       - {name: sell_them, operation_type: update, update_data: {sold: true}, where_condition: "id = ANY(:cheap_ids)"}
+  - name: batch_operations
+    operation: weigh_parts
+    steps:
+      - {name: find_first, operation_type: select, select_fields: [id], where_condition: "id < 4"}
+      - {name: weigh_each, operation_type: custom_function, function: weigh, input: :first_ids}
+      - {name: name_weighed, operation_type: update, update_data: {name: :each.weight},
+         where_condition: "id = :each.id", depends_on: weigh_each}
 """
 HOSTILE = [
     (1, "plain", "1.10", ["a", "b,c"], "2026-01-02 03:04:05+00", '{"a": 1e400}'),
@@ -73,6 +80,10 @@ def build(dsn: str, folder: Path) -> None:
     plan = plan_project(loaded.project).plan
     assert plan is not None
     with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(
+            "CREATE FUNCTION weigh(ids bigint[]) RETURNS TABLE (weight text, id bigint) LANGUAGE sql "
+            "AS $$ SELECT 'w' || i, i FROM unnest(ids) AS i $$"
+        )
         list(deploy(connection, [Script(file.name, file.text) for file in render_plan(plan)]))
         for row in HOSTILE:
             connection.execute(
@@ -204,6 +215,14 @@ def test_each_steps_records_can_be_read(parts: Parts) -> None:
     code, out, err = parts("output", operation, "--step", "find_cheep")
     assert (code, out) == (2, "")
     assert 'did you mean "find_cheap"?' in err
+
+
+def test_what_a_function_returned_can_be_read_under_its_own_columns(parts: Parts) -> None:
+    code, out, err = parts("run", "weigh_parts")
+    assert code == 0, out + err
+    operation = str(counting.latest(parts.dsn))
+    code, out, err = parts("output", operation, "--step", "weigh_each", "--csv")
+    assert (code, out, err) == (0, "id,weight\n1,w1\n2,w2\n3,w3\n", "")
 
 
 def test_the_partial_output_of_a_running_operation_is_told_to_be_partial(parts: Parts) -> None:
