@@ -80,7 +80,8 @@ def check_left_behind(
             item for item in _functions_of(operation, deployed) if (item.schema, item.name) not in named
         ]
         count = _open_runs(operation, project, probe)
-        still = f" ({count} of its runs are open, and would not go on)" if count else ""
+        runs = "1 open run" if count == 1 else f"{count:,} open runs"
+        still = f" ({runs} of it would not go on)" if count else ""
         findings.warning(
             "left-behind",
             homes[file].span,

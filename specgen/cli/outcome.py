@@ -75,7 +75,12 @@ class Request:
     @property
     def place(self) -> str:
         """The option that names the project, where it is another folder's."""
-        return f" --project {shlex.quote(str(self.project))}" if str(self.project) != "." else ""
+        return place_of(self.project)
+
+
+def place_of(project: Path) -> str:
+    """Return the option that names a project, where it is another folder's."""
+    return f" --project {shlex.quote(str(project))}" if str(project) != "." else ""
 
 
 def exit_by(result: Result) -> None:
@@ -137,7 +142,7 @@ def print_outcome(
         return
     show.print_result(request.operation, result, seconds)
     show.print_steps(steps)
-    print_first(store.connection, request.runtime, result.operation_id)
+    print_first(store.connection, request, result.operation_id)
     query = "" if result.status == "dry_run" else show.errors_query(request.runtime, result)
     show.print_errors([error for error in failed if not error.skipped], result.error_count, query)
     show.print_skipped([error for error in failed if error.skipped])

@@ -11,7 +11,7 @@ import click
 
 from specgen.cli.commands import Command
 from specgen.cli.options import project_option, url_option
-from specgen.cli.printing import document, say
+from specgen.cli.printing import document, say, visible
 from specgen.cli.target import operation_id_of, require_runtime, settings_or_exit
 from specgen.visible import escaped_json
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from uuid import UUID
 
+    from specgen.cli.outcome import Request
     from specgen.database.connection import Connection
     from specgen.errors import SpecgenError
     from specgen.runtime.output import Part
@@ -169,11 +170,12 @@ def _keeps_nothing(operation: Operation, part: Part | None, parts: Sequence[Part
 # How it is printed
 
 
-def print_first(connection: Connection, runtime: str, operation_id: UUID) -> None:
+def print_first(connection: Connection, request: Request, operation_id: UUID) -> None:
     """Print the first records of an operation whose outcome they are: what its last step has kept."""
     from specgen.cli import show
     from specgen.runtime.output import columns_of, count_of, parts_of, records_of
 
+    runtime = request.runtime
     parts = parts_of(connection, runtime, operation_id)
     if not parts or parts[-1].columns is None or not parts[-1].has_records:
         return
@@ -184,7 +186,7 @@ def print_first(connection: Connection, runtime: str, operation_id: UUID) -> Non
     say(f"\nkept ({len(rows):,} of {count:,}):")
     show.print_values(columns, [[_short(cell) for cell in row] for row in rows])
     if count > len(rows):
-        say(f"… and {count - len(rows):,} more: specgen output {operation_id}")
+        say(f"… and {count - len(rows):,} more: specgen output {operation_id}{visible(request.place)}")
 
 
 def _short(cell: str | None) -> str | None:

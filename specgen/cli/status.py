@@ -9,7 +9,8 @@ import click
 
 from specgen.cli.commands import Command
 from specgen.cli.options import json_option, project_option, url_option
-from specgen.cli.printing import say
+from specgen.cli.outcome import place_of
+from specgen.cli.printing import say, visible
 from specgen.cli.target import operation_id_of, require_runtime, settings_or_exit
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def status(
         if wanted is None:
             _list(store, limit, as_json=as_json)
         else:
-            _show(store, wanted, as_json=as_json)
+            _show(store, wanted, project, as_json=as_json)
 
 
 def _list(store: Store, limit: int, *, as_json: bool) -> None:
@@ -88,7 +89,7 @@ def _list(store: Store, limit: int, *, as_json: bool) -> None:
     show.print_table(header, rows)
 
 
-def _show(store: Store, operation_id: UUID, *, as_json: bool) -> None:
+def _show(store: Store, operation_id: UUID, project: Path, *, as_json: bool) -> None:
     from specgen.cli import show
     from specgen.errors import UsageError
 
@@ -123,7 +124,8 @@ def _show(store: Store, operation_id: UUID, *, as_json: bool) -> None:
         for holder in holders:
             say(f"  {holder}")
     if _resumable(operation):
-        say(f"go on with: specgen run --resume {operation.operation_id}", err=True)
+        again = f"specgen run --resume {operation.operation_id}{place_of(project)}"
+        say(f"go on with: {visible(again)}", err=True)
 
 
 def _print_workers(workers: Sequence[WorkerRow], operation: Operation) -> None:

@@ -60,7 +60,7 @@ def test_an_operation_that_was_removed_is_named_with_what_drops_it(
     code, err = specgen(command, project, database)
     assert code == 0
     assert f"task.yaml:1:7: warning[left-behind]: {name} is deployed from this file" in err
-    assert "1 of its runs are open" in err
+    assert "1 open run of it would not go on" in err
     drop = re.search(r"DROP FUNCTION .*;", err)
     assert drop is not None
     with psycopg.connect(database, autocommit=True) as connection:
