@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import click
@@ -157,6 +158,14 @@ def test_what_programs_read_is_exact_but_on_a_terminal(tmp_path: Path) -> None:
     shown = on_a_terminal("deploy", "--dry-run", "--project", str(tmp_path))
     check_shown(shown.decode().replace("\r\n", "\n"))
     assert len(shown) > 10_000
+
+
+def test_numbers_keep_their_digits_in_json() -> None:
+    text = json_text(
+        {"a": [Decimal("1.10"), Decimal("12345678901234567890.01"), "1.10"], "b": {1}}, default=str
+    )
+    assert '"a": [\n    1.10,\n    12345678901234567890.01,\n    "1.10"\n  ]' in text
+    assert json.loads(text)["b"] == "{1}"
 
 
 def test_what_programs_read_keeps_what_looks_like_an_escape_sequence(
