@@ -33,12 +33,11 @@ def explain(*, operation: str, project: Path, as_json: bool) -> None:
 
     No database is needed; which strategy a run took, and why, stands in its row.
     """
-    from specgen.cli.pipeline import plan_or_exit, shadow_folder
-    from specgen.cli.target import find_operation
+    from specgen.cli.pipeline import operation_or_exit, shadow_folder
     from specgen.plan.explain import explain as explained
     from specgen.render.engine import render_statements
 
-    planned = find_operation(plan_or_exit((), project=project), operation)
+    planned = operation_or_exit(operation, project=project)[1]
     explanation = explained(planned)
     shadow = shadow_folder(project)
     if planned.steps:

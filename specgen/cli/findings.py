@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from specgen import __version__
-from specgen.cli.printing import say
+from specgen.cli.printing import say, visible
 from specgen.diagnostics import Severity
 
 if TYPE_CHECKING:
@@ -34,6 +34,15 @@ def report(findings: Sequence[Finding], *, root: Path, form: str = "text") -> No
             say(renderings.render_text(findings, line_reader(root)), nl=False, err=True)
     if findings:
         say(summary(findings), err=True)
+
+
+def note_aside(findings: Sequence[Finding]) -> None:
+    """Say in a line that files which are not needed cannot be read."""
+    files = tuple(dict.fromkeys(item.span.file for item in findings if item.severity is Severity.ERROR))
+    if files:
+        more = f" and {len(files) - 1:,} more" if len(files) > 1 else ""
+        why = '"specgen validate" tells why'
+        say(f"note: {visible(files[0])}{more} cannot be read; it is not needed here ({why})", err=True)
 
 
 def _from_here(findings: Sequence[Finding], root: Path) -> list[Finding]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from specgen.diagnostics import Finding
+    from specgen.errors import UsageError
+    from specgen.plan.planned import PlannedOperation
     from specgen.plan.project import Plan
     from specgen.render.engine import RenderedFile
     from specgen.spec.model import Project
@@ -108,6 +110,40 @@ def planned_or_exit(paths: Sequence[Path], *, project: Path) -> tuple[Project, P
     if result.plan is None or result.project is None:
         raise click.exceptions.Exit(1)
     return result.project, result.plan
+
+
+def operation_or_exit(name: str, *, project: Path) -> tuple[Plan, PlannedOperation]:
+    """Return an operation and the plan of the file that holds it.
+
+    Only that file and the entities it refers to have to be right; that others cannot be read is said in a
+    line. What is wrong is printed, and an error ends the program.
+
+    Raises:
+        UsageError: There is no such operation.
+    """
+    from specgen.plan.project import plan_project
+    from specgen.spec.needed import load_needed
+
+    with no_collector():
+        needed = load_needed(name, root=project)
+        planned = plan_project(needed.loaded.project) if needed.loaded.project else None
+    out.report((*needed.loaded.findings, *(planned.findings if planned else ())), root=project)
+    if planned is not None and planned.plan is not None:
+        out.note_aside(needed.aside)
+        return planned.plan, planned.plan.operation(name)
+    if needed.unknown:
+        raise no_operation(name, needed.operations)
+    raise click.exceptions.Exit(1)
+
+
+def no_operation(name: str, names: Sequence[str]) -> UsageError:
+    """Return the error of an operation that is not there."""
+    from specgen.errors import UsageError
+    from specgen.spec.suggest import did_you_mean
+
+    listed = f"there are {', '.join(names)}" if names else "the project has none"
+    help = did_you_mean(name, names) or listed
+    return UsageError(f'there is no operation "{name}"', help=help)
 
 
 def render(plan: Plan, *, project: Path) -> tuple[RenderedFile, ...]:

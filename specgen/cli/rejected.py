@@ -51,14 +51,13 @@ def of_resumed(request: Request, connection: Connection, operation_id: UUID) -> 
     Raises:
         UsageError: It is another file, or the project does not have the operation.
     """
-    from specgen.cli.pipeline import plan_or_exit
+    from specgen.cli.pipeline import operation_or_exit
     from specgen.cli.readers import open_reader
-    from specgen.cli.target import find_operation
     from specgen.runtime.inputs.rejects import refuse_other
 
     if request.file is None:
         return request
-    planned = find_operation(plan_or_exit((), project=request.project), request.operation)
+    planned = operation_or_exit(request.operation, project=request.project)[1]
     request = with_rejects(request, planned, open_reader(planned, Path(request.file)))
     assert request.rejects is not None
     refuse_other(connection, request.runtime, operation_id, request.rejects)

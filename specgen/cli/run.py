@@ -15,7 +15,7 @@ from specgen.cli.options import json_option, project_option, url_option
 from specgen.cli.outcome import Request, confirm, exit_by, is_confirmation, print_outcome
 from specgen.cli.printing import say, visible
 from specgen.cli.rejected import of_resumed
-from specgen.cli.target import find_operation, operation_id_of, require_runtime, settings_or_exit
+from specgen.cli.target import operation_id_of, require_runtime, settings_or_exit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -113,7 +113,7 @@ def run(
     """
     from specgen.cli.checking import warn_if_stale
     from specgen.cli.lost import tell_known
-    from specgen.cli.pipeline import plan_or_exit
+    from specgen.cli.pipeline import operation_or_exit
     from specgen.database.connection import database_url as resolve
 
     given = {
@@ -138,8 +138,7 @@ def run(
         _resume(request, resume)
         return
     assert operation is not None
-    plan = plan_or_exit((), project=project)
-    planned = find_operation(plan, operation)
+    plan, planned = operation_or_exit(operation, project=project)
     _check_workers(workers, planned.settings.get("max_workers"))
     request = replace(request, operation=operation, runtime=planned.runtime)
     if file is not None:

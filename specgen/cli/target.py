@@ -1,4 +1,4 @@
-"""What commands that work on a user's own database need: its address, the settings, the operation."""
+"""What commands that work on a user's own database need: its address, the settings."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from uuid import UUID
 
-    from specgen.plan.planned import PlannedOperation
-    from specgen.plan.project import Plan
     from specgen.runtime.store import Store
     from specgen.spec.model import Settings
 
@@ -28,24 +26,6 @@ def settings_or_exit(project: Path) -> Settings:
     if failed(found.items):
         raise click.exceptions.Exit(1)
     return settings
-
-
-def find_operation(plan: Plan, name: str) -> PlannedOperation:
-    """Return the operation of that name.
-
-    Raises:
-        UsageError: There is none.
-    """
-    from specgen.errors import UsageError
-    from specgen.spec.suggest import did_you_mean
-
-    try:
-        return plan.operation(name)
-    except KeyError:
-        names = [operation.name for entity in plan.entities for operation in entity.operations]
-        listed = f"there are {', '.join(names)}" if names else "the project has none"
-        help = did_you_mean(name, names) or listed
-        raise UsageError(f'there is no operation "{name}"', help=help) from None
 
 
 def operation_id_of(text: str) -> UUID:

@@ -44,22 +44,59 @@ def load_project(paths: Sequence[Path], *, root: Path) -> Loaded:
         root: The folder of ``specgen.yaml``, which need not be there.
     """
     findings = Findings()
+    files = read_project(paths, root=root, findings=findings)
+    if files is None:
+        return Loaded(None, in_order(findings))
+    entities = build(files.documents, files.loaded, findings)
+    return Loaded(None if findings.failed else files.project(entities), in_order(findings))
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The settings and the spec files of a project, read as YAML.
+
+    Attributes:
+        settings_file: ``specgen.yaml``, as findings name it.
+        paths: Each spec file by the name that findings have for it.
+    """
+
+    loaded: LoadedSettings
+    documents: tuple[EntityDocument, ...]
+    settings_file: str
+    paths: dict[str, Path]
+
+    def project(self, entities: tuple[Entity, ...]) -> Project:
+        """Return the project of these entities."""
+        return Project(self.loaded.settings, entities)
+
+    def text_of(self, name: str) -> str:
+        """Return what can be read of a spec file that is wrong; nothing where there is none."""
+        try:
+            return self.paths[name].read_bytes().decode("utf-8", "replace")
+        except (KeyError, OSError):
+            return ""
+
+
+def read_project(paths: Sequence[Path], *, root: Path, findings: Findings) -> Files | None:
+    """Read the files of :func:`load_project`; nothing where there is no project."""
     loaded = load_settings(root, findings)
     folder = root / loaded.settings.paths.entities
     if not paths and not folder.exists():
         _report_no_project(folder, root, findings)
-        return Loaded(None, _in_order(findings))
-    chosen = list(paths) or [folder]
+        return None
     documents: list[EntityDocument] = []
-    for path in _files(chosen, root, findings):
-        documents += read_documents(path, display_name(path, root), findings)
-    entities = _build(documents, loaded, findings)
-    project = None if findings.failed else Project(loaded.settings, entities)
-    return Loaded(project, _in_order(findings))
+    named: dict[str, Path] = {}
+    for path in _files(list(paths) or [folder], root, findings):
+        name = display_name(path, root)
+        named[name] = path
+        documents += read_documents(path, name, findings)
+    return Files(loaded, tuple(documents), display_name(root / FILE, root), named)
 
 
-def _in_order(findings: Findings) -> tuple[Finding, ...]:
-    return tuple(sorted(dict.fromkeys(findings.items), key=lambda item: (item.span, item.code, item.message)))
+def in_order(*found: Findings) -> tuple[Finding, ...]:
+    """Return findings, each once, in the order of their places."""
+    items = dict.fromkeys(item for findings in found for item in findings.items)
+    return tuple(sorted(items, key=lambda item: (item.span, item.code, item.message)))
 
 
 def _report_no_project(folder: Path, root: Path, findings: Findings) -> None:
@@ -101,7 +138,10 @@ def _files(paths: Sequence[Path], root: Path, findings: Findings) -> Iterator[Pa
                 yield file
 
 
-def _build(documents: list[EntityDocument], loaded: LoadedSettings, findings: Findings) -> tuple[Entity, ...]:
+def build(
+    documents: Sequence[EntityDocument], loaded: LoadedSettings, findings: Findings
+) -> tuple[Entity, ...]:
+    """Build the entities of some documents; what is wrong with them goes to ``findings``."""
     drafts: list[Draft] = []
     broken: set[str] = set()
     for document in documents:

@@ -30,15 +30,16 @@ def operation_names(root: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for path in walk(folder):
         for document in read_documents(path, path.name, Findings()):
-            for pattern in _patterns(document.data):
+            for pattern in patterns(document.data):
                 name, description = pattern.get("operation"), pattern.get("description")
                 if isinstance(name, str):
                     found.setdefault(name, description if isinstance(description, str) else "")
     return found
 
 
-def _patterns(data: Any) -> Iterator[dict[str, Any]]:
-    patterns = data.get("patterns") if isinstance(data, dict) else None
-    for pattern in patterns if isinstance(patterns, list) else ():
+def patterns(data: Any) -> Iterator[dict[str, Any]]:
+    """Yield the maps under ``patterns`` of a document, whatever else is wrong with it."""
+    found = data.get("patterns") if isinstance(data, dict) else None
+    for pattern in found if isinstance(found, list) else ():
         if isinstance(pattern, dict):
             yield pattern

@@ -124,3 +124,17 @@ def test_run_warns_of_another_spec(database: str, bills: Path) -> None:
     code, _, err = counting.run(database, *run)
     assert code == 0, err
     assert "raise_bills was deployed from another spec" in err
+
+
+def test_a_bad_file_beside_it_blocks_no_deployed_operation(database: str, bills: Path) -> None:
+    execute(database, FUNCTION)
+    assert counting.run(database, "deploy", "--project", str(bills))[0] == 0
+    bad = bills / "entities" / "draft.yaml"
+    bad.write_text("name: draft\nfields: [\n", encoding="utf-8")
+    for run in (["run", "raise_bills", "--project", str(bills)], ["status", "--project", str(bills)]):
+        code, _, err = counting.run(database, *run)
+        assert code == 0, err
+        assert "error[" not in err
+    code, _, err = counting.run(database, "deploy", "--project", str(bills))
+    assert code == 1
+    assert "entities/draft.yaml" in err
