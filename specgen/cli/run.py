@@ -224,8 +224,10 @@ def read_call(
 
 def prepare_call(planned: PlannedOperation, arguments: Mapping[str, str | None]) -> Call:
     """Return a call of a planned operation; the arguments are in PostgreSQL's text form."""
+    from specgen.plan.readings import readings
     from specgen.runtime.arguments import Parameter
     from specgen.runtime.calls import Call
+    from specgen.runtime.refusals import Reading
 
     records = planned.handed_in if planned.hands_in_records else None
     return Call(
@@ -245,6 +247,7 @@ def prepare_call(planned: PlannedOperation, arguments: Mapping[str, str | None])
         ],
         takes_confirmation=planned.requires_confirmation,
         arguments=arguments,
+        readings=[Reading(item.parameters, item.sql) for item in readings(planned)],
     )
 
 

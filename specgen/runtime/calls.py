@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 
 from specgen.database.connection import SqlError, explain
 from specgen.errors import SpecgenError, UsageError
 from specgen.runtime.events import Counts, Progress
+from specgen.runtime.refusals import cast, misread, wrong_value
 from specgen.runtime.rows import Result
 
 if TYPE_CHECKING:
@@ -22,13 +24,14 @@ if TYPE_CHECKING:
 
     from specgen.database.connection import Connection
     from specgen.runtime.arguments import Parameter
+    from specgen.runtime.refusals import Reading
 
 _NULL_ELEMENT = re.compile(r"[{,]\s*NULL\s*[,}]", re.IGNORECASE)
 _NOTICE = re.compile(r": (\d+) of (\d+) records$")
 # What PostgreSQL says about a value that is not of its parameter's type, and the runtime about an option.
 _WRONG_VALUES = ("22P02", "22P03", "22003", "22007", "22008", "22023", "22021", "22032")
 # Records with fields that the operation does not read.
-_UNKNOWN_FIELDS = "P0B07"
+_UNKNOWN_FIELDS = ("P0B07",)
 _NOT_THERE = ("42883", "42P01", "3F000", "42704")
 
 
@@ -42,6 +45,7 @@ class Call:
         submit: The function that leaves the work to workers; None for an atomic operation.
         takes_confirmation: Whether the functions have a ``confirm`` argument.
         arguments: Values in PostgreSQL's text form, by parameter; None is NULL.
+        readings: What its conditions make of parameters alone.
     """
 
     operation: str
@@ -52,6 +56,7 @@ class Call:
     takes_confirmation: bool
     arguments: Mapping[str, str | None]
     options: Mapping[str, Any] = field(default_factory=dict)
+    readings: Sequence[Reading] = ()
 
 
 def submit(connection: Connection, call: Call, *, confirm: bool) -> UUID:
@@ -64,6 +69,11 @@ def submit(connection: Connection, call: Call, *, confirm: bool) -> UUID:
     """
     assert call.submit is not None
     query, values = _statement(call, call.submit, confirm=confirm)
+    if connection.info.transaction_status != TransactionStatus.IDLE:
+        # Nothing can be asked in a transaction that has failed, so what is wrong is asked before.
+        refused = wrong_value(connection, call.parameters, call.arguments)
+        if refused is not None:
+            raise refused
     try:
         with _reading_nulls(connection, call):
             row = connection.execute(query, values).fetchone()
@@ -156,10 +166,8 @@ def _statement(
 
 
 def _cast(parameter: Parameter) -> sql.SQL:
-    """A placeholder of a parameter's type, which is SQL that the plan made; else the function knows it."""
-    if not parameter.findable:
-        return sql.SQL("%s")
-    return sql.SQL(f"%s::{parameter.type.replace('%', '%%')}")
+    """A placeholder of a parameter's type; where the session may not find that, the function knows it."""
+    return cast(parameter.type) if parameter.findable else sql.SQL("%s")
 
 
 def _identifier(*names: str) -> sql.Identifier:
@@ -171,35 +179,25 @@ def _meaning(error: psycopg.Error, connection: Connection, call: Call, function:
     meant = explain(error)
     if not isinstance(meant, SqlError):
         return meant
+    if meant.sqlstate in _UNKNOWN_FIELDS:
+        return UsageError(str(meant.args[0]), help=meant.help)
+    can_ask = connection.info.transaction_status == TransactionStatus.IDLE
+    refused = wrong_value(connection, call.parameters, call.arguments, meant.sqlstate) if can_ask else None
+    if refused is not None:
+        return refused
     # Of a value, the context names its place among the parameters; PL/pgSQL and SQL are never translated.
     in_function = "SQL" in (error.diag.context or "")
-    if meant.sqlstate in _NOT_THERE and not in_function:
+    if in_function:
+        if can_ask:
+            refused = misread(connection, call.readings, call.parameters, call.arguments, meant.sqlstate)
+        if refused is not None or meant.sqlstate == "22023":
+            return refused or UsageError(str(meant.args[0]), help=meant.help)
+        return meant
+    if meant.sqlstate in _NOT_THERE:
         return UsageError(
             f"the database has no function {call.schema}.{function} that fits {call.operation}",
             help='run "specgen deploy" first',
         )
-    if meant.sqlstate == _UNKNOWN_FIELDS or (in_function and meant.sqlstate == "22023"):
+    if meant.sqlstate in _WRONG_VALUES:
         return UsageError(str(meant.args[0]), help=meant.help)
-    if not in_function:
-        wrong = _wrong_value(connection, call)
-        if wrong:
-            return wrong
-        if meant.sqlstate in _WRONG_VALUES:
-            return UsageError(str(meant.args[0]), help=meant.help)
     return meant
-
-
-def _wrong_value(connection: Connection, call: Call) -> UsageError | None:
-    """Find the argument that PostgreSQL does not take for its type, by asking it about each of them."""
-    for parameter in call.parameters:
-        value = call.arguments.get(parameter.name)
-        if value is None or not parameter.findable:
-            continue
-        try:
-            connection.execute(sql.SQL("SELECT {}").format(_cast(parameter)), [value])
-        except psycopg.Error as error:
-            meant = explain(error)
-            return UsageError(
-                f"parameter {parameter.name} ({parameter.type}): {meant.args[0]}", help=meant.help
-            )
-    return None

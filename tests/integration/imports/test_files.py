@@ -319,7 +319,7 @@ def test_a_dry_run_does_not_pretend_to_keep_rejected_lines(shop: Shop) -> None:
 def test_an_import_without_its_file_says_how_to_name_it(shop: Shop) -> None:
     code, out, err = shop.run("import_products")
     assert (code, out) == (2, "")
-    assert "pass --input FILE, or -p csv_file=..." in err
+    assert "for example --input FILE, or -p csv_file=" in err
 
 
 def test_utf_16_without_a_byte_order_mark_is_told_apart(shop: Shop) -> None:

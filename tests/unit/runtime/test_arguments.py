@@ -81,14 +81,17 @@ def test_json_keeps_its_digits(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("pairs", "told"),
     [
-        (["ids"], '-p wants name=value, not "ids"'),
+        (["ids"], 'parameter ids (uuid[]) has no value in -p "ids"'),
+        (["ids:a"], 'parameter ids (uuid[]) has no value in -p "ids:a"'),
+        (["idx"], '-p wants name=value, not "idx"'),
+        (["ids=a,b"], 'parameter ids (uuid[]): "a,b" is read as one element, and holds a comma'),
         (["=1"], "-p wants name=value"),
         (["idz=1"], 'there is no parameter "idz"'),
         ([], "missing parameter: ids (uuid[])"),
-        (["ids=[1"], "parameter ids is no JSON"),
-        (["ids=[1]", "ids={2}"], "parameter ids takes one {...}"),
+        (["ids=[1"], "parameter ids (uuid[]) is no JSON"),
+        (["ids=[1]", "ids={2}"], "parameter ids (uuid[]) takes one {...}"),
         (["ids=1", "status=a", "status=b"], "given 2 times and takes one value"),
-        (["ids=1", "records={"], "parameter records is no JSON"),
+        (["ids=1", "records={"], "parameter records (jsonb) is no JSON"),
         (["ids=@/nowhere"], "No such file"),
     ],
 )
@@ -96,6 +99,40 @@ def test_what_is_refused(pairs: list[str], told: str) -> None:
     with pytest.raises(UsageError) as caught:
         read_arguments(pairs, PARAMETERS)
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "help"),
+    [
+        (
+            "bigint[]",
+            "1,2",
+            "several are given as -p x=1 -p x=2, -p 'x=[1,2]', -p 'x={1,2}', or -p x=@FILE with one a line",
+        ),
+        (
+            "uuid[]",
+            "a, b",
+            """several are given as -p x=a -p x=b, -p 'x=["a","b"]', -p 'x={a,b}', or -p x=@FILE with one a line""",
+        ),
+        (
+            "numeric[]",
+            "1,5; 2",
+            "several are given as -p x=9.90 -p x=12.50, -p 'x=[9.90,12.50]', -p 'x={9.90,12.50}',"
+            " or -p x=@FILE with one a line",
+        ),
+        ("date", None, "for example -p x=2026-01-31"),
+        ("public.mood", None, "for example -p x=..."),
+    ],
+)
+def test_the_help_is_a_form_that_works(kind: str, value: str | None, help: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_arguments([] if value is None else [f"x={value}"], [Parameter("x", kind)])
+    assert caught.value.help == help
+
+
+def test_a_text_or_a_date_may_hold_a_comma() -> None:
+    assert read_arguments(["x=a, b"], [Parameter("x", "text[]")]) == {"x": '{"a, b"}'}
+    assert read_arguments(["x=May 8, 2026"], [Parameter("x", "date[]")]) == {"x": '{"May 8, 2026"}'}
 
 
 def test_a_bad_line_of_records_is_named(tmp_path: Path) -> None:
