@@ -136,7 +136,7 @@ def _run_in_one_transaction(
     from specgen.database.connection import connect
     from specgen.errors import DatabaseUnavailable
     from specgen.runtime.inputs.once import run_once
-    from specgen.runtime.patience import patiently
+    from specgen.runtime.patience import instead_of_time, patiently
 
     if dry_run:
         wanted = replace(wanted, confirmed=None)
@@ -144,7 +144,8 @@ def _run_in_one_transaction(
     def attempt(connection: Connection, wanted: Load) -> tuple[Result, Sequence[ErrorRow]]:
         with showing(request.operation) as listener:
             work = partial(run_once, connection, wanted, reader, listener, dry_run=dry_run)
-            return patiently(connection, work) if wanted.can_be_read_again else work()
+            instead = instead_of_time(only_one_call=dry_run)
+            return patiently(connection, work, instead=instead) if wanted.can_be_read_again else work()
 
     with connect(request.url, application=request.application) as connection:
         errors: Sequence[ErrorRow] | None = None
@@ -161,6 +162,7 @@ def _run_in_one_transaction(
                 raise DatabaseUnavailable(error.reason, help="nothing was changed by the dry run") from error
             result = lost.outcome_of(request, wanted.call, error)
         tell_of_records(planned, reader)
+        lost.tell_repeated(wanted.call, result.operation_id, tried=result.status if dry_run else None)
         lost.print_over_losses(request, connection, result, errors if dry_run else None)
     exit_by(result)
 

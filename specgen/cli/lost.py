@@ -26,13 +26,20 @@ def id_of(call: Call) -> UUID:
     return UUID(str(call.options["operation_id"]))
 
 
-def tell_repeated(call: Call, operation_id: UUID) -> None:
-    """Say so where a key of the caller's own has led to an operation that was there before."""
-    if call.options.get("idempotency_key") is not None and operation_id != id_of(call):
-        say(
-            f"the idempotency key was used before, by operation {operation_id}: nothing new is begun",
-            err=True,
-        )
+def tell_repeated(call: Call, operation_id: UUID, *, tried: str | None = None) -> None:
+    """Say so where a name of the caller's own has led to an operation that was there before.
+
+    Args:
+        call: What was called.
+        operation_id: What came of it.
+        tried: For a dry run, the status; one that has found nothing to try is that of the operation.
+    """
+    keyed = call.options.get("idempotency_key") is not None and operation_id != id_of(call)
+    if not keyed and tried in (None, "dry_run"):
+        return
+    name = "idempotency key" if keyed else "operation id"
+    begun = "is begun" if tried is None else "would be begun; this is how it stands"
+    say(f"the {name} was used before, by operation {operation_id}: nothing new {begun}", err=True)
 
 
 def tell_known(request: Request, options: Sequence[str]) -> None:

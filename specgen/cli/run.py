@@ -125,8 +125,8 @@ def run(
         "--dry-run": dry_run,
     }
     _check_usage(operation, resume, [name for name, value in given.items() if value])
-    if workers is not None and workers > 1 and (once or dry_run):
-        raise click.UsageError("--workers goes with neither --once nor --dry-run: they are one call")
+    if workers is not None and workers > 1 and once:
+        raise click.UsageError("--workers does not go with --once, which is one call")
     if reject_file is not None and dry_run:
         raise click.UsageError("--reject-file goes with no --dry-run: it keeps none of the lines")
     if reject_file is not None and file is None:
@@ -140,6 +140,8 @@ def run(
     assert operation is not None
     plan, planned = operation_or_exit(operation, project=project)
     _check_workers(workers, planned.settings.get("max_workers"))
+    if dry_run and workers is not None and workers > 1:
+        say(f"a dry run is one call in one transaction; the run itself will have {workers} workers", err=True)
     request = replace(request, operation=operation, runtime=planned.runtime)
     if file is not None:
         from specgen.cli.files import run_file
@@ -261,8 +263,9 @@ def run_call(request: Request, call: Call, *, dry_run: bool) -> None:
     from specgen.database.connection import connect
     from specgen.errors import DatabaseUnavailable
     from specgen.runtime.calls import call_once
-    from specgen.runtime.patience import patiently
+    from specgen.runtime.patience import instead_of_time, patiently
 
+    instead = instead_of_time(only_one_call=dry_run or call.submit is None)
     with connect(request.url, application=request.application) as connection:
 
         def attempt(*, confirm: bool) -> Result:
@@ -270,6 +273,7 @@ def run_call(request: Request, call: Call, *, dry_run: bool) -> None:
                 return patiently(
                     connection,
                     lambda: call_once(connection, call, confirm=confirm, dry_run=dry_run, listen=listener),
+                    instead=instead,
                 )
 
         try:
@@ -285,7 +289,7 @@ def run_call(request: Request, call: Call, *, dry_run: bool) -> None:
             if dry_run:
                 raise DatabaseUnavailable(error.reason, help="nothing was changed by the dry run") from error
             result = lost.outcome_of(request, call, error)
-        lost.tell_repeated(call, result.operation_id)
+        lost.tell_repeated(call, result.operation_id, tried=result.status if dry_run else None)
         lost.print_over_losses(request, connection, result)
     exit_by(result)
 

@@ -24,6 +24,7 @@ QUERY_CANCELED = "57014"
 CONFLICTS = 20
 """So often in a row may others be quicker while nothing at all gets on; about 15 s."""
 
+
 _SETTING = """
 SELECT nullif(s.setting::float8, 0) / 1000, s.source
   FROM pg_catalog.pg_settings AS s
@@ -38,18 +39,30 @@ _SOURCES = {
 }
 
 
+def instead_of_time(*, only_one_call: bool) -> str:
+    """Return what helps a call, besides more time, that takes too long.
+
+    Args:
+        only_one_call: Whether it can be nothing else, as a dry run or an operation that is atomic.
+    """
+    if only_one_call:
+        return "let it have fewer records, as by -o max_records=1000"
+    return "leave the work to workers, of whom each statement is one batch"
+
+
 def delay_after(conflicts: int) -> float:
     """Return how many seconds to wait after so many conflicts in a row."""
     longest: float = min(0.01 * 2**conflicts, 1.0)
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
 
 
-def patiently(connection: Connection, work: Callable[[], T]) -> T:
+def patiently(connection: Connection, work: Callable[[], T], *, instead: str = "") -> T:
     """Do what is one transaction, again where another one was quicker.
 
     Args:
         connection: Where; not in a transaction.
         work: What. It is undone where it fails, and may be done again.
+        instead: What helps, besides more time, where ``statement_timeout`` is too short.
 
     Raises:
         SqlError: It failed, or others were quicker too often.
@@ -63,13 +76,13 @@ def patiently(connection: Connection, work: Callable[[], T]) -> T:
         except SqlError as error:
             conflicts += 1
             if error.sqlstate == QUERY_CANCELED:
-                raise _named(connection, error, time.monotonic() - began) from error
+                raise _named(connection, error, time.monotonic() - began, instead) from error
             if error.sqlstate not in YIELDED or conflicts == CONFLICTS:
                 raise
             time.sleep(delay_after(conflicts))
 
 
-def _named(connection: Connection, error: SqlError, took: float) -> SqlError:
+def _named(connection: Connection, error: SqlError, took: float, instead: str) -> SqlError:
     """Return the error of a canceled statement, saying so where the server's timeout has canceled it."""
     row = None
     with suppress(psycopg.Error):
@@ -81,8 +94,8 @@ def _named(connection: Connection, error: SqlError, took: float) -> SqlError:
         what="the statement",
         allowed=row[0],
         source=row[1],
-        help="let it have more time, as by PGOPTIONS='-c statement_timeout=1h', or leave the work to workers,"
-        " of whom each statement is one batch",
+        help="let it have more time, as by PGOPTIONS='-c statement_timeout=1h'"
+        + (f", or {instead}" * bool(instead)),
     )
 
 

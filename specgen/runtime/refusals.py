@@ -120,7 +120,7 @@ def _refusal(connection: Connection, query: sql.Composed, values: Sequence[Any])
             connection.execute(query, values)
     except psycopg.Error as error:
         if error.sqlstate is None:
-            raise
+            raise explain(error) from error
         return None if error.sqlstate.startswith(_OTHERS) else error
     return None
 

@@ -262,6 +262,11 @@ class Store:
         state: Literal["stored", "running", "absent"] = row[0]
         return state
 
+    def is_mine(self, operation_id: UUID) -> bool:
+        """Whether this transaction has stored the operation."""
+        row = self._execute("SELECT {runtime}.batch_is_mine(%s)", operation_id).fetchone()
+        return row == (True,)
+
     def time_out(self, operation_id: UUID, message: str) -> None:
         """Ask all workers to end because the time is up, unless all that is left is to say so.
 

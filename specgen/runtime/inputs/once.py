@@ -40,7 +40,8 @@ def run_once(
     """Load a file and work through it in one transaction.
 
     Returns:
-        How it ended, and the first of its errors.
+        How it ended, and the first of its errors; for a dry run of a call that was made before, how the
+        operation of that time stands.
 
     Raises:
         SpecgenError: As :func:`load` does, or what a batch says; nothing is changed then.
@@ -49,6 +50,9 @@ def run_once(
     # A rollback that is not answered leaves the exception: the database undoes what it does not commit.
     with suppress(psycopg.Rollback), translated(), connection.transaction():
         operation_id = load(connection, wanted, reader, listen)
+        if dry_run and not store.is_mine(operation_id):
+            result, errors = store.result(operation_id), store.errors(operation_id, SHOWN)
+            raise psycopg.Rollback  # the same call has begun it before, and a dry run does none of its work
         while store.step(operation_id, timeout=None).state != "finished":
             listen(Progress(store.counts(operation_id)))
         result, errors = store.result(operation_id), store.errors(operation_id, SHOWN)

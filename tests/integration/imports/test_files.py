@@ -337,6 +337,18 @@ def test_an_idempotency_key_reads_the_file_once(shop: Shop) -> None:
     assert shop.names == ["a"]
 
 
+def test_a_dry_run_of_a_file_that_was_read_with_its_key_says_so(shop: Shop) -> None:
+    shop.write("p.csv", HEADER + "a,1,x\n")
+    again = ("import_products", "--input", "p.csv", "-o", "idempotency_key=k")
+    assert shop.run(*again)[0] == 0
+    for how, told in (("--dry-run", "nothing new would be begun"), ("--workers=1", "nothing new is begun")):
+        code, out, err = shop.run(*again, how)
+        assert code == 0, err
+        assert told in err
+        assert "would have ended" not in out
+    assert shop.names == ["a"]
+
+
 def test_stop_on_error_and_max_errors_end_before_anything_is_written(shop: Shop) -> None:
     shop.write("p.csv", "Name,SKU,Unit price\na,1,1\nb,2\nc,3\n")
     for option in ("error_handling=stop_on_error", "max_errors=1"):

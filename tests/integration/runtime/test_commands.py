@@ -214,6 +214,53 @@ def test_an_idempotency_key_yields_the_earlier_run(specgen: Specgen) -> None:
     assert specgen.rows("SELECT n FROM tally WHERE id = 1") == [(1,)]
 
 
+def test_a_dry_run_of_a_known_call_says_so_and_tries_nothing(specgen: Specgen) -> None:
+    arguments = ("run", "count_items", "-p", "ids=1", "-o", "idempotency_key=k")
+    assert "used before" not in specgen(*arguments, "--dry-run")[2], "a dry run uses no key up"
+    assert specgen(*arguments)[0] == 0
+    operation_id = counting.latest(specgen.dsn)
+    code, out, err = specgen(*arguments, "--dry-run")
+    assert code == 0, err
+    assert (
+        f"the idempotency key was used before, by operation {operation_id}: nothing new would be begun" in err
+    )
+    assert "would have ended" not in out
+    code, out, err = specgen(
+        "run", "count_items", "-p", "ids=1", "-o", f"operation_id={operation_id}", "--dry-run"
+    )
+    assert code == 0, err
+    assert f"the operation id was used before, by operation {operation_id}: nothing new would be begun" in err
+    assert "would have ended" not in out
+
+
+def test_a_dry_run_with_workers_is_one_call_and_says_so(specgen: Specgen) -> None:
+    code, out, err = specgen("run", "count_items", "-p", "ids=1", "--dry-run", "--workers", "2")
+    assert code == 0, err
+    assert "a dry run is one call in one transaction; the run itself will have 2 workers" in err
+    assert "it would have ended as completed" in out
+    assert specgen.rows("SELECT FROM tally WHERE n > 0") == []
+    assert specgen("run", "count_items", "-p", "ids=1", "--once", "--workers", "2")[0] == 2
+
+
+def test_a_dry_run_that_takes_too_long_is_not_sent_to_workers(specgen: Specgen) -> None:
+    slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(60); RETURN NEW; END'"
+    with psycopg.connect(specgen.dsn, autocommit=True) as connection:
+        connection.execute(slow)
+        connection.execute("CREATE TRIGGER slow BEFORE UPDATE ON tally FOR EACH ROW EXECUTE FUNCTION slow()")
+        connection.execute(
+            "ALTER ROLE CURRENT_USER IN DATABASE "
+            + connection.info.dbname
+            + " SET statement_timeout = '500ms'"
+        )
+    helps = []
+    for how in ("--dry-run", "--once"):
+        code, _, err = specgen("run", "count_items", "-p", "ids=1", how)
+        assert code == 1
+        helps.append("workers" in err)
+        assert "statement_timeout" in err
+    assert helps == [False, True]
+
+
 def test_status(specgen: Specgen) -> None:
     code, out, err = specgen("status")
     assert (code, out) == (0, "")
