@@ -99,6 +99,7 @@ RULES = {
     "key-not-unique": "A key that rows are found by is that of one row, by a unique index.",
     "key-type": "A column that rows are found by has the type in the database that the spec says.",
     "left-behind": "What is deployed from a file stands in it: what was renamed or removed is dropped.",
+    "no-index": "What is looked up with every record or batch is found by an index.",
     "not-deployable": "What is generated can be applied to the database.",
     "open-schema": "Nobody else may create in a schema that an operation looks names up in.",
     "refused-sql": "PostgreSQL takes every piece of SQL, with the types that it finds.",

@@ -14,6 +14,7 @@ import psycopg
 from specgen.checks.catalog import Catalog
 from specgen.checks.fragments import check_entity, check_part, check_whole
 from specgen.checks.functions import check_call, check_outputs
+from specgen.checks.indexes import check_indexes
 from specgen.checks.keys import check_key
 from specgen.checks.leftover import check_left_behind
 from specgen.checks.parts import parts_of
@@ -130,6 +131,9 @@ def _check(checked: _Checked, render: Callable[[Plan], Sequence[Script]], setup:
             check_entity(model, catalog, checked.findings)
         for operation in entity.operations:
             _check_operation(operation, tables, there, checked, catalog)
+            if entity.name not in failed:
+                inner = parts_of(operation, checked.project).inner
+                check_indexes(inner, checked.project, catalog.probe, checked.findings)
         if len(checked.findings.items) == before and entity.name in failed:
             # What is said at its place need not be said again of the whole file.
             checked.findings.items.append(failed[entity.name])

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from specgen.plan.project import Plan
     from specgen.spec.model import Project
 
+SHOWN_LACKS = 3
+
 
 def check(
     connection: Connection,
@@ -44,13 +46,14 @@ def check(
     return check_database(connection, project, plan, scripts, catalog_sql=render_catalog(SCHEMA), setup=setup)
 
 
-def warn_if_stale(url: str, plan: Plan, operation: PlannedOperation, folder: Path) -> None:
-    """Tell when the database has an operation in another form than the spec, which is what was read here."""
+def warn_beforehand(url: str, plan: Plan, operation: PlannedOperation, folder: Path) -> None:
+    """Tell what about a database makes a run other than one expects: other functions, or indexes it lacks."""
     from dataclasses import replace
 
     from specgen.checks.deployed import is_stale
+    from specgen.checks.indexes import lacking_in_a_run
     from specgen.cli.pipeline import render
-    from specgen.cli.printing import say
+    from specgen.cli.printing import say, visible
     from specgen.database.connection import connect, translated
 
     home = next(item for item in plan.entities if operation in item.operations)
@@ -58,9 +61,15 @@ def warn_if_stale(url: str, plan: Plan, operation: PlannedOperation, folder: Pat
     script = next(file.text for file in render(alone, project=folder) if file.name == home.file)
     with connect(url, application="specgen run") as connection, translated():
         stale = is_stale(connection, script)
+        lacking = lacking_in_a_run(connection, operation)
     if stale:
         say(
             f"warning: {operation.name} was deployed from another spec, or by another version of specgen\n"
             '   help: "specgen deploy" brings it up to date',
             err=True,
         )
+    for lack in lacking[:SHOWN_LACKS]:
+        say(f"warning: {visible(lack.message)} ({lack.size})\n   help: {visible(lack.statement)}", err=True)
+    if len(lacking) > SHOWN_LACKS:
+        more = len(lacking) - SHOWN_LACKS
+        say(f'   and {more} more: "specgen validate --database-url URL" names them', err=True)

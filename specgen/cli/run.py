@@ -111,7 +111,7 @@ def run(
     With --json, stdout holds one document, the outcome, once the run is over. Progress stays on stderr, as
     text; a program that wants it asks "specgen status ID --json".
     """
-    from specgen.cli.checking import warn_if_stale
+    from specgen.cli.checking import warn_beforehand
     from specgen.cli.lost import tell_known
     from specgen.cli.pipeline import operation_or_exit
     from specgen.database.connection import database_url as resolve
@@ -146,12 +146,12 @@ def run(
     if file is not None:
         from specgen.cli.files import run_file
 
-        warn_if_stale(url, plan, planned, project)
+        warn_beforehand(url, plan, planned, project)
         tell_known(request, option_pairs)
         run_file(request, planned, file, (pairs, option_pairs, nulls), once=once, dry_run=dry_run)
         return
     call = read_call(planned, pairs, option_pairs, nulls)
-    warn_if_stale(url, plan, planned, project)
+    warn_beforehand(url, plan, planned, project)
     tell_known(request, option_pairs)
     if planned.atomic and not once and not dry_run:
         say(f"{operation} is atomic: it runs in one call (--once)", err=True)

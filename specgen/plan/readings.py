@@ -56,8 +56,8 @@ def _of_condition(text: str, known: Mapping[str, PlannedParameter]) -> Iterator[
     except pglast.parser.ParseError:
         return  # rendering says so
     for node, pattern in _expressions(statement.targetList[0].val):
-        names = _columns(node)
-        if names and names <= known.keys():
+        names = columns_of(node)
+        if names and names <= known.keys():  # any other name keeps it from standing alone
             sql = RawStream()(node)
             parameters = tuple((known[name].name, name, known[name].type) for name in sorted(names))
             yield Reading(parameters, f"'' ~ {sql}" if pattern else sql)
@@ -75,8 +75,8 @@ def _expressions(node: Any) -> Iterator[tuple[Any, bool]]:
         yield node.rexpr, True
 
 
-def _columns(node: Any) -> set[str]:
-    """Return the names that an expression reads; a name that is none of ours keeps it from standing alone."""
+def columns_of(node: Any) -> set[str]:
+    """Return the names that an expression of a parse tree reads, variables as well; a star for a subquery."""
     from pglast import ast
 
     if isinstance(node, ast.ColumnRef):
@@ -84,7 +84,7 @@ def _columns(node: Any) -> set[str]:
         return {words[0] if len(words) == 1 else ".".join(words)}
     if isinstance(node, ast.SubLink):
         return {"*"}
-    return {name for child in _children(node) for name in _columns(child)}
+    return {name for child in _children(node) for name in columns_of(child)}
 
 
 def _children(node: Any) -> Iterator[Any]:
