@@ -13,6 +13,7 @@ from psycopg.types.json import set_json_loads
 
 from specgen.database.conninfo import dial, options_of
 from specgen.database.provider import LIBPQ_VARIABLES, URL_VARIABLE
+from specgen.database.rights import advice
 from specgen.errors import DatabaseUnavailable, Refused, SpecgenError, UsageError
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ PATIENCE = {
 # Whatever the settings are: what is read and shown here may be any character that a database can hold.
 SPOKEN = {"client_encoding": "utf8"}
 REFUSALS = {"P0B01", "P0B02", "P0B03", "P0B04", "P0B05", "P0B10", "P0B11"}
-# The server is going down, was killed, is starting up, or has no connection to spare.
 _FUNCTIONS = ("PL/pgSQL function ", "SQL function ")
+_NO_RIGHT = "42501"
+# The server is going down, was killed, is starting up, or has no connection to spare.
 LOST = {"57P01", "57P02", "57P03", "57P05", "53300"}
 
 
@@ -148,10 +150,13 @@ def explain(error: psycopg.Error) -> SpecgenError:
         return DatabaseUnavailable(message)
     if error.sqlstate in REFUSALS:
         return Refused(message, help=diagnostics.message_hint)
+    help = diagnostics.message_hint
+    if help is None and error.sqlstate == _NO_RIGHT:
+        help = advice(message, diagnostics.context)
     return SqlError(
         message,
         sqlstate=error.sqlstate,
         detail=diagnostics.message_detail,
-        help=diagnostics.message_hint,
+        help=help,
         where=diagnostics.context,
     )
