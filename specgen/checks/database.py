@@ -6,6 +6,7 @@ run beside an application that works.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -81,9 +82,23 @@ def check_database(
     except psycopg.Error as error:
         raise _meaning(error) from error
     ordered = sorted(dict.fromkeys(findings.items), key=lambda item: (item.span, item.code, item.message))
+    ordered = _indexes_once(ordered)
     # That a key's type differs is said as what it is, not as that of any column.
     keys = {item.span for item in ordered if item.code == "key-type"}
     return tuple(item for item in ordered if item.code != "table-differs" or item.span not in keys)
+
+
+def _indexes_once(ordered: list[Finding]) -> list[Finding]:
+    """Report an index that several operations lack at the first of them."""
+    places = Counter(item.message for item in ordered if item.code == "no-index")
+    told: list[Finding] = []
+    for item in ordered:
+        count = places.pop(item.message, 0) if item.code == "no-index" else 1
+        if count > 1:
+            told.append(replace(item, message=f"{item.message}, in {count} operations or steps"))
+        elif count:
+            told.append(item)
+    return told
 
 
 def _meaning(error: psycopg.Error) -> SpecgenError:

@@ -35,6 +35,8 @@ LARGE = 64 * 1024 * 1024
 _FEW = 10
 """An index over a column of fewer values finds so many rows that the table is read instead."""
 
+_NO_JIT = "SET LOCAL jit = off"
+"""How many partitions a table has is only guessed: compiling for that many would take seconds."""
 _FACTS = """
 WITH RECURSIVE wanted AS (
     SELECT DISTINCT to_regclass(place)::oid AS relation FROM unnest(%s::text[]) AS place
@@ -320,6 +322,7 @@ def _of_condition(operation: PlannedOperation, relation: int, facts: Facts) -> I
 
 def check_indexes(parts: Sequence[Part], project: Project, probe: Probe, findings: Findings) -> None:
     """Report the indexes that an operation's parts lack, those that its project declares counted as there."""
+    probe.connection.execute(_NO_JIT)
     facts = Facts(probe.rows, [name for part in parts for name in tables_of(part.planned)])
     managed = {(item.schema, item.table): item for item in project.entities if item.managed}
     for entity in managed.values():
@@ -348,6 +351,7 @@ def lacking_in_a_run(connection: Connection, operation: PlannedOperation) -> lis
     def rows(query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         with connection.transaction():
             connection.execute("SET LOCAL lock_timeout = '1s'")
+            connection.execute(_NO_JIT)
             return connection.execute(query.encode(), values).fetchall()
 
     parts = [step.operation for step in operation.steps] or [operation]

@@ -177,6 +177,16 @@ def test_a_condition_is_worth_a_word_where_its_table_is_large(database: str, cus
     assert validate(database, customers) == "", "of few values each, so the table is read in any case"
 
 
+def test_an_index_that_several_operations_lack_is_told_once(database: str, customers: Path) -> None:
+    another = SPEC.partition("  - name: batch_operations\n    operation: mark")[0].partition("patterns:\n")[2]
+    spec = SPEC + another.replace("close_customers", "drop_customers")
+    (customers / "entities" / "customer.yaml").write_text(spec, encoding="utf-8")
+    execute(database, TABLES)
+    err = validate(database, customers)
+    assert err.count("no index of public.bill begins with customer_id") == 1
+    assert "for each row that is deleted, in 2 operations or steps" in err
+
+
 RUN = ("run", "close_customers", "-p", "ids=1")
 
 
