@@ -68,7 +68,9 @@ def load_needed(operation: str, *, root: Path) -> Needed:
         needed = _parted(None, in_order(findings), names, {*(mentioned or unread), files.settings_file})
         return replace(needed, unknown=not mentioned)
     built = Findings([item for item in findings.items if item.span.file == files.settings_file])
-    entities = build(_reached(files.documents, homes), files.loaded, built)
+    defaults = files.loaded.defaults
+    documents = _reached(files.documents, homes, defaults.value if defaults else None)
+    entities = build(documents, files.loaded, built)
     if not built.failed:
         return _parted(files.project(entities), in_order(findings, built), names, homes)
     return Needed(Loaded(None, _told_in_full(files, built, findings)), names)
@@ -103,11 +105,11 @@ def _operations(documents: Iterable[EntityDocument]) -> Iterator[str]:
                 yield name
 
 
-def _reached(documents: Iterable[EntityDocument], homes: set[str]) -> list[EntityDocument]:
+def _reached(documents: Sequence[EntityDocument], homes: set[str], defaults: Any) -> list[EntityDocument]:
     """Return the files that hold the operation whole, and of those that they refer to the fields."""
     others = [item for item in documents if item.file.name not in homes]
     found = [item for item in documents if item.file.name in homes]
-    named = {name for item in found for name in _named(item.data)}
+    named = {name for item in found for name in _named(item.data)} | set(_named(defaults))
     while True:
         reached = [item for item in others if named & set(_own_names(item.data))]
         if not reached:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner, Result
 
 from specgen.cli.main import main
+from specgen.plan.project import plan_project
+from specgen.spec.build import load_project
+from specgen.spec.needed import load_needed
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from specgen.plan.project import Plan
+    from specgen.spec.model import Project
 
 USER = """name: user
 fields: {id: bigint, label: text}
@@ -134,3 +139,46 @@ def test_the_same_is_planned_as_of_the_whole_project(entities: Path) -> None:
     alone = explain("set_order").stdout
     (entities / "other.yaml").write_text("name: [\n")
     assert explain("set_order").stdout == alone
+
+
+def test_steps_and_tables_that_are_gone_through_are_found(entities: Path) -> None:
+    moving = """  - name: batch_operations
+    operation: move_orders
+    steps:
+      - name: copied
+        operation_type: insert
+        target_entity: order
+        data_source: {table: staged}
+        insert_data: {id: :item.id, label: :item.label}
+"""
+    (entities / "user.yaml").write_text(USER + moving)
+    (entities / "order.yaml").write_text(ORDER.replace("user_id: ref(user)", "user_id: bigint"))
+    (entities / "staged.yaml").write_text(
+        "name: staged\nfields: {id: bigint, label: text}\nprimary_key: [id]\n"
+    )
+    plans_of_the_whole_and_of_what_is_needed_are_one(entities.parent)
+
+
+@pytest.mark.parametrize(
+    "example",
+    sorted(p.parent for p in (Path(__file__).parents[3] / "examples").glob("*/specgen.yaml")),
+    ids=lambda p: p.name,
+)
+def test_an_operation_is_planned_as_in_the_whole_project(example: Path) -> None:
+    plans_of_the_whole_and_of_what_is_needed_are_one(example)
+
+
+def plans_of_the_whole_and_of_what_is_needed_are_one(root: Path) -> None:
+    whole = planned(load_project((), root=root).project)
+    names = [item.name for entity in whole.entities for item in entity.operations]
+    assert names
+    for name in names:
+        needed = load_needed(name, root=root)
+        assert planned(needed.loaded.project).operation(name) == whole.operation(name)
+
+
+def planned(project: Project | None) -> Plan:
+    assert project is not None
+    plan = plan_project(project).plan
+    assert plan is not None
+    return plan
