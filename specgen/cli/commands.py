@@ -160,7 +160,8 @@ def _without_secrets(text: str, arguments: Sequence[str]) -> str:
     if "psycopg" in sys.modules:  # else no connection string has been read yet
         from specgen.database.conninfo import masked, secrets_of
 
-        for dsn in (*urls(arguments), os.environ.get("SPECGEN_DATABASE_URL", "")):
+        named = ("SPECGEN_DATABASE_URL", "SPECGEN_TEST_DATABASE_URL")
+        for dsn in (*urls(arguments), *(os.environ.get(name, "") for name in named)):
             text = masked(text, secrets_of(dsn, os.environ))
     return without_logins(text)
 

@@ -45,10 +45,10 @@ def url_option(function: F) -> F:
     )(function)
 
 
-def database_options(function: F) -> F:
-    """Which database: ``database_url: str | None``, ``provider: str | None``, ``postgres: int | None``.
+def test_server_options(function: F) -> F:
+    """Which server to make databases for tests on: what ``specgen.database.provider.choose`` takes.
 
-    ``provider`` is None for ``auto``; the three are what ``specgen.database.provider.choose`` takes.
+    ``database_url: str | None``, ``provider: str | None`` (None for ``auto``), ``postgres: int | None``.
     """
     for decorate in (
         click.option(
@@ -62,7 +62,11 @@ def database_options(function: F) -> F:
             help="Where the server comes from; auto: a URL, else Docker, else the embedded one."
             "  [default: auto]",
         ),
-        url_option,
+        click.option(
+            "--database-url",
+            metavar="URL",
+            help="A server to make databases for tests on, and drop them; else SPECGEN_TEST_DATABASE_URL.",
+        ),
     ):
         function = decorate(function)
     return function

@@ -12,7 +12,6 @@ import psycopg
 from psycopg.types.json import set_json_loads
 
 from specgen.database.conninfo import dial, options_of
-from specgen.database.provider import LIBPQ_VARIABLES, URL_VARIABLE
 from specgen.database.rights import advice
 from specgen.errors import DatabaseUnavailable, Refused, SpecgenError, UsageError
 
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
 
     Connection = psycopg.Connection[tuple[Any, ...]]
 
+URL_VARIABLE = "SPECGEN_DATABASE_URL"
+LIBPQ_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE")
 # A dead network is noticed within a minute, not after the system's two hours.
 PATIENCE = {
     "connect_timeout": "5",

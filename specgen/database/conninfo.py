@@ -161,6 +161,43 @@ def masked(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
+def pinned(dsn: str) -> str:
+    """Return a connection string that leads to the same server whatever libpq's environment says.
+
+    ``PGHOSTADDR`` and ``PGSERVICE`` would have a say even where a host is named.
+    """
+    options = options_of(dsn)
+    if "service" in options:
+        return ConnectionString(dsn)
+    usual = {"hostaddr": "", "port": "5432"}
+    return ConnectionString(make_conninfo(dsn, **{k: v for k, v in usual.items() if k not in options}))
+
+
+def as_url(dsn: str, *, secrets: bool = False) -> str:
+    """Return a connection string as a URL, for other programs; without its secrets unless asked."""
+    options = {name: str(value) for name, value in conninfo_to_dict(dsn).items() if value not in (None, "")}
+    if not secrets:
+        options = {name: value for name, value in options.items() if name not in SECRET}
+    taken = {name: options.pop(name, "") for name in ("user", "password", "host", "port", "dbname")}
+    host = taken["host"]
+    if "," in host or "," in taken["port"] or host.startswith(("/", "@")):
+        # A folder of sockets, or several servers, have no place between the slashes.
+        options |= {name: taken.pop(name) for name in ("host", "port") if taken[name]}
+    elif ":" in host:
+        taken["host"] = f"[{host}]"
+    else:
+        taken["host"] = quote(host, "")
+    if taken["password"] and not taken["user"]:
+        options["password"] = taken.pop("password")
+    login = ":".join(quote(taken[name], "") for name in ("user", "password") if taken.get(name))
+    server = ":".join(taken[name] for name in ("host", "port") if taken.get(name))
+    query = "&".join(f"{name}={quote(value, '')}" for name, value in options.items())
+    return (
+        f"postgresql://{login}{'@' if login else ''}{server}/{quote(taken['dbname'], '')}"
+        f"{'?' if query else ''}{query}"
+    )
+
+
 def shown(dsn: str) -> str:
     """Return a connection string without its secrets, for people who know them."""
     try:

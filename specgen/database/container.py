@@ -110,11 +110,13 @@ class ContainerProvider:
         return str(self._container.get_wrapped_container().id)
 
     def _start(self, image: str) -> Server:
+        from specgen.database.conninfo import pinned  # slow to import
+
         session = secrets.token_hex(8)
         self._reaper = _Reaper(session)
         self._container = _container(image, session)
         self._container.start()
-        dsn = str(self._container.get_connection_url(driver=None))
+        dsn = pinned(str(self._container.get_connection_url(driver=None)))
         version, full = _await_answer(self._container, dsn)
         if self._postgres not in (None, version):
             raise DatabaseUnavailable(f"image {image} holds PostgreSQL {version}", kind=Kind.CONTAINER)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from specgen.database import owner
-from specgen.database.conninfo import ConnectionString, dial, redacted
+from specgen.database.conninfo import ConnectionString, as_url, dial, redacted
 from specgen.database.server import Kind
 from specgen.errors import DatabaseUnavailable
 
@@ -73,6 +74,12 @@ def drop_database(server: Server, dsn: str) -> None:
     if not name.startswith(PREFIX):
         raise ValueError(name)
     _execute(server, sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def dropping(server: Server, dsn: str) -> str:
+    """Return the command by which somebody drops a database that stays; no secret is in it."""
+    statement = f'DROP DATABASE "{name_of(dsn)}"'
+    return f"psql {shlex.quote(as_url(server.dsn))} -c {shlex.quote(statement)}"
 
 
 def drop_orphans(server: Server) -> list[str]:

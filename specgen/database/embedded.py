@@ -99,7 +99,7 @@ class EmbeddedProvider:
         """
         if os.name != "posix":
             raise DatabaseUnavailable(
-                f"not supported on {sys.platform}", kind="embedded", help="set SPECGEN_DATABASE_URL"
+                f"not supported on {sys.platform}", kind="embedded", help="set SPECGEN_TEST_DATABASE_URL"
             )
         found = binaries.find(self._postgres)
         identity = _identity()
@@ -159,7 +159,8 @@ class EmbeddedProvider:
         else:
             raise self._failure(f"no free port in {PORT_ATTEMPTS} attempts")
         return Server(
-            dsn=f"postgresql://postgres:{password}@127.0.0.1:{self._port}/postgres",
+            # Without hostaddr, libpq would take the one of its environment.
+            dsn=f"postgresql://postgres:{password}@127.0.0.1:{self._port}/postgres?hostaddr=127.0.0.1",
             version=installed.major,
             kind=Kind.EMBEDDED,
             description=f"PostgreSQL {installed.version}, embedded ({found.origin}), port {self._port}",

@@ -1,4 +1,9 @@
-"""Where a database comes from: one interface, and the choice that is made when nobody makes one."""
+"""Where a server for tests comes from: one interface, and the choice that is made when nobody makes one.
+
+Tests make and drop databases, so a server is theirs only where somebody says so of it.
+``SPECGEN_DATABASE_URL`` and libpq's variables name the database that operations are run in: perhaps
+that of production.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
-URL_VARIABLE = "SPECGEN_DATABASE_URL"
-LIBPQ_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE")
+URL_VARIABLE = "SPECGEN_TEST_DATABASE_URL"
+_PLACES = ("PGHOST", "PGHOSTADDR", "PGSERVICE")
 
 
 class Provider(Protocol):
@@ -49,10 +54,11 @@ def choose(
         environment: The process environment.
 
     Raises:
-        UsageError: The kind does not exist, contradicts the URL, or needs a URL that is not there.
+        UsageError: The kind does not exist, contradicts the URL, or needs a URL that is not there; or the URL
+            leaves it to libpq's environment which server it is.
     """
     wanted = _kind(kind)
-    url = _url(database_url, environment)
+    url = database_url if database_url is not None else environment.get(URL_VARIABLE) or None
     if database_url is not None and wanted not in (None, Kind.URL):
         raise UsageError(f"provider {wanted} does not take a database URL")
     if wanted is Kind.URL and url is None:
@@ -62,6 +68,7 @@ def choose(
     if url is not None and wanted in (None, Kind.URL):
         from specgen.database.url import UrlProvider  # psycopg only where it is used
 
+        _refuse_completed(url, environment)
         return UrlProvider(url, postgres=postgres)
     return _local(wanted, postgres)
 
@@ -122,10 +129,21 @@ def _kind(kind: str | None) -> Kind | None:
         raise UsageError(f"no provider {kind!r}", help="one of " + ", ".join(Kind)) from None
 
 
-def _url(given: str | None, environment: Mapping[str, str]) -> str | None:
-    """The URL to use; an empty one means what libpq's own variables say."""
-    if given is not None:
-        return given
-    if environment.get(URL_VARIABLE):
-        return environment[URL_VARIABLE]
-    return "" if any(environment.get(name) for name in LIBPQ_VARIABLES) else None
+def _refuse_completed(url: str, environment: Mapping[str, str]) -> None:
+    """Refuse a URL of which libpq's environment would say which server it means.
+
+    Raises:
+        UsageError: It names none, and a variable does.
+    """
+    from specgen.database.conninfo import options_of
+
+    named = options_of(url, kind=Kind.URL)
+    if any(named.get(name) for name in ("host", "hostaddr")):
+        return
+    places = _PLACES[:2] if named.get("service") else _PLACES
+    for variable in places:
+        if environment.get(variable):
+            raise UsageError(
+                f"the URL of the server for tests names no host, and {variable} would decide which it is",
+                help=f"name the host in the URL, or unset {variable}",
+            )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from specgen.database.conninfo import dial, options_of, redacted
+from specgen.database.conninfo import dial, options_of, pinned, redacted
 from specgen.database.databases import drop_orphans
 from specgen.database.server import Kind, Server
 from specgen.errors import DatabaseUnavailable
@@ -27,7 +27,7 @@ class UrlProvider:
         """Take the connection string; nothing is connected yet.
 
         Args:
-            url: A libpq URI or ``key=value`` string; empty for what libpq's environment says.
+            url: A libpq URI or ``key=value`` string.
             postgres: The major version that the server must have.
         """
         self._url = url
@@ -41,7 +41,8 @@ class UrlProvider:
                 refused, or the version is another.
         """
         patience = options_of(self._url, kind=Kind.URL).get("connect_timeout", CONNECT_TIMEOUT)
-        with dial(self._url, kind=Kind.URL, autocommit=True, connect_timeout=patience) as connection:
+        dsn = pinned(self._url)
+        with dial(dsn, kind=Kind.URL, autocommit=True, connect_timeout=patience) as connection:
             info = connection.info
             version, place = (
                 info.server_version,
@@ -52,7 +53,7 @@ class UrlProvider:
                 f"the server at {place} is PostgreSQL {version // 10000}, not {self._postgres}", kind=Kind.URL
             )
         server = Server(
-            dsn=self._url,
+            dsn=dsn,
             version=version // 10000,
             kind=Kind.URL,
             description=f"PostgreSQL {version // 10000}.{version % 10000} at {place}",

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
 
+    from specgen.database.connection import Connection
     from specgen.database.server import Server
+    from specgen.plan.project import Plan
     from specgen.spec.model import Project
 
 TEMPLATE_VARIABLE = "SPECGEN_TEST_TEMPLATE"
@@ -62,7 +64,7 @@ def open_environment(
         from specgen.database.server import Kind, Server
 
         kind = os.environ[KIND_VARIABLE]
-        server = Server(os.environ[SERVER_VARIABLE], 0, Kind(kind), "given by specgen test run")
+        server = Server(os.environ[SERVER_VARIABLE], 0, Kind(kind), "")
         yield Environment(server, template, os.environ[PREAMBLE_VARIABLE])
         return
     project = load(Path(root), ())
@@ -87,34 +89,70 @@ def load(root: Path, paths: Iterable[Path]) -> Project:
 
 def rendered(project: Project) -> list[tuple[str, str]]:
     """Name and text of every SQL file of a project, its setup files first."""
+    return [*_setup(project), *_generated(_whole_plan(project))]
+
+
+def _whole_plan(project: Project) -> Plan:
     from specgen.plan.project import plan_project
-    from specgen.render.engine import render_plan
 
     planned = plan_project(project)
     if planned.plan is None:
         raise UsageError("the spec has errors", help="see: specgen validate")
+    return planned.plan
+
+
+def _setup(project: Project) -> list[tuple[str, str]]:
     root = project.settings.root
-    setup = [(str(path), (root / path).read_text(encoding="utf-8")) for path in project.settings.setup_sql]
-    return setup + [(item.name, item.text) for item in render_plan(planned.plan)]
+    return [(str(path), (root / path).read_text(encoding="utf-8")) for path in project.settings.setup_sql]
 
 
-def fill(dsn: str, project: Project, files: Iterable[tuple[str, str]] | None = None) -> None:
+def _generated(plan: Plan) -> list[tuple[str, str]]:
+    from specgen.render.engine import render_plan
+
+    return [(item.name, item.text) for item in render_plan(plan)]
+
+
+def fill(
+    dsn: str,
+    project: Project,
+    files: Iterable[tuple[str, str]] | None = None,
+    *,
+    tested: Plan | None = None,
+) -> None:
     """Load a project's SQL into an empty database, and what tests use beside it.
 
+    Args:
+        dsn: The database.
+        project: What is loaded, whole.
+        files: SQL to load instead of the project's own, without any check.
+        tested: What is to be tested of the project, if not all.
+
     Raises:
+        Lacking: What ``setup_sql`` makes is not all that the operations need.
         SpecgenError: A file does not load.
     """
-    import psycopg
-
     from specgen.database.conninfo import dial
+    from specgen.testing.lacking import refuse_lacking
 
     helpers = resources.files("specgen.testing").joinpath("helpers.sql").read_text(encoding="utf-8")
+    if files is None:
+        whole = _whole_plan(project)
+        with dial(dsn, autocommit=True) as connection:
+            _load(connection, _setup(project))
+            refuse_lacking(connection, project, whole, tested or whole)
+        files = _generated(whole)
     with dial(dsn) as connection:
-        for name, text in [*(files if files is not None else rendered(project)), ("helpers.sql", helpers)]:
-            try:
-                connection.execute(text)
-            except psycopg.Error as error:
-                raise SpecgenError(f"{name}: {error}") from error
+        _load(connection, [*files, ("helpers.sql", helpers)])
+
+
+def _load(connection: Connection, files: Iterable[tuple[str, str]]) -> None:
+    import psycopg
+
+    for name, text in files:
+        try:
+            connection.execute(text.encode())
+        except psycopg.Error as error:
+            raise SpecgenError(f"{name}: {error}") from error
 
 
 def preamble(project: Project) -> str:

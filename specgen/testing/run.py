@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -18,7 +17,7 @@ from specgen.testing import environment
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from specgen.database.provider import Provider
+    from specgen.database.server import Server
     from specgen.plan.project import Plan
     from specgen.render.engine import RenderedFile
     from specgen.spec.model import Project
@@ -47,55 +46,41 @@ class Wanted:
     keep: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How it went.
-
-    Attributes:
-        code: pytest's exit code.
-        kept: Where the kept database is.
-        stays: Whether its server is there when the run is over.
-    """
-
-    code: int
-    kept: str | None
-    stays: bool
-
-
-@contextmanager
-def tested(provider: Provider, wanted: Wanted) -> Iterator[Outcome]:
-    """Run the tests; the server lives as long as the block, for whoever wants to look at what is kept.
+def tested(server: Server, wanted: Wanted) -> tuple[int, str | None]:
+    """Run the tests.
 
     Args:
-        provider: Where the server comes from.
+        server: Where databases for them are made, and dropped.
         wanted: What to run on it.
+
+    Returns:
+        pytest's exit code, and the connection string of the database that is kept, if one is.
     """
     from specgen.database import databases
-    from specgen.database.conninfo import shown
-    from specgen.database.server import Kind
     from specgen.testing.render import render_tests
 
     tests = render_tests(wanted.plan, wanted.project)
-    with provider as server, tempfile.TemporaryDirectory(prefix="specgen-tests-") as folder:
 
-        def build(dsn: str) -> None:
-            environment.fill(dsn, wanted.project, wanted.files)
+    def build(dsn: str) -> None:
+        environment.fill(dsn, wanted.project, wanted.files, tested=wanted.plan)
 
-        with databases.template(server, build) as template:
-            kept = databases.create_database(server, template=template) if wanted.keep else None
-            if kept:
-                _disown(kept)
-            variables = {
-                environment.TEMPLATE_VARIABLE: template,
-                environment.SERVER_VARIABLE: server.dsn,
-                environment.KIND_VARIABLE: str(server.kind),
-                environment.PREAMBLE_VARIABLE: environment.preamble(wanted.project),
-            }
-            paths = list(_paths(tests, wanted.project, Path(folder)))
-            code = run_pytest(paths, wanted.arguments, variables) if paths else 0
-        stays = server.kind is Kind.URL
-        # Of a server of one's own the password is known, of one that was started here it is needed.
-        yield Outcome(code, shown(kept) if kept and stays else kept, stays)
+    with (
+        tempfile.TemporaryDirectory(prefix="specgen-tests-") as folder,
+        databases.template(server, build) as template,
+    ):
+        variables = {
+            environment.TEMPLATE_VARIABLE: template,
+            environment.SERVER_VARIABLE: server.dsn,
+            environment.KIND_VARIABLE: str(server.kind),
+            environment.PREAMBLE_VARIABLE: environment.preamble(wanted.project),
+        }
+        paths = list(_paths(tests, wanted.project, Path(folder)))
+        code = run_pytest(paths, wanted.arguments, variables) if paths else 0
+        # Not before: who interrupts the tests is told of no database, and must not be left with one.
+        kept = databases.create_database(server, template=template) if wanted.keep else None
+        if kept:
+            _disown(kept)
+    return code, kept
 
 
 def _disown(dsn: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from specgen.database import binaries, container
+from specgen.database import binaries, container, databases
 from specgen.database.embedded import EmbeddedProvider
 from specgen.database.provider import FirstOf, choose
 from specgen.database.url import UrlProvider
@@ -15,6 +15,8 @@ from specgen.errors import DatabaseUnavailable, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from specgen.database.server import Server
 
 
 @pytest.fixture
@@ -24,24 +26,53 @@ def no_docker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_a_url_goes_before_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(container, "docker_reachable", lambda: True)
-    given = choose(database_url="postgresql://a", environment={"SPECGEN_DATABASE_URL": "postgresql://b"})
+    given = choose(database_url="postgresql://a", environment={"SPECGEN_TEST_DATABASE_URL": "postgresql://b"})
     assert isinstance(given, UrlProvider)
     assert given._url == "postgresql://a"
 
 
+def test_a_variable_of_its_own_names_a_server_for_tests() -> None:
+    named = {"SPECGEN_DATABASE_URL": "postgresql://b", "SPECGEN_TEST_DATABASE_URL": "postgresql://c"}
+    found = choose(environment=named | {"PGHOST": "d"})
+    assert isinstance(found, UrlProvider)
+    assert found._url == "postgresql://c"
+
+
+@pytest.mark.usefixtures("no_docker")
 @pytest.mark.parametrize(
-    ("environment", "url"),
+    "variable", ["SPECGEN_DATABASE_URL", "PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE"]
+)
+def test_where_operations_are_run_no_databases_for_tests_are_made(variable: str) -> None:
+    assert isinstance(choose(environment={variable: "postgresql://production"}), EmbeddedProvider)
+
+
+@pytest.mark.parametrize(
+    ("url", "variable"),
     [
-        ({"SPECGEN_DATABASE_URL": "postgresql://b", "PGHOST": "c"}, "postgresql://b"),
-        ({"PGHOST": "c"}, ""),
-        ({"PGSERVICE": "c"}, ""),
-        ({"PGDATABASE": "c"}, ""),
+        ("postgresql:///tests", "PGHOST"),
+        ("dbname=tests", "PGHOSTADDR"),
+        ("postgresql://me@/tests", "PGSERVICE"),
+        ("service=tests", "PGHOST"),
     ],
 )
-def test_the_environment_names_a_server(environment: dict[str, str], url: str) -> None:
-    found = choose(environment=environment)
-    assert isinstance(found, UrlProvider)
-    assert found._url == url
+def test_a_url_for_tests_that_the_environment_would_lead_elsewhere_is_refused(
+    url: str, variable: str
+) -> None:
+    with pytest.raises(UsageError, match=f"names no host, and {variable} would decide") as raised:
+        choose(database_url=url, environment={variable: "production"})
+    assert raised.value.help == f"name the host in the URL, or unset {variable}"
+
+
+def test_a_host_that_is_named_is_the_one_that_is_asked(
+    postgres_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nobody listens there; libpq would ask it, whatever the host.
+    monkeypatch.setenv("PGHOSTADDR", "127.0.0.2")
+    with choose(database_url=postgres_server.dsn) as server, databases.database(server):
+        assert server.version == postgres_server.version
+    named = postgres_server.dsn.partition("?")[0]
+    with choose(database_url=named) as server, databases.database(server):
+        assert server.version == postgres_server.version
 
 
 def test_docker_goes_before_the_embedded_server(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +132,7 @@ def test_a_choice_that_makes_no_sense_is_refused(arguments: dict[str, str], mess
 
 
 def test_a_kind_asked_for_goes_before_the_environment() -> None:
-    found = choose(kind="embedded", environment={"SPECGEN_DATABASE_URL": "postgresql://b"})
+    found = choose(kind="embedded", environment={"SPECGEN_TEST_DATABASE_URL": "postgresql://b"})
     assert isinstance(found, EmbeddedProvider)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,9 +42,9 @@ def wanted(root: Path, name: str, *arguments: str) -> Wanted:
 
 @pytest.mark.parametrize(("root", "name"), PROJECTS, ids=[name for _, name in PROJECTS])
 def test_generated_tests_pass(postgres_server: Server, root: Path, name: str, capfd) -> None:
-    with in_a_sandbox(nullcontext(postgres_server), wanted(root, name, "-p", "no:xdist")) as outcome:
-        printed = capfd.readouterr().out
-        assert outcome.code == 0, printed
+    code, _ = in_a_sandbox(postgres_server, wanted(root, name, "-p", "no:xdist"))
+    printed = capfd.readouterr().out
+    assert code == 0, printed
     assert " passed" in printed
 
 
@@ -56,8 +55,8 @@ def test_a_failing_test_is_told_by_the_exit_code(postgres_server: Server, tmp_pa
         (name, text.replace("v_written + v_rows", "v_written + 1")) for name, text in rendered(broken.project)
     ]
 
-    with in_a_sandbox(nullcontext(postgres_server), replace(broken, files=tuple(files))) as outcome:
-        assert outcome.code == 1, capfd.readouterr().out
+    code, _ = in_a_sandbox(postgres_server, replace(broken, files=tuple(files)))
+    assert code == 1, capfd.readouterr().out
     assert "<failure" in report.read_text()
 
 
@@ -87,11 +86,11 @@ def test_what_is_kept_stays_and_holds_everything(postgres_server: Server, capfd)
     from specgen.database import databases
 
     asked = replace(wanted(MUTANTS, "credit", "-k", "context", "-p", "no:xdist"), keep=True)
-    with in_a_sandbox(nullcontext(postgres_server), asked) as outcome:
-        assert outcome.kept is not None
-        with psycopg.connect(outcome.kept) as connection:
-            assert connection.execute("SELECT count(*) FROM app.credit").fetchone() == (0,)
-        databases.drop_database(postgres_server, outcome.kept)
+    _, kept = in_a_sandbox(postgres_server, asked)
+    assert kept is not None
+    with psycopg.connect(kept) as connection:
+        assert connection.execute("SELECT count(*) FROM app.credit").fetchone() == (0,)
+    databases.drop_database(postgres_server, kept)
 
 
 def test_sql_that_does_not_load_names_its_file(database: str) -> None:
