@@ -112,11 +112,16 @@ def planned_or_exit(paths: Sequence[Path], *, project: Path) -> tuple[Project, P
     return result.project, result.plan
 
 
-def operation_or_exit(name: str, *, project: Path) -> tuple[Plan, PlannedOperation]:
+def operation_or_exit(name: str, *, project: Path, warn: bool = True) -> tuple[Plan, PlannedOperation]:
     """Return an operation and the plan of the file that holds it.
 
     Only that file and the entities it refers to have to be right; that others cannot be read is said in a
     line. What is wrong is printed, and an error ends the program.
+
+    Args:
+        name: The operation's name.
+        project: The folder of ``specgen.yaml``.
+        warn: Whether warnings are of interest to who writes the spec; who runs it has heard them.
 
     Raises:
         UsageError: There is no such operation.
@@ -127,7 +132,9 @@ def operation_or_exit(name: str, *, project: Path) -> tuple[Plan, PlannedOperati
     with no_collector():
         needed = load_needed(name, root=project)
         planned = plan_project(needed.loaded.project) if needed.loaded.project else None
-    out.report((*needed.loaded.findings, *(planned.findings if planned else ())), root=project)
+    findings = (*needed.loaded.findings, *(planned.findings if planned else ()))
+    if warn or out.failed(findings):
+        out.report(findings, root=project)
     if planned is not None and planned.plan is not None:
         out.note_aside(needed.aside)
         return planned.plan, planned.plan.operation(name)

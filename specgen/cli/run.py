@@ -138,7 +138,7 @@ def run(
         _resume(request, resume)
         return
     assert operation is not None
-    plan, planned = operation_or_exit(operation, project=project)
+    plan, planned = operation_or_exit(operation, project=project, warn=False)
     _check_workers(workers, planned.settings.get("max_workers"))
     if dry_run and workers is not None and workers > 1:
         say(f"a dry run is one call in one transaction; the run itself will have {workers} workers", err=True)

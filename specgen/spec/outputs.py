@@ -1,15 +1,16 @@
 """What a step leaves behind, and the names by which later steps call it (LANGUAGE, "Steps").
 
 A step named ``VERB_OBJECT`` is called ``:OBJECT.column`` row by row, ``:OBJECT_COLUMNs`` for a column as
-an array, and ``:VERBed_ENTITY_ids`` for the keys; ``output:`` gives a second name beside ``OBJECT``.
+an array, and ``:VERBed_ENTITY_ids`` for the keys; ``output:`` gives a second name beside ``OBJECT``. Of a
+select the list has the singular's name too: ``find_episodes`` yields ``:episodes_ids`` and ``:episode_ids``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from specgen.spec.suggest import did_you_mean
+from specgen.spec.suggest import closest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -30,6 +31,8 @@ _IRREGULAR = {
     "write": "written",
 }
 _VOWELS = "aeiou"
+_SLIPS = 2
+"""So many characters may be wrong in a name that is taken for an output's; further off is another name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class StepOutput:
         key: That entity's key column, if it is one column.
         columns: The columns of the rows; nothing where only the function that is called knows.
         key_type: The type of the key column.
+        selected: Whether it is a select.
     """
 
     step: str
@@ -51,6 +55,7 @@ class StepOutput:
     key: str | None
     key_type: FieldType | None
     columns: Mapping[str, FieldType] | None
+    selected: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -79,6 +84,14 @@ class StepOutput:
                 return name[len(base) + 1 : -1]
         return None
 
+    def column_of_singular(self, name: str) -> str | None:
+        """Return the column that ``:episode_ids`` means, where the rows are ``episodes``."""
+        if not self.selected:
+            return None
+        singulars = [singular for base in self.names for singular in _singular(base)]
+        named = {f"{singular}_{column}s": column for singular in singulars for column in self.columns or ()}
+        return named.get(name)
+
     def lists(self) -> Iterator[str]:
         """Yield the names of arrays that are known without the function."""
         yield from sorted(self.key_lists)
@@ -96,6 +109,17 @@ class StepOutput:
 def _object(step: str) -> str:
     verb, _, rest = step.partition("_")
     return rest or verb
+
+
+def _singular(word: str) -> tuple[str, ...]:
+    """Return the words that a word may be the plural of."""
+    if not word.endswith("s") or word.endswith("ss"):
+        return ()
+    if word.endswith("ies"):
+        return (f"{word[:-3]}y", word[:-1])
+    if word.endswith(("ses", "xes", "zes", "ches", "shes")):
+        return (word[:-2], word[:-1])
+    return (word[:-1],)
 
 
 def _past(verb: str) -> tuple[str, ...]:
@@ -119,20 +143,44 @@ class ListMeaning:
     column: str
 
 
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the names in an operation are known to be.
+
+    Attributes:
+        declared: Parameters that the operation declares, which no output's name overrules.
+        mentioned: The plain ``:names`` in each step.
+        waiting: For each step, those that wait for it, directly or through others.
+    """
+
+    declared: frozenset[str] = frozenset()
+    mentioned: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    waiting: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
 class Outputs:
     """The outputs that a step may refer to.
 
     Args:
+        step: The step.
         earlier: Those of the steps that stand before it, which come first when a name is looked up.
         later: Those of the steps that stand behind it.
+        names: What the operation's names are known to be.
         findings: Gets names that could be of two steps.
     """
 
     def __init__(
-        self, earlier: Iterable[StepOutput], later: Iterable[StepOutput], findings: Findings
+        self,
+        step: str,
+        earlier: Iterable[StepOutput],
+        later: Iterable[StepOutput],
+        names: Names,
+        findings: Findings,
     ) -> None:
+        self.step = step
         self.earlier = tuple(earlier)
         self.outputs = (*self.earlier, *later)
+        self.names = names
         self.findings = findings
 
     def rows(self, name: str, span: Span) -> StepOutput | None:
@@ -141,10 +189,40 @@ class Outputs:
 
     def column(self, name: str, span: Span) -> ListMeaning | None:
         """Return the output column that a name means as an array; two are an error."""
-        found = [(item, item.column_of(name)) for item in self.outputs]
-        output = self._one(name, span, [item for item, column in found if column])
-        column = output.column_of(name) if output else None
+        if name in self.names.declared:
+            return None
+        found = {item.step: (item, item.column_of(name)) for item in self.outputs}
+        output = self._one(name, span, [item for item, column in found.values() if column])
+        if output is None and not any(column for _, column in found.values()):
+            found = {item.step: (item, item.column_of_singular(name)) for item in self.earlier}
+            output = self._one(name, span, [item for item, column in found.values() if column])
+            if output is not None and self._is_parameter(name, output, span):
+                return None
+        column = found[output.step][1] if output else None
         return ListMeaning(output, column) if output and column else None
+
+    def _is_parameter(self, name: str, output: StepOutput, span: Span) -> bool:
+        """Report a name that is a parameter before the output is there, and could be either from then on."""
+        user = self._mentioned_before(name, output)
+        if user is None:
+            return False
+        column = output.column_of_singular(name)
+        kind = output.type_of(column) if column else None
+        declared = f'{{{name}: "{kind.sql}[]"}}' if kind else f"{{{name}: ...}}"
+        self.findings.error(
+            "ambiguous-output",
+            span,
+            f'":{name}" is a parameter in the step "{user}", and could here be what "{output.step}" selects',
+            f"for what was selected write :{output.names[0]}_{column}s, for the parameter declare it: "
+            f"parameters: {declared}",
+        )
+        return True
+
+    def _mentioned_before(self, name: str, output: StepOutput) -> str | None:
+        """Return the first step that says a name before an output is there to be meant by it."""
+        until = self.earlier.index(output) if output in self.earlier else -1
+        steps = (item.step for item in self.earlier[: until + 1])
+        return next((step for step in steps if name in self.names.mentioned.get(step, ())), None)
 
     def _one(self, name: str, span: Span, found: list[StepOutput]) -> StepOutput | None:
         found = [item for item in found if item in self.earlier] or found
@@ -159,7 +237,13 @@ class Outputs:
         return found[0] if found else None
 
     def near(self, name: str, field: str | None) -> str | None:
-        """Return a suggestion for a name that is no output's, where one is near."""
-        if field is not None:
-            return did_you_mean(name, (base for item in self.outputs for base in item.names))
-        return did_you_mean(name, (known for item in self.outputs for known in item.lists()))
+        """Return a suggestion for a name that is no output's, where one is near and can be read here."""
+        waiting = self.names.waiting.get(self.step, frozenset())
+        readable = [item for item in self.outputs if item.step not in waiting]
+        if field is None:
+            if name in self.names.declared:
+                return None
+            readable = [item for item in readable if self._mentioned_before(name, item) is None]
+        words = (word for item in readable for word in (item.names if field is not None else item.lists()))
+        found = closest(name, words, within=_SLIPS if len(name) > 2 * _SLIPS else 1)
+        return f'did you mean ":{found}"?' if found else None

@@ -146,10 +146,11 @@ class SourceReader:
         if self.file is not None:
             return self._records(node)
         name = node.value.strip()[1:]
-        output = self.outputs.rows(name, node.span) if self.outputs else None
+        declared = self.outputs is not None and name in self.outputs.names.declared
+        output = self.outputs.rows(name, node.span) if self.outputs and not declared else None
         if output is not None:
             return self._relation(StepRows(output.step), output, span=node.span)
-        near = self.outputs.near(name, "") if self.outputs else None
+        near = self.outputs.near(name, "") if self.outputs and not declared else None
         if near:
             self._warn_close(name, node.span, near)
         if self.outputs is not None or self.call is not None:
@@ -212,7 +213,8 @@ class SourceReader:
 
     def _warn_close(self, name: str, span: Span, near: str) -> None:
         message = f'":{name}" is no output of a step, so it is a parameter'
-        self.findings.warning("close-to-output", span, message, near)
+        help = f"{near} If it is a parameter, declare it: parameters: {{{name}: ...}}"
+        self.findings.warning("close-to-output", span, message, help)
 
     def _keys(self) -> KeySource | None:
         node = self.keys.get("where_condition")

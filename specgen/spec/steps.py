@@ -6,6 +6,7 @@ a step, so an operation that does nothing else is an operation of one step.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from specgen.spec.model import (
 )
 from specgen.spec.names import check_name
 from specgen.spec.operations import OperationReader
-from specgen.spec.outputs import Outputs, StepOutput
+from specgen.spec.outputs import Names, Outputs, StepOutput
 from specgen.spec.settled import Settled, find_target, type_of
 from specgen.spec.suggest import did_you_mean
 
@@ -116,10 +117,18 @@ class _StepsReader:
         drafts = self._drafts()
         if drafts is None:
             return None
-        steps = [self._step(item, drafts) for item in drafts]
+        names = self._names(drafts)
+        steps = [self._step(item, drafts, names) for item in drafts]
         outer = OperationReader(self.keys, self.target, self.catalog, self.findings).operation(name)
         ordered = self._ordered(steps)
         return _outer(outer, _keeping(ordered)) if ordered is not None else None
+
+    def _names(self, drafts: list[_Draft]) -> Names:
+        return Names(
+            declared=frozenset(self.keys.plain("parameters", {})),
+            mentioned={item.name: _mentioned(item.keys.own) for item in drafts},
+            waiting={item.name: _waiting(item.name, drafts) for item in drafts},
+        )
 
     def _drafts(self) -> list[_Draft] | None:
         nodes = self.keys.own["steps"].each()
@@ -161,11 +170,13 @@ class _StepsReader:
                 self.findings.error("unknown-step", item.span, f'there is no step "{item.value}"', near)
         return tuple(known)
 
-    def _step(self, draft: _Draft, drafts: list[_Draft]) -> Step:
+    def _step(self, draft: _Draft, drafts: list[_Draft], names: Names) -> Step:
         place = drafts.index(draft)
         others = Outputs(
+            draft.name,
             (item.output for item in drafts[:place]),
             (item.output for item in drafts[place + 1 :]),
+            names,
             self.findings,
         )
         before = len(self.findings.items)
@@ -223,6 +234,26 @@ class _StepsReader:
         return ordered
 
 
+def _waiting(name: str, drafts: list[_Draft]) -> frozenset[str]:
+    """Return the steps that say that they wait for one, directly or through others."""
+    found: set[str] = set()
+    todo = [name]
+    while todo:
+        before = todo.pop()
+        after = {item.name for item in drafts if before in item.said} - found
+        found |= after
+        todo += after
+    return frozenset(found)
+
+
+_PLAIN_NAME = re.compile(r"(?<!:):([A-Za-z_]\w*)(?![.\w])")
+
+
+def _mentioned(node: Node) -> frozenset[str]:
+    """Return the plain ``:names`` in a step; one in a string of its SQL may be among them."""
+    return frozenset(_PLAIN_NAME.findall(repr(node.value)))
+
+
 def _output(keys: Settled, target: Draft) -> StepOutput:
     node = keys.own.get("output")
     key = target.primary_key[0] if len(target.primary_key) == 1 else None
@@ -233,6 +264,7 @@ def _output(keys: Settled, target: Draft) -> StepOutput:
         key=key,
         key_type=target.types[key] if key else None,
         columns=_columns(keys, target),
+        selected=type_of(keys) is OperationType.SELECT,
     )
 
 

@@ -217,3 +217,14 @@ def test_explain_calls_an_output_as_the_spec_does(project: Path) -> None:
         "      - {name: add_new, operation_type: insert, insert_data: {label: :old_rows.label}}\n"
     )
     assert "reads         :old_rows.label  text, of find_old" in run("explain", "copy_a").stdout
+
+
+def test_running_an_operation_repeats_no_warnings_about_the_spec(project: Path) -> None:
+    spec = project / "entities" / "a.yaml"
+    spec.write_text(spec.read_text().replace("label: :label", 'label: "now() - interval"'))
+    assert "warning[looks-like-sql]" in run("validate").stderr
+    done = run(
+        "run", "set_b", "-p", "label=x", "-p", "ids={1}", "--database-url", "postgresql://127.0.0.1:1/x"
+    )
+    assert done.exit_code == 3
+    assert "warning" not in done.stderr

@@ -32,6 +32,7 @@ from specgen.spec.model import (
     Reference,
     RowSource,
     SingleSource,
+    Steps,
 )
 
 if TYPE_CHECKING:
@@ -415,3 +416,17 @@ def test_a_step_may_read_what_an_earlier_one_returns_besides_what_it_writes(tmp_
   - {name: add_again, insert_data: {email: :gone.email}}"""
     found = operation(tmp_path, body)
     assert found.steps[0].operation.returning == ("id", "email")
+
+
+def test_the_ids_that_a_select_found_are_called_by_the_singular_too(tmp_path: Path) -> None:
+    found = operation(
+        tmp_path,
+        "steps:\n"
+        "- {name: find_new_users, select_fields: [id], where_condition: \"status = 'new'\"}\n"
+        '- {name: drop_users, operation_type: delete, where_condition: "id = ANY(:new_user_ids)"}',
+    )
+    assert isinstance(found.source, Steps)
+    lists = found.source.steps[1].operation.lists
+    assert [(item.name, item.step, item.column) for item in lists] == [
+        ("new_user_ids", "find_new_users", "id")
+    ]
