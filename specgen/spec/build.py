@@ -20,6 +20,7 @@ from specgen.spec.schema import ENTITY, check_structure
 from specgen.spec.settled import Settled
 from specgen.spec.source import read_documents
 from specgen.spec.steps import build_operation
+from specgen.spec.unread import AnyName, joined, names_defined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,7 +48,7 @@ def load_project(paths: Sequence[Path], *, root: Path) -> Loaded:
     files = read_project(paths, root=root, findings=findings)
     if files is None:
         return Loaded(None, in_order(findings))
-    entities = build(files.documents, files.loaded, findings)
+    entities = build(files.documents, files.loaded, findings, files.unread)
     return Loaded(None if findings.failed else files.project(entities), in_order(findings))
 
 
@@ -58,12 +59,14 @@ class Files:
     Attributes:
         settings_file: ``specgen.yaml``, as findings name it.
         paths: Each spec file by the name that findings have for it.
+        unread: The names of entities that files may define which cannot be read.
     """
 
     loaded: LoadedSettings
     documents: tuple[EntityDocument, ...]
     settings_file: str
     paths: dict[str, Path]
+    unread: frozenset[str]
 
     def project(self, entities: tuple[Entity, ...]) -> Project:
         """Return the project of these entities."""
@@ -86,11 +89,16 @@ def read_project(paths: Sequence[Path], *, root: Path, findings: Findings) -> Fi
         return None
     documents: list[EntityDocument] = []
     named: dict[str, Path] = {}
+    unread: list[frozenset[str]] = []
     for path in _files(list(paths) or [folder], root, findings):
         name = display_name(path, root)
         named[name] = path
-        documents += read_documents(path, name, findings)
-    return Files(loaded, tuple(documents), display_name(root / FILE, root), named)
+        found = read_documents(path, name, findings)
+        documents += found
+        if not found:
+            unread.append(names_defined(path))
+    settings_file = display_name(root / FILE, root)
+    return Files(loaded, tuple(documents), settings_file, named, joined(*unread))
 
 
 def in_order(*found: Findings) -> tuple[Finding, ...]:
@@ -139,20 +147,31 @@ def _files(paths: Sequence[Path], root: Path, findings: Findings) -> Iterator[Pa
 
 
 def build(
-    documents: Sequence[EntityDocument], loaded: LoadedSettings, findings: Findings
+    documents: Sequence[EntityDocument],
+    loaded: LoadedSettings,
+    findings: Findings,
+    unread: frozenset[str] = frozenset(),
 ) -> tuple[Entity, ...]:
-    """Build the entities of some documents; what is wrong with them goes to ``findings``."""
+    """Build the entities of some documents.
+
+    Args:
+        documents: What was read.
+        loaded: The project's settings.
+        findings: Gets what is wrong.
+        unread: The names of entities in files that could not be read; nobody is told that they are missing.
+    """
     drafts: list[Draft] = []
-    broken: set[str] = set()
+    broken = [unread]
     for document in documents:
         if _has_right_structure(document, loaded.defaults, findings):
             drafts.append(draft_entity(document, loaded.settings, findings))
-        elif isinstance(document.data, dict) and isinstance(document.data.get("name"), str):
-            broken.add(document.data["name"])
+        else:
+            name = document.data.get("name") if isinstance(document.data, dict) else None
+            broken.append(frozenset((name,)) if isinstance(name, str) else AnyName())
     catalog: Catalog = {}
     for draft in drafts:
         catalog.setdefault(draft.name, draft)
-    unreadable = frozenset(broken)
+    unreadable = joined(*broken)
     for draft in drafts:
         resolve_entity(draft, catalog, unreadable, findings)
     report_cycles(tuple(drafts), findings)

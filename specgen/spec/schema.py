@@ -76,11 +76,19 @@ def check_structure(
     """
     if _is_valid(name)(data):
         return True
-    from specgen.spec.violations import Reporter  # most documents meet the schema
+    # Most documents meet the schema.
+    from specgen.spec.unknown import as_meant, remaining, unknown_keys
+    from specgen.spec.violations import Reporter
 
-    reporter = Reporter(data, key_span, value_span, findings)
-    for error in sorted(
-        _validator(name).iter_errors(data), key=lambda item: [str(part) for part in item.absolute_path]
-    ):
+    validate = _validator(name).iter_errors
+    errors = list(validate(data))
+    unknown = unknown_keys(errors, settings=name == SETTINGS)
+    if unknown:
+        data = as_meant(data, unknown)
+        errors = list(remaining(unknown, validate, data))
+    reporter = Reporter(data, key_span, value_span, findings, settings=name == SETTINGS)
+    for item in unknown:
+        reporter.report_unknown(item)
+    for error in sorted(errors, key=lambda item: [str(part) for part in item.absolute_path]):
         reporter.report(error)
     return False

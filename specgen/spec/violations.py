@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from specgen.spec.meant import value_meant
 from specgen.spec.precheck import NOT_YET
-from specgen.spec.schema import ENTITY, load_schema
-from specgen.spec.suggest import did_you_mean, kind_of
+from specgen.spec.schema import ENTITY, SETTINGS, load_schema
+from specgen.spec.suggest import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from specgen.diagnostics import Findings, Span
     from specgen.spec.documents import DataPath
+    from specgen.spec.unknown import UnknownKey
 
 _KINDS = {
     "object": "a map of keys and values",
@@ -55,8 +57,11 @@ class Reporter:
         key_span: Callable[[DataPath], Span],
         value_span: Callable[[DataPath], Span],
         findings: Findings,
+        *,
+        settings: bool = False,
     ) -> None:
         self.data = data
+        self.settings = settings
         self.key_span = key_span
         self.value_span = value_span
         self.findings = findings
@@ -79,19 +84,17 @@ class Reporter:
             "remove it; it is refused so that it is not silently ignored",
         )
 
-    def _additionalProperties(self, path: DataPath, error: Any) -> None:  # noqa: N802 - the keyword
-        known = error.schema["properties"]
-        for key in error.instance:
-            if key in known:
-                continue
-            listed = ", ".join(sorted(name for name, schema in known.items() if not self._is_later(schema)))
-            where = self._where(path)
-            self.findings.error(
-                "unknown-key",
-                self.key_span((*path, key)),
-                f'unknown key "{key}" in {where}',
-                _elsewhere(key, path) or did_you_mean(key, known) or f"known keys: {listed}",
-            )
+    def report_unknown(self, unknown: UnknownKey) -> None:
+        """Add the finding of a key that there is not."""
+        key, path, known = unknown.key, unknown.path, unknown.known
+        listed = ", ".join(sorted(name for name, schema in known.items() if not self._is_later(schema)))
+        advice = unknown.meant.advice if unknown.meant else f"known keys: {listed}"
+        self.findings.error(
+            "unknown-key",
+            self.key_span((*path, key)),
+            f'unknown key "{key}" in {self._where(path)}',
+            _elsewhere(key, path, settings=self.settings) or advice,
+        )
 
     @staticmethod
     def _is_later(schema: Any) -> bool:
@@ -192,9 +195,10 @@ class Reporter:
             message, code = f"there is no pattern {_quoted(error.instance)}", "unknown-pattern"
         else:
             message, code = f"{label} cannot be {_quoted(error.instance)}", "wrong-value"
-        near = did_you_mean(str(error.instance), allowed)
+        near = value_meant(label, str(error.instance), allowed)
         listed = f"one of: {', '.join(allowed)}"
-        self.findings.error(code, self.value_span(path), message, f"{near} ({listed})" if near else listed)
+        help = f'did you mean "{near}"? ({listed})' if near else listed
+        self.findings.error(code, self.value_span(path), message, help)
 
     def _minimum(self, path: DataPath, error: Any) -> None:
         message = f"{self._label(path)} is {error.instance}, but must be at least {error.validator_value}"
@@ -325,14 +329,25 @@ class Reporter:
         return f"for example: {key}: {_flow(found['examples'][0])}"
 
 
-def _elsewhere(key: str, path: DataPath) -> str | None:
-    """Say where a key belongs that is one of an operation and not of a step, or the other way round."""
-    definitions = load_schema(ENTITY)["$defs"]
+def _elsewhere(key: str, path: DataPath, *, settings: bool) -> str | None:
+    """Say where a key belongs that the language has, though not where it stands."""
+    schema = load_schema(ENTITY)
+    entity, operation = schema["properties"], schema["$defs"]["pattern"]["properties"]
     match path:
-        case ("patterns", _, "steps", _) if key in definitions["pattern"]["properties"]:
+        case ("patterns", _, "steps", _) if key in operation:
             return f"{key} is a key of the whole operation; move it there"
-        case ("patterns", _) if key in definitions["step"]["properties"]:
+        case ("patterns", _) if key in schema["$defs"]["step"]["properties"]:
             return f"{key} is a key of a step; move it there"
+        case ("patterns", _) if key in entity and key not in ("table", "name"):
+            return f"{key} is a key of the entity; move it to the left, to the top of the file"
+        case () if settings and key in operation:
+            return f"{key} is a key of operations; under defaults it holds for all of them"
+        case () if settings and key in entity:
+            return f"{key} is a key of an entity, which has a file of its own in the folder of spec files"
+        case () if key in operation:
+            return f"{key} is a key of an operation, which is an item under patterns"
+        case () if key in load_schema(SETTINGS)["properties"]:
+            return f"{key} is a key of specgen.yaml"
         case _:
             return None
 

@@ -430,3 +430,33 @@ def test_the_ids_that_a_select_found_are_called_by_the_singular_too(tmp_path: Pa
     assert [(item.name, item.step, item.column) for item in lists] == [
         ("new_user_ids", "find_new_users", "id")
     ]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "name: user\nfields:\n\tid: uuid\n",
+        "name: 'user'  # who\nfields: {id: uuid\n",
+        "\x00\x01",
+        "nam: user\nfields: {id: uuid}\n",
+        "name: user\ncolumns: {id: uuid}\n",
+    ],
+)
+def test_of_a_file_that_cannot_be_read_nobody_is_told_that_its_entity_is_missing(
+    tmp_path: Path, broken: str
+) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "name: order\nfields: {id: uuid, user_id: ref(user), other: {type: uuid, references: user.id}}\n"
+        "patterns:\n  - {name: batch_operations, operation: x, target_entity: user, update_data: {id: null}, "
+        "where_condition: 'true'}\n"
+    )
+    (tmp_path / "user.yaml").write_text(broken)
+    found = load_project([tmp_path], root=tmp_path).findings
+    assert [item.span.file for item in found] == ["user.yaml"], found
+
+
+def test_what_no_file_defines_is_missing_though_another_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("name: order\nfields: {id: uuid, user_id: ref(usr)}\n")
+    (tmp_path / "user.yaml").write_text("name: user\nfields:\n\tid: uuid\n")
+    found = load_project([tmp_path], root=tmp_path).findings
+    assert [item.code for item in found] == ["unknown-entity", "yaml-tab"]
