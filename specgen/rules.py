@@ -60,6 +60,7 @@ RULES = {
     "unknown-encoding": "A file's encoding is one that Python knows.",
     # values
     "bad-literal": "A value fits the type of its column.",
+    "looks-like-parameter": "A parameter is written with a colon; a text that looks like one says so.",
     "looks-like-sql": "A text that reads like SQL says whether it is SQL.",
     "null-value": "NULL goes where NULL is allowed.",
     # SQL
@@ -68,12 +69,14 @@ RULES = {
     "no-columns-here": "Columns are named where there is a row.",
     "no-parameters-here": "Parameters are named where there is a call.",
     "not-a-condition": "A condition is true or false.",
+    "null-comparison": "Nothing equals NULL, and nothing differs from it: IS NULL asks for it.",
     "not-one-expression": "One SQL expression is wanted: no statement, and not several.",
     "open-comment": "A comment does not hide what stands behind it.",
     "set-returning": "One value is wanted, not a set.",
     "sql-syntax": "SQL is what PostgreSQL's grammar takes.",
     "subquery": "A check constraint looks at one row of one table.",
     "unknown-column": "A column that is named exists.",
+    "unknown-operator": "An operator is one that PostgreSQL has, for what stands beside it.",
     "window-function": "Window functions have no place in a condition.",
     # parameters
     "array-of-arrays": "A list of values is asked for where a value is no array itself.",

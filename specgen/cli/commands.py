@@ -59,6 +59,11 @@ class Forms(Command):
         if args and args[0] in self.forms:
             form = self.forms[args[0]]
             return form.make_context(f"{info_name} {args[0]}", args[1:], parent=parent, **extra)
+        near = _near(args[0], list(self.forms)) if args and not os.path.exists(args[0]) else None  # noqa: PTH110
+        if near:
+            name = f"{parent.command_path} {info_name}" if parent else info_name
+            message = f"there is no path {args[0]!r}. Did you mean '{name} {near}'?"
+            raise click.UsageError(message, click.Context(self, parent=parent, info_name=info_name))
         return super().make_context(info_name, args, parent=parent, **extra)
 
     def complete(self, incomplete: str) -> list[CompletionItem]:
@@ -81,12 +86,30 @@ class Forms(Command):
             )
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are named by where they stand, ``module:attribute``."""
+def _near(word: str, words: Sequence[str]) -> str | None:
+    from difflib import get_close_matches
 
-    def __init__(self, *args: Any, lazy: Mapping[str, str], **attributes: Any) -> None:
+    return next(iter(get_close_matches(word, words, n=1)), None)
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are named by where they stand, ``module:attribute``.
+
+    Args:
+        lazy: Where each command stands.
+        elsewhere: What other programs call a command, and how it is called here.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        lazy: Mapping[str, str],
+        elsewhere: Mapping[str, str] | None = None,
+        **attributes: Any,
+    ) -> None:
         super().__init__(*args, **attributes)
         self.lazy = dict(lazy)
+        self.elsewhere = dict(elsewhere or {})
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands in the order of a first use, not of the alphabet."""
@@ -111,10 +134,8 @@ class LazyGroup(click.Group):
         """Say which command was probably meant by a word that is none."""
         word = args[0]
         if not word.startswith("-") and word not in self.list_commands(ctx):
-            from difflib import get_close_matches
-
-            near = get_close_matches(word, self.list_commands(ctx), n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            near = self.elsewhere.get(word) or _near(word, self.list_commands(ctx))
+            hint = f" Did you mean {near!r}?" if near else ""
             ctx.fail(f"No such command {word!r}.{hint}")
         return super().resolve_command(ctx, args)
 

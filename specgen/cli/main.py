@@ -23,8 +23,37 @@ COMMANDS = {
     "completion": "specgen.cli.completion:completion",
 }
 
+ELSEWHERE = {
+    "tests": "test run",
+    "pytest": "test run",
+    "check": "validate",
+    "lint": "validate",
+    "gen": "generate",
+    "build": "generate",
+    "compile": "generate",
+    "new": "init",
+    "create": "init",
+    "plan": "explain",
+    "show": "explain",
+    "apply": "deploy",
+    "migrate": "deploy",
+    "install": "deploy",
+    "exec": "run",
+    "execute": "run",
+    "start": "run",
+    "import": "run OPERATION --input FILE",
+    "resume": "run --resume ID",
+    "list": "status",
+    "ls": "status",
+    "help": "--help",
+    "version": "--version",
+}
+"""What people type who know other programs."""
 
-@click.group(cls=Program, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(
+    cls=Program, lazy=COMMANDS, elsewhere=ELSEWHERE, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, prog_name="specgen", message="%(prog)s %(version)s")
 @click.option("--debug", is_flag=True, help="Show a traceback when something fails.")
 def main(*, debug: bool) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -13,6 +14,19 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 PROVIDERS = ("auto", "url", "container", "embedded")
+
+
+class SpecPath(click.Path):
+    """A path to spec files; of one that is not there, the file that was probably meant is named."""
+
+    def fail(
+        self, message: str, param: click.Parameter | None = None, ctx: click.Context | None = None
+    ) -> NoReturn:
+        """Say that it is no such path."""
+        match = re.search(r"'(.*)' does not exist", message)
+        stem = Path(match[1]).stem if match else ""
+        found = sorted(Path().glob(f"*/{stem}.y*ml")) if re.fullmatch(r"[\w-]+", stem) else []
+        super().fail(f"{message} Did you mean '{found[0]}'?" if found else message, param, ctx)
 
 
 def project_option(function: F) -> F:
@@ -27,7 +41,7 @@ def project_option(function: F) -> F:
 
 def paths_argument(function: F) -> F:
     """``PATHS``: spec files or folders, as ``paths: tuple[Path, ...]``; none means the project's."""
-    return click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))(function)
+    return click.argument("paths", nargs=-1, type=SpecPath(exists=True, path_type=Path))(function)
 
 
 def json_option(function: F) -> F:

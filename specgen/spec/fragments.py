@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from specgen.spec.grammar import Analysis, ColumnUse, HoleUse, analyse
 from specgen.spec.lexing import LexError, split_at_and
-from specgen.spec.suggest import did_you_mean
+from specgen.spec.mistaken import name_help
+from specgen.spec.suggest import closest, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -309,7 +310,10 @@ def _check_columns(
     for column in analysis.columns:
         span = locate(column.start, column.end)
         if scope.columns is None:
-            findings.error("no-columns-here", span, f'{scope.what} cannot name a column ("{column.name}")')
+            message = f'{scope.what} cannot name a column ("{column.name}")'
+            text = analysis.words.text
+            other = name_help(text, column.name, column.start, column.end, parameters=scope.parameters)
+            findings.error("no-columns-here", span, message, other.text if other else None)
         elif column.name == "*":
             findings.error("sql-syntax", span, f"{scope.what} cannot use *", "name the columns")
         elif column.qualifier is not None and column.qualifier not in scope.qualifiers:
@@ -321,18 +325,27 @@ def _check_columns(
             )
         elif column.name not in scope.columns:
             table = scope.qualifiers[0] if scope.qualifiers else "the table"
-            findings.error(
-                "unknown-column",
-                span,
-                f'"{table}" has no column "{column.name}"',
-                _slice_help(analysis, column)
-                or did_you_mean(column.name, scope.columns)
-                or f"its columns: {', '.join(scope.columns)}",
-            )
+            help = _slice_help(analysis, column) or _column_help(analysis, column, scope)
+            findings.error("unknown-column", span, f'"{table}" has no column "{column.name}"', help)
     if not scope.parameters:
         for hole in analysis.words.holes:
             message = f"{scope.what} cannot have parameters"
             findings.error("no-parameters-here", locate(hole.start, hole.end), message, "use a constant")
+
+
+def _column_help(analysis: Analysis, column: ColumnUse, scope: Scope) -> str:
+    """Say which column was probably meant, or what else the name may be."""
+    columns = scope.columns or {}
+    text = analysis.words.text
+    other = name_help(text, column.name, column.start, column.end, parameters=scope.parameters)
+    if other is None or column.qualifier is not None:
+        return did_you_mean(column.name, columns) or f"its columns: {', '.join(columns)}"
+    # Where a value stands, a name that is no column's but for a slip is a value.
+    near = closest(column.name, columns, within=1 if len(column.name) < _LONG else 2)
+    return f'did you mean "{near}"? Else {other.text}' if near and not other.certain else other.text
+
+
+_LONG = 6
 
 
 def _slice_help(analysis: Analysis, column: ColumnUse) -> str | None:

@@ -15,6 +15,7 @@ from typing import Any
 from specgen.spec.builtins import TEXT_ARGUMENTS
 from specgen.spec.inference import TypeSource, free_holes, hole_of, type_source
 from specgen.spec.lexing import LexError, Words, cut
+from specgen.spec.mistaken import mistake_in, syntax_help
 from specgen.spec.parsererrors import error_message, error_place
 from specgen.spec.pgcatalog import (
     AGGREGATES,
@@ -99,6 +100,8 @@ def analyse(text: str) -> Analysis | LexError:
         words = cut(text)
         return _Reader(words).analysis()
     except LexError as error:
+        if error.code == "sql-syntax" and error.help is None:
+            error.help = syntax_help(text)
         return error.with_traceback(None)
     except RecursionError:
         return LexError("sql-syntax", 0, 1, "this expression is nested too deeply", "split it up")
@@ -222,6 +225,9 @@ class _Reader:
     def _judge(self, name: str, node: Any, *, own: bool) -> None:
         match name:
             case "A_Expr":
+                mistake = mistake_in(node, self.text, self._place)
+                if mistake:
+                    raise LexError(*mistake)
                 self._comparison(node, own=own)
             case "BoolExpr":
                 self._booleans(node["args"])

@@ -21,6 +21,7 @@ import yaml
 
 from specgen.diagnostics import Position, Span
 from specgen.spec.documents import DataPath, EntityDocument, Place, SourceFile
+from specgen.spec.indenting import indentation, quoting
 from specgen.spec.scalars import resolve_plain
 
 if TYPE_CHECKING:
@@ -280,9 +281,11 @@ class _Builder:
 
     def _key(self, event: Any) -> str:
         if not isinstance(event, yaml.ScalarEvent):
-            raise self._refusal(
-                "yaml-key", event, "a key has to be a name", "write the key as one word or in quotes"
-            )
+            help = "write the key as one word or in quotes"
+            text = self.file.text[event.start_mark.index - 1 :][:80]
+            if match := re.match(r"\{\{\s*(\w+)", text):
+                help = f"there are no templates here: a parameter is written :{match[1]}"
+            raise self._refusal("yaml-key", event, "a key has to be a name", help)
         name = str(self._text(event))
         if name == "<<" and event.implicit[0]:
             raise self._refusal(
@@ -337,9 +340,24 @@ def _report_syntax(error: yaml.YAMLError, file: SourceFile, findings: Findings) 
     if "\t" in line[: len(line) - len(line.lstrip())] or file.text[index : index + 1] == "\t":
         findings.error("yaml-tab", span, "a tab cannot indent YAML", "indent with spaces")
         return
+    problem = error.problem or ""
+    wrong = indentation(file.text, span.start.line) if _about_lines(problem, line, span) else None
+    if wrong:
+        start = file.line_starts[span.start.line - 1] + len(line) - len(line.lstrip())
+        findings.error("yaml-syntax", file.span(start, start), *wrong)
+        return
     context = f"{error.context}: " if error.context else ""
     message = f"this is not YAML: {context}{error.problem or 'syntax error'}"
-    findings.error("yaml-syntax", span, message, _syntax_help(error.problem or "", line))
+    help = quoting(file.text, span.start.line) or _syntax_help(problem, line)
+    findings.error("yaml-syntax", span, message, help)
+
+
+def _about_lines(problem: str, line: str, span: Span) -> bool:
+    """Say whether the parser did not expect a line where it stands, rather than something in it."""
+    if "mapping values are not allowed" in problem:
+        # The second colon of a line is one of a text that has no quotes.
+        return not re.search(r":\s", line[: span.start.column - 1])
+    return "did not find expected" in problem or "block end" in problem
 
 
 def _syntax_help(problem: str, line: str) -> str:

@@ -9,6 +9,7 @@ from specgen.spec.fragments import Scope, SqlFragment, parse_fragment
 from specgen.spec.grammar import Analysis, analyse
 from specgen.spec.lexing import NAME, QUOTED_NAME, unquoted
 from specgen.spec.literals import LiteralProblem, fit_literal, frozen
+from specgen.spec.mistaken import placeholder
 from specgen.spec.model import Expression, FieldType, Literal, Reference, Value
 
 if TYPE_CHECKING:
@@ -59,7 +60,15 @@ def _read_text(node: Node, text: str, wanted: FieldType, scope: Scope, findings:
         if isinstance(analysis, Analysis) and analysis.single_call:
             return _read_sql(node, scope, findings)
     literal = read_literal(node, wanted, findings, columns=scope.columns or ())
-    if literal is not None and reads_like_sql(text, scope.columns or ()):
+    name = placeholder(text) if scope.parameters and not wanted.array else None
+    if literal is not None and name:
+        findings.warning(
+            "looks-like-parameter",
+            node.span,
+            f'"{text}" is taken as text',
+            f'a parameter is written :{name}; for the text write {{value: "{text}"}}',
+        )
+    elif literal is not None and reads_like_sql(text, scope.columns or ()):
         findings.warning(
             "looks-like-sql",
             node.span,
@@ -99,6 +108,8 @@ def read_literal(node: Node, wanted: FieldType, findings: Findings, columns: obj
     if isinstance(fitted, LiteralProblem):
         help = fitted.help
         names = columns if isinstance(columns, (dict, tuple)) else ()
+        if name := placeholder(value):
+            help = f"a parameter is written :{name}"
         if isinstance(value, str) and reads_like_sql(value, names):
             help = f"it reads like SQL; {_both_forms(value)}"
         findings.error("bad-literal", node.span, fitted.message, help)

@@ -155,7 +155,16 @@ class Reporter:
         if "steps" in operation:
             return  # what it says beside them is refused, and what it lacks is theirs
         where = self._where(path)
-        if "operation_type" in operation or "update_data" in operation:
+        inside = _inside_data(operation)
+        if inside is not None:
+            key, data = inside
+            self.findings.error(
+                "missing-where",
+                self.key_span((*path, data, key)),
+                f"{key} of {where} stands inside {data}, where only columns stand",
+                f"move it to the left, below the beginning of {data}",
+            )
+        elif "operation_type" in operation or "update_data" in operation:
             word = self._type_word(operation)
             self.findings.error(
                 "missing-where",
@@ -350,6 +359,15 @@ def _elsewhere(key: str, path: DataPath, *, settings: bool) -> str | None:
             return f"{key} is a key of specgen.yaml"
         case _:
             return None
+
+
+def _inside_data(operation: Any) -> tuple[str, str] | None:
+    """Return a key of an operation that stands among its values, too far to the right, and where."""
+    for data in _DATA_KEYS:
+        for key in ("where_condition", "data_source"):
+            if isinstance(operation.get(data), dict) and key in operation[data]:
+                return key, data
+    return None
 
 
 def _has_steps(operation: Any) -> bool:

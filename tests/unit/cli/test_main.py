@@ -73,6 +73,35 @@ def test_a_word_that_is_no_command() -> None:
     assert "No such command 'generat'. Did you mean 'generate'?" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("generate test", "specgen generate tests"),
+        ("generate tets", "specgen generate tests"),
+        ("tests run", "test run"),
+        ("list", "status"),
+        ("migrate", "deploy"),
+        ("help", "--help"),
+        ("test runn", "run"),
+    ],
+)
+def test_what_is_typed_by_who_knows_other_programs_leads_to_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, meant: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(*typed.split())
+    assert result.exit_code == 2
+    assert f"Did you mean '{meant}'?" in result.stderr
+
+
+def test_an_entity_is_named_by_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "entities").mkdir()
+    (tmp_path / "entities" / "user.yaml").write_text("name: user\nfields: {id: uuid}\n")
+    assert "Path 'user' does not exist. Did you mean 'entities/user.yaml'?" in run("validate", "user").stderr
+    assert run("validate", "usr").stderr.endswith("Path 'usr' does not exist.\n")
+
+
 def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
     command = [
         sys.executable,
