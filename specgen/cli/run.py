@@ -8,11 +8,11 @@ from uuid import uuid4
 
 import click
 
-from specgen.cli.commands import Command
 from specgen.cli.completing import complete_operation
 from specgen.cli.interrupt import interrupted, stopping
 from specgen.cli.options import json_option, project_option, url_option
 from specgen.cli.outcome import Request, confirm, exit_by, is_confirmation, print_outcome
+from specgen.cli.passing import TakesParameters
 from specgen.cli.printing import say, visible
 from specgen.cli.rejected import of_resumed
 from specgen.cli.target import operation_id_of, require_runtime, settings_or_exit
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @click.command(
     "run",
-    cls=Command,
+    cls=TakesParameters,
     examples=(
         "specgen run bulk_update_user_status -p user_ids=@ids.txt -p new_status=active --workers 2",
         "specgen run deactivate_inactive_users --dry-run",

@@ -136,6 +136,7 @@ _FOREIGN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\bin\s*\[", "a list stands in parentheses: IN ('a', 'b'), or = ANY(:names)"),
         (r"\bin\s*(:\w+)", "a list stands in parentheses: IN ({0})"),
         (r"\bin\s*(?=['\d])", "a list stands in parentheses: IN ('a', 'b')"),
+        (r"\b(any|all)\s+(:\w+)", "the array stands in parentheses: {0}({1})"),
         (r"\bbetween\b[^,()]*,", "write BETWEEN 1 AND 10"),
         (rf"\binterval\s+({_NUMBER_OF})", "write interval '{0}'"),
         (rf"[-+]\s*({_NUMBER_OF})", "write interval '{0}'"),

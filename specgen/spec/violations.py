@@ -111,6 +111,9 @@ class Reporter:
                 missing = name
         where = self._where(path)
         help = self._example(missing, error.schema.get("properties", {}).get(missing))
+        if missing == "type" and path[:1] == ("fields",) and "references" in error.instance:
+            entity = str(error.instance["references"]).partition(".")[0]
+            help = f"a field that refers has the type of the key: type: ref({entity})"
         if "match_on" in error.instance and missing == "data_source":
             message = f"{where} has match_on, which only says something with data_source"
         elif missing in (*_DATA_KEYS, "conflict_target") and not _has_steps(error.instance):
@@ -170,7 +173,8 @@ class Reporter:
                 "missing-where",
                 self._anchor(path),
                 f"{where} is {word} and says neither where_condition nor data_source",
-                'to go through the whole table, say so: where_condition: "true"',
+                'say which rows: where_condition: "id = ANY(:ids)", or data_source: :records; '
+                'for the whole table say where_condition: "true"',
             )
         else:
             self.findings.error(
@@ -195,7 +199,8 @@ class Reporter:
             )
             return
         message = f"{self._label(path)} must be {expected}, not {kind_of(error.instance)}"
-        self.findings.error("wrong-type", self.value_span(path), message, self._example(key, error.schema))
+        help = _converted(key, error.instance, names) or self._example(key, error.schema)
+        self.findings.error("wrong-type", self.value_span(path), message, help)
 
     def _enum(self, path: DataPath, error: Any) -> None:
         allowed = list(error.validator_value)
@@ -359,6 +364,18 @@ def _elsewhere(key: str, path: DataPath, *, settings: bool) -> str | None:
             return f"{key} is a key of specgen.yaml"
         case _:
             return None
+
+
+def _converted(key: str, value: Any, wanted: Sequence[str]) -> str | None:
+    """Return a value as it is written here, where it is clear what it says."""
+    if wanted == ["boolean"] and isinstance(value, str) and value.lower() in _BOOLEANS:
+        return f"write {key}: {_BOOLEANS[value.lower()]}"
+    if _EXPECTED.get(key, "").startswith("a time") and type(value) is int:
+        return f'write {key}: "{value} seconds"'
+    return None
+
+
+_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
 def _inside_data(operation: Any) -> tuple[str, str] | None:

@@ -138,3 +138,19 @@ def test_completion_completes(words: str, offered: str) -> None:
     variables = {"_SPECGEN_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(count)}
     result = CliRunner().invoke(main, [], env=variables)
     assert f"plain,{offered}" in result.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("-p before 2020-01-01", "name and value are one word: -p before=2020-01-01"),
+        ("orders.csv", "a file is passed as --input orders.csv"),
+        ("before=2020-01-01", "a parameter is passed as -p before=2020-01-01"),
+        ("--before 2020-01-01", "a parameter is passed as -p before=VALUE"),
+        ("--before=2020-01-01", "a parameter is passed as -p before=VALUE"),
+    ],
+)
+def test_a_parameter_that_is_passed_otherwise_is_told_how(typed: str, hint: str) -> None:
+    result = run("run", "archive", *typed.split())
+    assert result.exit_code == 2
+    assert result.stderr.endswith(f": {hint}\n")
