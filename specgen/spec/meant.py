@@ -234,7 +234,19 @@ _SETTINGS = _words(
         "defaults": "default operation_defaults",
     }
 )
-_OF_SETTINGS: Mapping[DataPath, Mapping[str, str]] = {(): _SETTINGS, ("defaults",): _OPERATION}
+_PATHS = _words(
+    {
+        "entities": "entity specs spec yaml models input source",
+        "sql": "output out generated generate target",
+        "tests": "test",
+        "migrations": "migration",
+    }
+)
+_OF_SETTINGS: Mapping[DataPath, Mapping[str, str]] = {
+    (): _SETTINGS,
+    ("defaults",): _OPERATION,
+    ("paths",): _PATHS,
+}
 _FINDS = (
     'where_condition says which rows, such as "id = ANY(:ids)"; match_on is for the records of a data_source'
 )

@@ -118,34 +118,33 @@ def _null_in(node: Any) -> Node | None:
 
 _STRING = re.compile(r"'(?:[^']|'')*'")
 _NUMBER_OF = r"\d+\s*(?:second|minute|hour|day|week|month|year)s?\b"
-_FOREIGN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), help)
-    for pattern, help in (
-        (r"\{\{\s*(\w+)\s*\}\}", "there are no templates here: a parameter is written :{0}"),
-        (r"[$#]\{\s*(\w+)\s*\}", "a parameter is written :{0}"),
-        (r"\{\s*(\w+)\s*\}", "a parameter is written :{0}"),
-        (r"%\((\w+)\)s", "a parameter is written :{0}"),
-        (r"%s\b|\?", "a parameter has a name and is written :name"),
-        (r"`(\w+)`", "a name of SQL's own stands in double quotes, a text in single ones"),
-        (r"\A\s*where\b", "only the condition is said: leave out WHERE"),
-        (
-            r"\A\s*(?:update|delete|insert)\b",
-            "only an expression is said here: leave out the statement around it",
-        ),
-        (r"(?<!\bis)\s+not\s+null\b", "write IS NOT NULL"),
-        (r"\bin\s*\[", "a list stands in parentheses: IN ('a', 'b'), or = ANY(:names)"),
-        (r"\bin\s*(:\w+)", "a list stands in parentheses: IN ({0})"),
-        (r"\bin\s*(?=['\d])", "a list stands in parentheses: IN ('a', 'b')"),
-        (r"\b(any|all)\s+(:\w+)", "the array stands in parentheses: {0}({1})"),
-        (r"\bbetween\b[^,()]*,", "write BETWEEN 1 AND 10"),
-        (rf"\binterval\s+({_NUMBER_OF})", "write interval '{0}'"),
-        (rf"[-+]\s*({_NUMBER_OF})", "write interval '{0}'"),
-        (r"\bis\s+(?:not\s+)?[\"']", "IS stands before NULL, TRUE and FALSE; compare a text with = 'text'"),
-        (r"&&", "conditions are joined by AND"),
-        (r"\|\|[^=]*=", "conditions are joined by OR; || joins texts"),
-        (r"=>", "write >="),
-        (r"\blike\s+\"", "a text stands in single quotes"),
-    )
+_FOREIGN = (
+    (r"\{\{\s*(\w+)\s*\}\}", "there are no templates here: a parameter is written :{0}"),
+    (r"[$#]\{\s*(\w+)\s*\}", "a parameter is written :{0}"),
+    (r"\{\s*(\w+)\s*\}", "a parameter is written :{0}"),
+    (r"%\((\w+)\)s", "a parameter is written :{0}"),
+    # jsonb has an operator ?, which an operand follows.
+    (r"%s\b|\?\s*(?:\Z|[),]|\b(?:and|or)\b)", "a parameter has a name and is written :name"),
+    (r"`(\w+)`", "a name of SQL's own stands in double quotes, a text in single ones"),
+    (r"\A\s*where\b", "only the condition is said: leave out WHERE"),
+    (
+        r"\A\s*(?:update|delete|insert)\b",
+        "only an expression is said here: leave out the statement around it",
+    ),
+    (r"(?<!\bis)\s+not\s+null\b", "write IS NOT NULL"),
+    (r"\bin\s*\[", "a list stands in parentheses: IN ('a', 'b'), or = ANY(:names)"),
+    (r"\bin\s*(:\w+)", "a list stands in parentheses: IN ({0})"),
+    (r"\bin\s*(?=['\d])", "a list stands in parentheses: IN ('a', 'b')"),
+    (r"\b(any|all)\s+(:\w+)", "the array stands in parentheses: {0}({1})"),
+    (r"\bbetween\b[^,()]*,", "write BETWEEN 1 AND 10"),
+    (rf"\binterval\s+({_NUMBER_OF})", "write interval '{0}'"),
+    (rf"[-+]\s*({_NUMBER_OF})", "write interval '{0}'"),
+    (r"\bis\s+(?:not\s+)?[\"']", "IS stands before NULL, TRUE and FALSE; compare a text with = 'text'"),
+    (r"[=<>][^=<>&]*&&[^=<>&]*[=<>]", "conditions are joined by AND"),
+    (r"[=<>][^=<>|]*\|\|[^=<>|]*[=<>]", "conditions are joined by OR; || joins texts"),
+    # In parentheses it names an argument.
+    (r"\A[^(]*=>", "write >="),
+    (r"\blike\s+\"", "a text stands in single quotes"),
 )
 
 
@@ -153,7 +152,7 @@ def syntax_help(text: str) -> str | None:
     """Return what is right instead of what a fragment that does not parse seems to hold."""
     bare = _STRING.sub(lambda match: "'" + " " * (len(match[0]) - 2) + "'", text)
     for pattern, help in _FOREIGN:
-        match = pattern.search(bare)
+        match = re.search(pattern, bare, re.IGNORECASE)
         if match:
             return help.format(*(text[start:end] for start, end in match.regs[1:]))
     return None

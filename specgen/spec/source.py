@@ -21,7 +21,6 @@ import yaml
 
 from specgen.diagnostics import Position, Span
 from specgen.spec.documents import DataPath, EntityDocument, Place, SourceFile
-from specgen.spec.indenting import indentation, quoting
 from specgen.spec.scalars import resolve_plain
 
 if TYPE_CHECKING:
@@ -333,6 +332,8 @@ def _report_syntax(error: yaml.YAMLError, file: SourceFile, findings: Findings) 
             "yaml-syntax", file.span(index, index), message, "remove it, or write it as an escape in quotes"
         )
         return
+    from specgen.spec.indenting import indentation, quoting  # most files are YAML
+
     mark = error.problem_mark or error.context_mark
     index = min(mark.index if mark else 0, len(file.text))
     span = file.span(index, index)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from specgen.spec.builtins import EXTENSION_TYPES, TYPES
@@ -99,6 +99,15 @@ def is_own(sql: str) -> bool:
 @lru_cache(maxsize=1024)
 def parse_type(text: str) -> FieldType | TypeProblem:
     """Return the type that a text names, or why it names none."""
+    found = _parsed(text)
+    if isinstance(found, TypeProblem):
+        from specgen.spec.typeforms import type_meant  # most types are types
+
+        return replace(found, help=type_meant(text.strip()) or found.help)
+    return found
+
+
+def _parsed(text: str) -> FieldType | TypeProblem:
     if match := _ENUM.fullmatch(text):
         return _enum(match[1], array=match[2] is not None)
     if match := _SHORT.fullmatch(text):
