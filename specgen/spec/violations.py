@@ -6,8 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from specgen.spec.meant import value_meant
+from specgen.spec.misplaced import DATA_KEYS, converted, elsewhere, inside_data
 from specgen.spec.precheck import NOT_YET
-from specgen.spec.schema import ENTITY, SETTINGS, load_schema
+from specgen.spec.schema import ENTITY, load_schema
 from specgen.spec.suggest import kind_of
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ _TYPE_WORDS = {
     "select": "a select",
     "custom_function": "a custom_function",
 }
-_DATA_KEYS = ("update_data", "insert_data", "upsert_data", "select_fields", "function")
 _EXPECTED = {
     "csv_delimiter": "one character",
     "csv_escape": "one character",
@@ -93,7 +93,7 @@ class Reporter:
             "unknown-key",
             self.key_span((*path, key)),
             f'unknown key "{key}" in {self._where(path)}',
-            _elsewhere(key, path, settings=self.settings) or advice,
+            elsewhere(key, path, settings=self.settings) or advice,
         )
 
     @staticmethod
@@ -116,7 +116,7 @@ class Reporter:
             help = f"a field that refers has the type of the key: type: ref({entity})"
         if "match_on" in error.instance and missing == "data_source":
             message = f"{where} has match_on, which only says something with data_source"
-        elif missing in (*_DATA_KEYS, "conflict_target") and not _has_steps(error.instance):
+        elif missing in (*DATA_KEYS, "conflict_target") and not _has_steps(error.instance):
             message = f"{where} is {self._type_word(error.instance)} and needs {missing}"
         else:
             message = f"{where} has no {missing}"
@@ -158,7 +158,7 @@ class Reporter:
         if "steps" in operation:
             return  # what it says beside them is refused, and what it lacks is theirs
         where = self._where(path)
-        inside = _inside_data(operation)
+        inside = inside_data(operation)
         if inside is not None:
             key, data = inside
             self.findings.error(
@@ -199,7 +199,7 @@ class Reporter:
             )
             return
         message = f"{self._label(path)} must be {expected}, not {kind_of(error.instance)}"
-        help = _converted(key, error.instance, names) or self._example(key, error.schema)
+        help = converted(key, error.instance, names) or self._example(key, error.schema)
         self.findings.error("wrong-type", self.value_span(path), message, help)
 
     def _enum(self, path: DataPath, error: Any) -> None:
@@ -326,7 +326,7 @@ class Reporter:
         said = operation.get("operation_type") if isinstance(operation, dict) else None
         if said in _TYPE_WORDS:
             return _TYPE_WORDS[said]
-        for key in _DATA_KEYS:
+        for key in DATA_KEYS:
             if key in operation:
                 return _TYPE_WORDS["custom_function" if key == "function" else key.split("_", maxsplit=1)[0]]
         return "an operation"
@@ -341,50 +341,6 @@ class Reporter:
         if not found or not found.get("examples"):
             return None
         return f"for example: {key}: {_flow(found['examples'][0])}"
-
-
-def _elsewhere(key: str, path: DataPath, *, settings: bool) -> str | None:
-    """Say where a key belongs that the language has, though not where it stands."""
-    schema = load_schema(ENTITY)
-    entity, operation = schema["properties"], schema["$defs"]["pattern"]["properties"]
-    match path:
-        case ("patterns", _, "steps", _) if key in operation:
-            return f"{key} is a key of the whole operation; move it there"
-        case ("patterns", _) if key in schema["$defs"]["step"]["properties"]:
-            return f"{key} is a key of a step; move it there"
-        case ("patterns", _) if key in entity and key not in ("table", "name"):
-            return f"{key} is a key of the entity; move it to the left, to the top of the file"
-        case () if settings and key in operation:
-            return f"{key} is a key of operations; under defaults it holds for all of them"
-        case () if settings and key in entity:
-            return f"{key} is a key of an entity, which has a file of its own in the folder of spec files"
-        case () if key in operation:
-            return f"{key} is a key of an operation, which is an item under patterns"
-        case () if key in load_schema(SETTINGS)["properties"]:
-            return f"{key} is a key of specgen.yaml"
-        case _:
-            return None
-
-
-def _converted(key: str, value: Any, wanted: Sequence[str]) -> str | None:
-    """Return a value as it is written here, where it is clear what it says."""
-    if wanted == ["boolean"] and isinstance(value, str) and value.lower() in _BOOLEANS:
-        return f"write {key}: {_BOOLEANS[value.lower()]}"
-    if _EXPECTED.get(key, "").startswith("a time") and type(value) is int:
-        return f'write {key}: "{value} seconds"'
-    return None
-
-
-_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
-
-
-def _inside_data(operation: Any) -> tuple[str, str] | None:
-    """Return a key of an operation that stands among its values, too far to the right, and where."""
-    for data in _DATA_KEYS:
-        for key in ("where_condition", "data_source"):
-            if isinstance(operation.get(data), dict) and key in operation[data]:
-                return key, data
-    return None
 
 
 def _has_steps(operation: Any) -> bool:
