@@ -10,7 +10,7 @@ from functools import lru_cache
 from specgen.spec.builtins import EXTENSION_TYPES, TYPES
 from specgen.spec.model import FieldType
 from specgen.spec.pgcatalog import Node, built_in_name, quoted_name
-from specgen.spec.suggest import did_you_mean
+from specgen.spec.suggest import closest, did_you_mean
 
 SHORT_TYPES = {
     "uuid": "uuid",
@@ -217,6 +217,7 @@ def _meant(name: str, *, quoted: bool) -> TypeProblem | None:
         return None
     known = [*SHORT_TYPES, *TYPES, *EXTENSION_TYPES, "enum", "ref"]
     other = _ELSEWHERE.get(name)
+    other = other or closest(name, known, within=1)
     near = f'did you mean "{other}"?' if other else did_you_mean(name, known, cutoff=_A_TYPO)
     own = "a type of your own is written with its schema, or in quotes"
     return TypeProblem("unknown-type", f'there is no type "{name}"', f"{near} ({own})") if near else None

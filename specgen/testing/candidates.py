@@ -37,7 +37,8 @@ _FAMILY = {
     "json": "json", "jsonb": "json", "bytea": "bytea", "inet": "inet", "cidr": "inet",
 }  # fmt: skip
 _OF_WORDS = (
-    "text", "json", "character", "varchar", "bpchar", "name", '"char"', "bytea", "tsquery", "tsvector", "xml", "refcursor"
+    "text", "json", "character", "varchar", "bpchar", "name", '"char"', "bytea", "tsquery", "tsvector", "xml",
+    "refcursor",
 )  # fmt: skip
 MOST = 14
 

@@ -32,6 +32,8 @@ CREATE TABLE IF NOT EXISTS public.batch_operations (
     created_at            timestamptz NOT NULL DEFAULT clock_timestamp(),
     started_at            timestamptz,
     completed_at          timestamptz,
+    active_at             timestamptz,  -- when somebody worked on it, beside what batch_ranges tells
+    idle                  interval NOT NULL DEFAULT '0',  -- when nobody did, between interruptions and what went on
     -- totals; while a submitted operation runs, batch_ranges holds what is done
     total_records         bigint NOT NULL DEFAULT 0,
     processed_records     bigint NOT NULL DEFAULT 0,
@@ -93,6 +95,7 @@ CREATE TABLE IF NOT EXISTS public.batch_operations (
     batch_keys            jsonb NOT NULL DEFAULT '[]',
     duplicate_records     bigint[] NOT NULL DEFAULT '{}',
     contract              text,  -- what its functions read of this row; others refuse it
+    kept                  text[],  -- the columns of the records that it keeps; NULL where it keeps none
     -- why it must end before its work does; set by one worker, seen by all
     stop_status           text,
     retries               integer NOT NULL DEFAULT 0,
@@ -119,6 +122,7 @@ CREATE TABLE IF NOT EXISTS public.batch_steps (
     status             text NOT NULL DEFAULT 'pending',
     started_at         timestamptz,
     completed_at       timestamptz,
+    idle               interval NOT NULL DEFAULT '0',
     total_records      bigint NOT NULL DEFAULT 0,
     processed_records  bigint NOT NULL DEFAULT 0,
     skipped_records    bigint NOT NULL DEFAULT 0,
@@ -128,6 +132,7 @@ CREATE TABLE IF NOT EXISTS public.batch_steps (
     strategy           text,
     strategy_reason    text,
     message            text,
+    kept               text[],  -- as of an operation; none named where a function's rows have what columns they have
     PRIMARY KEY (operation_id, step_number),
     CONSTRAINT batch_steps_status_check CHECK (status IN (
         'pending', 'running', 'completed', 'completed_with_errors', 'failed', 'skipped', 'cancelled', 'timed_out'
@@ -157,6 +162,7 @@ CREATE TABLE IF NOT EXISTS public.batch_ranges (
     item_count         integer,
     first_item         bigint NOT NULL DEFAULT 1,  -- the number in the input of the first item
     record_numbers     bigint[],
+    line_numbers       bigint[],                   -- the lines on which records of a file begin
     raw_lines          text[],                     -- the records as they stand in the file they came from
     repeated           bigint[],                   -- numbers of loaded records that are the same as an earlier one
     next_item          integer NOT NULL DEFAULT 1,
@@ -550,6 +556,24 @@ BEGIN
       JOIN pg_attribute AS a ON a.attrelid = v_table AND a.attnum = wanted.number
      WHERE NOT public.batch_same_key_type(a.atttypid, a.atttypmod, wanted.type, wanted.modifier);
 
+    IF p_use IN ('rows', 'keys') THEN
+        RETURN QUERY
+        WITH RECURSIVE base AS (
+            SELECT p_columns[place] AS name, p_types[place]::oid AS type
+              FROM generate_subscripts(p_columns, 1) AS place
+             UNION ALL
+            SELECT base.name, t.typbasetype
+              FROM base
+              JOIN pg_type AS t ON t.oid = base.type AND t.typtype = 'd'
+        )
+        SELECT 'type',
+               base.name,
+               format('%I is of a domain over %s, and PostgreSQL makes no lists of arrays', base.name, format_type(base.type, NULL)),
+               format('Write %s, which finds the same rows.', format_type(base.type, NULL))
+          FROM base
+          JOIN pg_type AS t ON t.oid = base.type AND t.typcategory = 'A' AND t.typtype <> 'd'
+         WHERE base.type <> ALL (p_types);
+    END IF;
     IF p_use = 'keys' THEN
         RETURN QUERY
         SELECT 'collation',
@@ -645,6 +669,63 @@ BEGIN
 END;
 $function$;
 
+-- What a column of a table that was there before gets when nothing is written to it: its default, its
+-- identity's next number or its domain's default, as SQL. Of a view, the view's own or the table's below.
+CREATE OR REPLACE FUNCTION public.batch_default_expression(p_table text, p_column text)
+    RETURNS text
+    LANGUAGE sql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    WITH named AS (
+        SELECT a.attrelid AS relation, a.attnum AS number
+          FROM pg_attribute AS a
+         WHERE a.attrelid = to_regclass(p_table)
+           AND a.attname = p_column
+    ),
+    wanted AS (
+        SELECT 1 AS place, n.relation, n.number FROM named AS n
+         UNION ALL
+        SELECT 2, b.p_relation, b.p_columns[1]
+          FROM named AS n
+         CROSS JOIN LATERAL public.batch_base_columns(n.relation, ARRAY[n.number]) AS b
+    ),
+    said AS (
+        SELECT w.place,
+               CASE
+                   WHEN a.attidentity <> ''
+                       THEN format('nextval(%L::regclass)', pg_get_serial_sequence(a.attrelid::regclass::text, a.attname))
+                   WHEN a.attgenerated = ''
+                       THEN coalesce(pg_get_expr(d.adbin, d.adrelid), pg_get_expr(t.typdefaultbin, 0))
+               END AS expression
+          FROM wanted AS w
+          JOIN pg_attribute AS a ON a.attrelid = w.relation AND a.attnum = w.number
+          JOIN pg_type AS t ON t.oid = a.atttypid
+          LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    )
+    SELECT s.expression
+      FROM said AS s
+     WHERE s.expression IS NOT NULL
+     ORDER BY s.place
+     LIMIT 1;
+$function$;
+
+-- One value of such an expression, as text; each record has its own. What the expression calls is called
+-- as an INSERT would call it, so no search_path is pinned.
+CREATE OR REPLACE FUNCTION public.batch_default(p_expression text)
+    RETURNS text
+    LANGUAGE plpgsql
+    VOLATILE
+    STRICT
+AS $function$
+DECLARE
+    v_value  text;
+BEGIN
+    EXECUTE 'SELECT (' || p_expression || ')::text' INTO v_value;
+    RETURN v_value;
+END;
+$function$;
+
 -- The settings of a session that say how times are read and written, amounts of money, words and numbers: they
 -- are the caller's, so they are kept with an operation, and a worker does as the caller's session would.
 CREATE OR REPLACE FUNCTION public.batch_session_settings()
@@ -711,6 +792,7 @@ BEGIN
             'requested_by', session_user,
             'submitted', p_submitted,
             'created_at', clock_timestamp(),
+            'idle', '0',
             'total_records', 0,
             'processed_records', 0,
             'skipped_records', 0,
@@ -759,6 +841,7 @@ BEGIN
     v_operation.upto_key := NULL;
     v_operation.batch_keys := '[]';
     v_operation.duplicate_records := '{}';
+    v_operation.kept := NULL;
     v_operation := jsonb_populate_record(v_operation, p_settings);
     IF v_operation.submitted THEN
         v_operation.batch_size := coalesce(v_operation.worker_batch_size, v_operation.batch_size);
@@ -986,7 +1069,7 @@ BEGIN
     SELECT v_operation.*
         ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
-        -- batch_recall() has looked under a lock that is still held, so whoever stored it took none.
+        -- batch_recalled() has looked under a lock that is still held, so whoever stored it took none.
         RAISE EXCEPTION '%: operation % was stored by another session meanwhile', v_operation.operation, v_operation.operation_id
             USING ERRCODE = 'serialization_failure', HINT = 'Call it again.';
     END IF;
@@ -1299,9 +1382,11 @@ BEGIN
                 SELECT
                   FROM unnest(p_columns, p_types) AS wanted (name, type)
                   LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = wanted.name
+                  LEFT JOIN pg_type AS t ON t.oid = a.atttypid
                  WHERE (
                            a.attnum = ANY (i.indkey[:i.indnkeyatts - 1])
                            AND a.atttypid = wanted.type
+                           AND t.typtype <> 'd'
                            AND a.attcollation IN (0, 'default'::regcollation)
                        ) IS NOT TRUE
             );
@@ -1317,7 +1402,7 @@ BEGIN
                 'SELECT jsonb_build_array(%2$s)::text FROM %1$s GROUP BY %2$s HAVING count(*) > 1%3$s LIMIT 1',
                 p_operation.target_table,
                 (SELECT string_agg(quote_ident(c), ', ') FROM unnest(p_columns) AS c),
-                CASE WHEN p_use = 'rows' THEN (SELECT string_agg(format(' OR %I IS NULL', c), '') FROM unnest(p_columns) AS c) END
+                CASE WHEN p_use = 'rows' THEN (SELECT string_agg(format(' OR %I IS NOT DISTINCT FROM NULL', c), '') FROM unnest(p_columns) AS c) END
             ) INTO v_key;
             CONTINUE WHEN v_key IS NULL;
             v_problem.message := format('the key %s is not that of one row of %s', v_key, p_operation.target_table);
@@ -1435,7 +1520,8 @@ AS $function$
            ),
            CASE
                WHEN s.nulls_are_equal THEN 'true'
-               ELSE string_agg(format('typed.key_%s IS NOT NULL', known.place), ' AND ' ORDER BY known.place)
+               -- Of a row type, NULL in it is a value like others.
+               ELSE string_agg(format('typed.key_%s IS DISTINCT FROM NULL', known.place), ' AND ' ORDER BY known.place)
            END
       FROM sameness AS s
      CROSS JOIN LATERAL (
@@ -1483,8 +1569,9 @@ $function$;
 
 -- The records that are the same as an earlier one by columns of the operation's table: of p_items, or,
 -- where that is NULL, of those that lie in the ranges of the step at work. p_identity is the call that tells
--- the values of work.items. Each as the number of its range, and its own.
-CREATE OR REPLACE FUNCTION public.batch_repeated(
+-- the values of work.items. Each record is the number of its range, its place there and its number in the
+-- input; beside it stands the first that it is the same as, in one of the ways in which the table tells.
+CREATE OR REPLACE FUNCTION public.batch_same(
     p_operation  public.batch_operations,
     p_items      jsonb,
     p_identity   text,
@@ -1492,7 +1579,7 @@ CREATE OR REPLACE FUNCTION public.batch_repeated(
     p_columns    text[],
     p_types      regtype[]
 )
-    RETURNS SETOF bigint[]
+    RETURNS TABLE (way integer, record bigint[], first bigint[])
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
@@ -1500,6 +1587,7 @@ CREATE OR REPLACE FUNCTION public.batch_repeated(
 AS $function$
 DECLARE
     v_same   record;
+    v_way    integer := 0;
     v_names  text := (SELECT string_agg(format('key_%s', place), ', ') FROM generate_subscripts(p_columns, 1) AS place);
     v_lists  text := (SELECT string_agg(format('told.key_%s', place), ', ') FROM generate_subscripts(p_columns, 1) AS place);
     v_given  text := format(
@@ -1523,28 +1611,30 @@ DECLARE
         p_identity, v_lists, v_names
     );
     v_query  text := $query$
-        SELECT ARRAY[counted.range_number, counted.record_number]
+        SELECT $3, counted.record, counted.first
           FROM (
-                   SELECT typed.range_number,
-                          typed.record_number,
-                          row_number() OVER (PARTITION BY %3$s ORDER BY typed.range_number, typed.place) AS occurrence
+                   SELECT typed.record, first_value(typed.record) OVER same AS first, row_number() OVER same AS occurrence
                      FROM (
-                              SELECT given.range_number, given.place, given.record_number, %2$s
+                              SELECT given.range_number,
+                                     given.place,
+                                     ARRAY[given.range_number, given.place, given.record_number] AS record,
+                                     %2$s
                                 FROM (%1$s) AS given
                                WHERE given.unreadable IS NOT TRUE
                           ) AS typed
                     WHERE %4$s
+                   WINDOW same AS (PARTITION BY %3$s ORDER BY typed.range_number, typed.place)
                ) AS counted
          WHERE counted.occurrence > 1
-         ORDER BY counted.range_number, counted.record_number
     $query$;
 BEGIN
     FOR v_same IN
         SELECT h.* FROM public.batch_columns_as_held(p_operation.target_table, p_columns, p_types, p_upsert) AS h
     LOOP
+        v_way := v_way + 1;
         BEGIN
             RETURN QUERY EXECUTE format(v_query, v_given, v_same.held, v_names, v_same.comparable)
-                USING p_operation, p_items;
+                USING p_operation, p_items, v_way;
         EXCEPTION
             WHEN OTHERS THEN
                 IF NOT public.batch_is_records_fault(SQLSTATE) THEN
@@ -1559,9 +1649,94 @@ BEGIN
                     ),
                     v_same.held, v_names, v_same.comparable
                 )
-                    USING p_operation, p_items;
+                    USING p_operation, p_items, v_way;
         END;
     END LOOP;
+END;
+$function$;
+
+-- Those of them that are refused, as the number of their range and their own: the first valid one counts.
+-- It pins no search_path, for the types of fields are found as the operation finds them.
+CREATE OR REPLACE FUNCTION public.batch_repeated(
+    p_operation  public.batch_operations,
+    p_items      jsonb,
+    p_identity   text,
+    p_upsert     boolean,
+    p_columns    text[],
+    p_types      regtype[],
+    p_fields     text[],
+    p_read_as    text[]
+)
+    RETURNS SETOF bigint[]
+    LANGUAGE plpgsql
+    STABLE
+AS $function$
+DECLARE
+    v_ways     integer[];
+    v_firsts   bigint[];
+    v_ranges   bigint[];
+    v_places   bigint[];
+    v_numbers  bigint[];
+    v_range    bigint;
+    v_at       bigint[];
+    v_of       bigint[];
+    v_items    jsonb;
+    v_invalid  bigint[] := '{}';
+BEGIN
+    WITH same AS MATERIALIZED (
+        SELECT s.way, s.record, s.first
+          FROM public.batch_same(p_operation, p_items, p_identity, p_upsert, p_columns, p_types) AS s
+    ),
+    member AS (
+        SELECT s.way, s.first, s.record FROM same AS s
+         UNION
+        SELECT s.way, s.first, s.first FROM same AS s
+    )
+    SELECT array_agg(m.way), array_agg(m.first[3]), array_agg(m.record[1]), array_agg(m.record[2]), array_agg(m.record[3])
+      INTO v_ways, v_firsts, v_ranges, v_places, v_numbers
+      FROM member AS m;
+    IF v_ways IS NULL THEN
+        RETURN;
+    END IF;
+
+    -- Of these few, each is held against the types and rules that its batch will hold it against.
+    FOR v_range, v_at, v_of IN
+        SELECT m.range_number, array_agg(m.place ORDER BY m.place), array_agg(m.number ORDER BY m.place)
+          FROM (
+                   SELECT DISTINCT * FROM unnest(v_ranges, v_places, v_numbers) AS known (range_number, place, number)
+               ) AS m
+         GROUP BY m.range_number
+    LOOP
+        v_items := coalesce(
+            p_items,
+            (
+                SELECT work.items
+                  FROM public.batch_ranges AS work
+                 WHERE work.operation_id = p_operation.operation_id
+                   AND work.step_number = p_operation.step_number
+                   AND work.range_number = v_range
+            )
+        );
+        SELECT jsonb_agg(item.record ORDER BY item.place)
+          INTO v_items
+          FROM jsonb_array_elements(v_items) WITH ORDINALITY AS item (record, place)
+          JOIN unnest(v_at) AS wanted (place) ON wanted.place = item.place;
+        v_invalid := v_invalid || ARRAY(
+            SELECT v_of[place]
+              FROM unnest(public.batch_invalid_places(p_operation, v_items, p_fields, p_read_as)) AS place
+        );
+    END LOOP;
+
+    RETURN QUERY
+    SELECT ARRAY[counted.range_number, counted.number]
+      FROM (
+               SELECT m.range_number,
+                      m.number,
+                      row_number() OVER (PARTITION BY m.way, m.first ORDER BY m.range_number, m.place) AS occurrence
+                 FROM unnest(v_ways, v_firsts, v_ranges, v_places, v_numbers) AS m (way, first, range_number, place, number)
+                WHERE m.number <> ALL (v_invalid)
+           ) AS counted
+     WHERE counted.occurrence > 1;
 END;
 $function$;
 
@@ -1578,14 +1753,28 @@ AS $function$
     SELECT hashtextextended('specgen:call:' || p_operation_id, 0);
 $function$;
 
+-- What a call asks for as one text: however a session writes times and amounts, the same values give it.
+CREATE OR REPLACE FUNCTION public.batch_canonical(p_values record)
+    RETURNS text
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+    SET "TimeZone" = 'UTC'
+    SET "DateStyle" = 'ISO, YMD'
+    SET "IntervalStyle" = 'postgres'
+    SET lc_monetary = 'C'
+    SET bytea_output = 'hex'
+    SET extra_float_digits = 1
+AS $function$
+BEGIN
+    RETURN p_values::text;
+END;
+$function$;
+
 -- The operation that the same call has begun before, as it stands now; else the planned one, unchanged.
 -- Taken before looking, the locks let two such calls come one after the other: a call in one
--- transaction, whose row nobody else can see yet, holds them to its end. p_moving are parameters whose
--- defaults are not the same each time.
-CREATE OR REPLACE FUNCTION public.batch_recall(
-    p_operation  public.batch_operations,
-    p_moving     text[] DEFAULT '{}'
-)
+-- transaction, whose row nobody else can see yet, holds them to its end.
+CREATE OR REPLACE FUNCTION public.batch_recalled(p_operation public.batch_operations)
     RETURNS public.batch_operations
     LANGUAGE plpgsql
     VOLATILE
@@ -1622,8 +1811,7 @@ BEGIN
         RAISE EXCEPTION '%: % was used by another operation before, %', p_operation.operation, v_told_by, v_earlier.operation
             USING ERRCODE = 'P0B05', HINT = 'Make a new id for every call that is meant to do something.';
     END IF;
-    IF v_earlier.parameters - p_moving <> p_operation.parameters - p_moving
-       OR v_earlier.input_digest IS DISTINCT FROM p_operation.input_digest THEN
+    IF v_earlier.input_digest IS DISTINCT FROM p_operation.input_digest THEN
         RAISE EXCEPTION '%: % was used with other parameters before, by operation %',
             p_operation.operation, v_told_by, v_earlier.operation_id
             USING ERRCODE = 'P0B05', HINT = 'Give what was given then, or use another one.';
@@ -1855,7 +2043,7 @@ CREATE OR REPLACE FUNCTION public.batch_measure(
     SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_seconds  double precision := extract(epoch FROM p_operation.completed_at - p_operation.started_at)::double precision;
+    v_seconds  double precision := extract(epoch FROM public.batch_worked(p_operation))::double precision;
 BEGIN
     EXECUTE format(
         $sql$
@@ -2390,7 +2578,7 @@ DECLARE
     v_search   public.batch_search := p_search;
     v_settled  boolean := p_search.first = p_search.last OR p_operation.error_isolation = 'batch';
 BEGIN
-    IF v_search.doubt IS NULL THEN
+    IF v_search.doubt IS NULL OR (v_search.doubt = 'policy' AND v_search.cleared) THEN
         RETURN public.batch_search_narrowed(p_operation, v_search);
     END IF;
     IF NOT v_search.cleared THEN
@@ -2455,6 +2643,9 @@ BEGIN
     v_search.trials := v_search.trials[3:];
     v_search.alike := v_search.alike OR v_alike;
     IF v_alike OR (v_passed AND p_rows = 0 AND NOT v_empty) THEN
+        IF v_search.alike AND v_search.trials = '{}' AND v_passed AND p_search.first <> v_search.suspect[1] THEN
+            v_search.trials := v_search.suspect[1:2]; -- once more, so that what is raised is what failed
+        END IF;
         IF v_search.alike AND v_search.trials = '{}' THEN
             v_search.verdict := 'raise';
             RETURN v_search;
@@ -2542,15 +2733,17 @@ $function$;
 -- that the batch holds were in another session's way, and it in ours. surroundings: the statement may not fit
 -- the database, or something outside has failed. NULL: nothing. Values and constraints are about records, and
 -- so is a syntax error, for SQL that was deployed is well-formed, and what somebody's code raised on purpose,
--- whatever its SQLSTATE. p_context is where it happened;
+-- whatever its SQLSTATE. policy: a right that the write itself misses, where policies hold for its table p_table;
+-- where no records can be written without it, it is the table's, else a row's. p_context is where it happened;
 -- PL/pgSQL and RAISE are called so in every language of the server.
 CREATE OR REPLACE FUNCTION public.batch_doubt(
     p_sqlstate  text,
-    p_context   text
+    p_context   text,
+    p_table     text
 )
     RETURNS text
     LANGUAGE sql
-    IMMUTABLE
+    STABLE
     SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT CASE
@@ -2558,6 +2751,10 @@ AS $function$
         WHEN p_sqlstate IN ('40001', '40003', '57014') THEN 'system'
         WHEN p_sqlstate = '40P01' THEN 'locks'
         WHEN p_sqlstate IN ('42601', '55P03') OR left(p_sqlstate, 2) IN ('21', '22', '23', '44', 'P0') THEN NULL
+        WHEN p_sqlstate = '42501'
+             AND substring(p_context, 'PL/pgSQL[^\n]*') ~ 'batch_ranges'
+             AND row_security_active(to_regclass(p_table))
+            THEN 'policy'
         ELSE 'surroundings'
     END;
 $function$;
@@ -2805,6 +3002,40 @@ BEGIN
 END;
 $function$;
 
+-- The places of the records that their batch will not write: those that break a rule, or, where there are no
+-- rules, those in which something cannot be read.
+CREATE OR REPLACE FUNCTION public.batch_invalid_places(
+    p_operation  public.batch_operations,
+    p_items      jsonb,
+    p_names      text[],
+    p_types      text[]
+)
+    RETURNS integer[]
+    LANGUAGE plpgsql
+    STABLE
+AS $function$
+BEGIN
+    IF p_operation.validate_call IS NOT NULL THEN
+        RETURN ARRAY(
+            SELECT (f ->> 'place')::integer
+              FROM jsonb_array_elements(public.batch_invalid(p_operation, p_items, p_names, p_types)) AS f
+        );
+    END IF;
+    EXECUTE format(
+        'SELECT FROM jsonb_to_recordset($1) AS probe (%s)',
+        (SELECT string_agg(format('%I %s', field.name, field.type), ', ') FROM unnest(p_names, p_types) AS field (name, type))
+    )
+      USING p_items;
+    RETURN '{}';
+EXCEPTION
+    WHEN OTHERS THEN
+        IF NOT public.batch_is_records_fault(SQLSTATE) THEN
+            RAISE;
+        END IF;
+        RETURN public.batch_unreadable_places(p_items, p_names, p_types);
+END;
+$function$;
+
 -- One record held against the rules; a rule that cannot be computed for it is not met.
 CREATE OR REPLACE FUNCTION public.batch_judged_alone(
     p_operation  public.batch_operations,
@@ -2839,7 +3070,7 @@ EXCEPTION
         RETURN jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
             'place', p_place, 'sqlstate', SQLSTATE, 'detail', v_detail,
             'message', 'a validation rule cannot be computed: ' || v_message,
-            'doubt', public.batch_doubt(SQLSTATE, v_context)
+            'doubt', public.batch_doubt(SQLSTATE, v_context, NULL)
         )));
 END;
 $function$;
@@ -2871,9 +3102,11 @@ BEGIN
     v_end := CASE WHEN v_stops THEN v_places[1] ELSE jsonb_array_length(p_items) END;
     SELECT coalesce(jsonb_agg(item.record ORDER BY item.place), '[]'),
            coalesce(array_agg(public.batch_record_number(p_range, item.place::integer) ORDER BY item.place), '{}'),
+           array_agg(p_range.line_numbers[p_range.next_item + item.place::integer - 1] ORDER BY item.place)
+               FILTER (WHERE p_range.line_numbers IS NOT NULL),
            array_agg(p_range.raw_lines[p_range.next_item + item.place::integer - 1] ORDER BY item.place)
                FILTER (WHERE p_range.raw_lines IS NOT NULL)
-      INTO v_range.items, v_range.record_numbers, v_range.raw_lines
+      INTO v_range.items, v_range.record_numbers, v_range.line_numbers, v_range.raw_lines
       FROM jsonb_array_elements(p_items) WITH ORDINALITY AS item (record, place)
      WHERE item.place <= v_end
        AND (item.place <> ALL (v_places) OR (v_stops AND item.place = v_end));
@@ -2896,7 +3129,7 @@ AS $function$
     SELECT CASE
         WHEN p_range.raw_lines IS NULL THEN '{}'::jsonb
         ELSE jsonb_build_object(
-            'line_number', public.batch_record_number(p_range, p_first),
+            'line_number', p_range.line_numbers[p_range.next_item + p_first - 1],
             'raw_text', array_to_string(
                 p_range.raw_lines[p_range.next_item + p_first - 1:p_range.next_item + p_last - 1], E'\n'
             )
@@ -3197,12 +3430,12 @@ BEGIN
            line.sqlstate,
            line."column",
            line.value,
-           line.number,
+           line.line,
            line.raw_text,
            v_operation.skip_invalid_rows
       FROM public.batch_ranges AS r
      CROSS JOIN LATERAL jsonb_to_recordset(r.items) AS line (
-               number bigint, raw_text text, message text, sqlstate text, "column" text, value text
+               number bigint, line bigint, raw_text text, message text, sqlstate text, "column" text, value text
            )
      WHERE r.operation_id = p_operation_id
        AND r.done
@@ -3286,6 +3519,21 @@ BEGIN
         END IF;
     END LOOP;
     RETURN false;
+END;
+$function$;
+
+-- Whether workers of an operation have rows of their own. Of others nobody needs rights on that table.
+CREATE OR REPLACE FUNCTION public.batch_has_workers(
+    p_operation  public.batch_operations
+)
+    RETURNS boolean
+    LANGUAGE plpgsql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN p_operation.submitted
+           AND (p_operation.heartbeat_interval IS NOT NULL OR p_operation.max_errors_per_worker IS NOT NULL);
 END;
 $function$;
 
@@ -3635,6 +3883,167 @@ AS $function$
      WHERE o.operation_id = p_operation_id;
 $function$;
 
+-- The time of an operation is the time that was worked on it. What lies between the last batch before an
+-- interruption and the first one after it is kept as idle, by the session that goes on, and left out.
+
+-- When somebody was last seen at work on an operation.
+CREATE OR REPLACE FUNCTION public.batch_active_at(
+    p_operation  public.batch_operations
+)
+    RETURNS timestamptz
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_batch  timestamptz;
+    v_beat   timestamptz;
+BEGIN
+    SELECT max(r.worked_at)
+      INTO v_batch
+      FROM public.batch_ranges AS r
+     WHERE r.operation_id = p_operation.operation_id;
+    IF public.batch_has_workers(p_operation) THEN
+        SELECT max(w.heartbeat_at)
+          INTO v_beat
+          FROM public.batch_workers AS w
+         WHERE w.operation_id = p_operation.operation_id;
+    END IF;
+    RETURN greatest(p_operation.started_at, p_operation.active_at, v_batch, v_beat);
+END;
+$function$;
+
+-- Whether nobody is at work on an operation that has begun: no session holds anything of it, none beats for
+-- it, and for longer than there is between two batches none has committed one.
+CREATE OR REPLACE FUNCTION public.batch_is_abandoned(
+    p_operation  public.batch_operations
+)
+    RETURNS boolean
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    IF p_operation.status <> 'running' OR NOT p_operation.submitted THEN
+        RETURN false;
+    END IF;
+    PERFORM FROM public.batch_holders(p_operation.operation_id);
+    IF FOUND THEN
+        RETURN false;
+    END IF;
+    IF public.batch_active_at(p_operation) + interval '2 seconds' > clock_timestamp() THEN
+        RETURN false;
+    END IF;
+    IF NOT public.batch_has_workers(p_operation) THEN
+        RETURN true;
+    END IF;
+    PERFORM
+       FROM public.batch_workers AS w
+       JOIN pg_stat_activity AS a ON a.pid = w.worker_pid
+      WHERE w.operation_id = p_operation.operation_id
+        AND w.left_at IS NULL
+        AND w.heartbeat_at + 3 * p_operation.heartbeat_interval > clock_timestamp()
+        AND (a.backend_start = w.backend_start) IS NOT FALSE; -- of other roles it is not shown
+    RETURN NOT FOUND;
+END;
+$function$;
+
+-- Until when an operation was worked on, as far as it has come.
+CREATE OR REPLACE FUNCTION public.batch_worked_until(
+    p_operation  public.batch_operations
+)
+    RETURNS timestamptz
+    LANGUAGE sql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT CASE
+        WHEN p_operation.completed_at IS NOT NULL THEN p_operation.completed_at
+        WHEN public.batch_is_abandoned(p_operation) THEN public.batch_active_at(p_operation)
+        ELSE clock_timestamp()
+    END;
+$function$;
+
+-- For how long an operation was worked on; NULL where it has not begun.
+CREATE OR REPLACE FUNCTION public.batch_worked(
+    p_operation  public.batch_operations
+)
+    RETURNS interval
+    LANGUAGE sql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT public.batch_worked_until(p_operation) - p_operation.started_at - p_operation.idle;
+$function$;
+
+-- Lets the session remember that it was at work on an operation just now; undone with a batch that is undone.
+CREATE OR REPLACE FUNCTION public.batch_remember_work(p_operation_id uuid)
+    RETURNS void
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    PERFORM set_config('specgen.seen', format('%s %s', p_operation_id, extract(epoch FROM clock_timestamp())), false);
+END;
+$function$;
+
+-- Keeps as idle the time in which nobody was at work on an operation before this session came. A session looks
+-- once, and again after what may have been a long sleep. Says whether what it found is to be committed before
+-- its first batch.
+CREATE OR REPLACE FUNCTION public.batch_leave_gap_out(
+    p_operation  public.batch_operations
+)
+    RETURNS boolean
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_seen    text[] := string_to_array(current_setting('specgen.seen', true), ' ');
+    v_known   boolean := v_seen[1] IS NOT DISTINCT FROM p_operation.operation_id::text;
+    -- What a session did in vain since, such as a batch that met a deadlock, is work.
+    v_least   interval := CASE WHEN v_known THEN '1 minute' ELSE '1 second' END;
+    -- There the batch of a transaction that has read all ranges would conflict with every other batch.
+    v_apart   boolean := current_setting('transaction_isolation') = 'serializable';
+    v_active  timestamptz;
+    v_gap     interval;
+BEGIN
+    PERFORM public.batch_remember_work(p_operation.operation_id);
+    IF v_known AND extract(epoch FROM clock_timestamp()) - v_seen[2]::double precision < 60 THEN
+        RETURN false;
+    END IF;
+    v_active := public.batch_active_at(p_operation);
+    IF v_active + v_least > clock_timestamp() THEN
+        RETURN v_apart;
+    END IF;
+    PERFORM FROM public.batch_holders(p_operation.operation_id);
+    IF FOUND THEN
+        RETURN v_apart;
+    END IF;
+    SELECT clock_timestamp() - greatest(v_active, o.active_at)
+      INTO v_gap
+      FROM public.batch_operations AS o
+     WHERE o.operation_id = p_operation.operation_id
+       AND o.status = 'running'
+       FOR NO KEY UPDATE SKIP LOCKED;
+    IF v_gap IS NULL OR v_gap < v_least THEN
+        RETURN v_apart; -- another one was faster
+    END IF;
+    UPDATE public.batch_operations AS o
+       SET idle = o.idle + v_gap,
+           active_at = clock_timestamp()
+     WHERE o.operation_id = p_operation.operation_id;
+    IF p_operation.step IS NOT NULL THEN
+        UPDATE public.batch_steps AS s
+           SET idle = s.idle + v_gap
+         WHERE s.operation_id = p_operation.operation_id
+           AND s.status = 'running';
+    END IF;
+    RETURN true;
+END;
+$function$;
+
 -- Does one batch of a submitted operation in the caller's transaction: claims a range by its row
 -- lock, lets the batch function write, and moves the cursor. Whoever dies releases the lock with the
 -- connection, and another worker carries on from the cursor. No lease, no clock.
@@ -3664,6 +4073,7 @@ BEGIN
     IF v_operation.status = 'pending' THEN
         -- A transaction of its own: the operation's row must not stay locked while a batch runs.
         PERFORM public.batch_begin(p_operation_id);
+        PERFORM public.batch_remember_work(p_operation_id);
         v_progress.state := CASE (public.batch_find(p_operation_id)).status WHEN 'pending' THEN 'idle' ELSE 'worked' END;
         RETURN (v_progress.state, 'running', NULL, 0, 0, 0, 0)::public.batch_progress;
     END IF;
@@ -3671,8 +4081,10 @@ BEGIN
         PERFORM public.batch_leave(p_operation_id);
         RETURN ('finished', v_operation.status, NULL, 0, 0, 0, 0)::public.batch_progress;
     END IF;
-    v_has_row := v_operation.submitted
-                 AND (v_operation.heartbeat_interval IS NOT NULL OR v_operation.max_errors_per_worker IS NOT NULL);
+    IF v_operation.submitted AND public.batch_leave_gap_out(v_operation) THEN
+        RETURN ('worked', 'running', NULL, 0, 0, 0, 0)::public.batch_progress;
+    END IF;
+    v_has_row := public.batch_has_workers(v_operation);
     IF v_has_row AND NOT public.batch_is_worker(p_operation_id) THEN
         -- A transaction of its own too: the worker is to be seen while it is at its first batch.
         PERFORM public.batch_appear(v_operation);
@@ -3745,6 +4157,9 @@ BEGIN
     END IF;
     IF v_operation.status <> 'running' THEN
         PERFORM public.batch_stop(p_operation_id, v_operation.status, v_operation.message);
+    END IF;
+    IF v_operation.submitted THEN
+        PERFORM public.batch_remember_work(p_operation_id);
     END IF;
 
     v_progress.state := 'worked';
@@ -4006,6 +4421,7 @@ BEGIN
         -- What was handed in is done with; the account stays.
         UPDATE public.batch_ranges AS r
            SET items = NULL,
+               line_numbers = NULL,
                raw_lines = NULL
          WHERE r.operation_id = p_operation_id
            AND r.items IS NOT NULL;
@@ -4104,6 +4520,7 @@ BEGIN
            stop_status = NULL,
            message = NULL,
            completed_at = NULL,
+           active_at = coalesce(o.completed_at, o.active_at),
            deadline = clock_timestamp() + o.timeout,
            step_deadline = clock_timestamp() + o.step_timeout
      WHERE o.operation_id = p_operation_id
@@ -4273,7 +4690,7 @@ BEGIN
             -- SQL that was deployed is well-formed: a syntax error is one of a value, such as a tsquery. P0B1:
             -- the operation does not fit what is deployed, or its table.
             IF NOT public.batch_is_records_fault(SQLSTATE) OR left(SQLSTATE, 4) = 'P0B1'
-               OR (SQLSTATE <> '42601' AND public.batch_doubt(SQLSTATE, v_context) IS NOT NULL) THEN
+               OR (SQLSTATE <> '42601' AND public.batch_doubt(SQLSTATE, v_context, NULL) IS NOT NULL) THEN
                 RAISE;
             END IF;
             v_message := format('%s (SQLSTATE %s)', SQLERRM, SQLSTATE);
@@ -4397,11 +4814,13 @@ BEGIN
        SET total_records = p_operation.step_records,
            limit_reached = p_operation.limit_reached,
            strategy = p_operation.strategy,
-           strategy_reason = p_operation.strategy_reason
+           strategy_reason = p_operation.strategy_reason,
+           kept = p_operation.kept
      WHERE s.operation_id = p_operation.operation_id
        AND s.step_number = p_operation.step_number;
     UPDATE public.batch_operations AS o
-       SET step = p_operation.step,
+       SET active_at = clock_timestamp(), -- it may have taken long
+           step = p_operation.step,
            step_number = p_operation.step_number,
            step_records = p_operation.step_records,
            step_timeout = p_operation.step_timeout,
@@ -4428,7 +4847,8 @@ BEGIN
            strategy = p_operation.strategy,
            strategy_reason = p_operation.strategy_reason,
            upto_key = p_operation.upto_key,
-           duplicate_records = p_operation.duplicate_records
+           duplicate_records = p_operation.duplicate_records,
+           kept = p_operation.kept
      WHERE o.operation_id = p_operation.operation_id;
 END;
 $function$;

@@ -898,6 +898,7 @@ def test_bill_month_calculate_usage_runs_with_what_its_spec_says(sandbox):
     expected = {
         "target_table": "public.bill",
         "batch_function": "public.bill_month_calculate_usage_batch",
+        "kept": [],
         "batch_size": 200,
         "on_limit": "stop",
         "error_handling": "continue_on_error",

@@ -1064,6 +1064,7 @@ def test_expensive_items_runs_with_what_its_spec_says(sandbox):
         "entity": "item",
         "target_table": "shop.item",
         "batch_function": "shop.expensive_items_batch",
+        "kept": ["sku", "title", "price"],
         "batch_size": 1000,
         "on_limit": "stop",
         "error_handling": "continue_on_error",

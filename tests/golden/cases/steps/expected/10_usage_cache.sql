@@ -59,6 +59,7 @@ DECLARE
         p_settings  => $json${
             "target_table": "public.usage_cache",
             "batch_function": "public.refresh_usage_identify_stale_batch",
+            "kept": ["customer_id", "plan"],
             "batch_size": 50,
             "on_limit": "stop",
             "error_handling": "continue_on_error",
@@ -367,7 +368,7 @@ BEGIN
                     v_search.failure := v_failure;
                     v_search.verdict := 'blame';
                 ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.usage_cache');
                     v_search := public.batch_search_failed(
                         p_operation, v_search, v_failure, v_rows, v_doubt, true
                     );
@@ -459,6 +460,7 @@ DECLARE
         p_settings  => $json${
             "target_table": "public.usage_cache",
             "batch_function": "public.refresh_usage_fetch_usage_batch",
+            "kept": [],
             "batch_size": 50,
             "on_limit": "stop",
             "error_handling": "continue_on_error",
@@ -646,7 +648,7 @@ BEGIN
                     v_search.failure := v_failure;
                     v_search.verdict := 'blame';
                 ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context, NULL);
                     IF v_doubt = 'surroundings' AND v_search.first = v_search.last
                        AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['customer_id']::text[], ARRAY['integer']::text[]) IS NOT NULL THEN
                         v_doubt := NULL; -- a value is none of its type
@@ -774,7 +776,8 @@ BEGIN
         SELECT DISTINCT repeated.place[2]
           FROM public.batch_repeated(
                    v_operation, NULL, 'public.refresh_usage_update_cache_identity(work.items)', true,
-                   ARRAY['customer_id'], ARRAY['integer']::regtype[]
+                   ARRAY['customer_id'], ARRAY['integer']::regtype[],
+                   ARRAY['customer_id', 'total_amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]
                ) AS repeated (place)
          ORDER BY repeated.place[2]
     );
@@ -1004,7 +1007,7 @@ BEGIN
                     v_search.failure := v_failure;
                     v_search.verdict := 'blame';
                 ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.usage_cache');
                     IF v_doubt = 'surroundings' AND v_search.first = v_search.last
                        AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['customer_id', 'total_amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]) IS NOT NULL THEN
                         v_doubt := NULL; -- a value is none of its type
@@ -1103,6 +1106,7 @@ DECLARE
         p_settings  => $json${
             "target_table": "public.usage_cache",
             "batch_function": "public.refresh_usage_mark_premium_batch",
+            "kept": ["customer_id"],
             "batch_size": 50,
             "on_limit": "stop",
             "error_handling": "continue_on_error",
@@ -1302,7 +1306,7 @@ BEGIN
                     v_search.failure := v_failure;
                     v_search.verdict := 'blame';
                 ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.usage_cache');
                     v_search := public.batch_search_failed(
                         p_operation, v_search, v_failure, v_rows, v_doubt, true
                     );
@@ -1570,7 +1574,7 @@ BEGIN
                     v_search.failure := v_failure;
                     v_search.verdict := 'blame';
                 ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context, NULL);
                     IF v_doubt = 'surroundings' AND v_search.first = v_search.last
                        AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['customer_id']::text[], ARRAY['integer']::text[]) IS NOT NULL THEN
                         v_doubt := NULL; -- a value is none of its type
@@ -1968,7 +1972,7 @@ BEGIN
                     v_search.failure := v_failure;
                     v_search.verdict := 'blame';
                 ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.usage_cache');
                     v_search := public.batch_search_failed(
                         p_operation, v_search, v_failure, v_rows, v_doubt, true
                     );
@@ -2088,7 +2092,11 @@ DECLARE
         p_submitted  => p_submitted
     );
 BEGIN
-    v_operation := public.batch_recall(v_operation, ARRAY['billing_month']);
+    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
+        -- By a digest that is the same in every session it is told whether the same is asked for again.
+        v_operation.input_digest := md5(public.batch_canonical(ROW(p_max_age, p_limit)));
+    END IF;
+    v_operation := public.batch_recalled(v_operation);
     IF v_operation.status <> 'planned' THEN
         RETURN v_operation; -- the same call has begun it before
     END IF;
@@ -2304,7 +2312,7 @@ COMMENT ON FUNCTION public.refresh_usage(interval, numeric, date, boolean, boole
 COMMENT ON FUNCTION public.refresh_usage_submit(interval, numeric, date, boolean, jsonb)
     IS 'steps of usage_cache; submitted, for batch_work() (generated by specgen: 3f90c530)';
 COMMENT ON FUNCTION public.refresh_usage_plan(interval, numeric, date, jsonb, boolean)
-    IS 'Plans refresh_usage (generated by specgen: 3f91dc6a)';
+    IS 'Plans refresh_usage, from entity.yaml (generated by specgen: 3f91dc6a)';
 COMMENT ON FUNCTION public.refresh_usage_start(public.batch_operations)
     IS 'Stores refresh_usage and its steps (generated by specgen: 9de195bf)';
 
@@ -2333,6 +2341,7 @@ DECLARE
         p_settings  => $json${
             "target_table": "public.usage_cache",
             "batch_function": "public.import_usage_insert_batch",
+            "kept": ["customer_id"],
             "batch_size": 1000,
             "on_limit": "stop",
             "error_handling": "continue_on_error",
@@ -2556,7 +2565,7 @@ BEGIN
                     v_search.failure := v_failure;
                     v_search.verdict := 'blame';
                 ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.usage_cache');
                     IF v_doubt = 'surroundings' AND v_search.first = v_search.last
                        AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['customer_id', 'amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]) IS NOT NULL THEN
                         v_doubt := NULL; -- a value is none of its type
@@ -2672,7 +2681,7 @@ DECLARE
         p_submitted  => p_submitted
     );
 BEGIN
-    v_operation := public.batch_recall(v_operation);
+    v_operation := public.batch_recalled(v_operation);
     IF v_operation.status <> 'planned' THEN
         RETURN v_operation; -- the same call has begun it before
     END IF;
@@ -2798,7 +2807,7 @@ COMMENT ON FUNCTION public.import_usage(boolean, jsonb)
 COMMENT ON FUNCTION public.import_usage_submit(jsonb)
     IS 'insert of usage_cache; submitted, for batch_work() (generated by specgen: b671dfc3)';
 COMMENT ON FUNCTION public.import_usage_plan(jsonb, boolean)
-    IS 'Plans import_usage (generated by specgen: 0388e5a4)';
+    IS 'Plans import_usage, from entity.yaml (generated by specgen: 0388e5a4)';
 COMMENT ON FUNCTION public.import_usage_start(public.batch_operations)
     IS 'Stores import_usage and its steps (generated by specgen: 3237cfba)';
 
@@ -2868,7 +2877,8 @@ BEGIN
         SELECT DISTINCT repeated.place[2]
           FROM public.batch_repeated(
                    v_operation, NULL, 'public.correct_usage_update_identity(work.items)', false,
-                   ARRAY['customer_id'], ARRAY['integer']::regtype[]
+                   ARRAY['customer_id'], ARRAY['integer']::regtype[],
+                   ARRAY['customer_id', 'amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]
                ) AS repeated (place)
          ORDER BY repeated.place[2]
     );
@@ -3122,7 +3132,7 @@ BEGIN
                     v_search.failure := v_failure;
                     v_search.verdict := 'blame';
                 ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.usage_cache');
                     IF v_doubt = 'surroundings' AND v_search.first = v_search.last
                        AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['customer_id', 'amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]) IS NOT NULL THEN
                         v_doubt := NULL; -- a value is none of its type
@@ -3244,7 +3254,11 @@ DECLARE
         p_submitted  => p_submitted
     );
 BEGIN
-    v_operation := public.batch_recall(v_operation);
+    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
+        -- By a digest that is the same in every session it is told whether the same is asked for again.
+        v_operation.input_digest := md5(public.batch_canonical(ROW(p_least)));
+    END IF;
+    v_operation := public.batch_recalled(v_operation);
     IF v_operation.status <> 'planned' THEN
         RETURN v_operation; -- the same call has begun it before
     END IF;
@@ -3374,7 +3388,7 @@ COMMENT ON FUNCTION public.correct_usage(numeric, boolean, jsonb)
 COMMENT ON FUNCTION public.correct_usage_submit(numeric, jsonb)
     IS 'update of usage_cache; submitted, for batch_work() (generated by specgen: 70a928a6)';
 COMMENT ON FUNCTION public.correct_usage_plan(numeric, jsonb, boolean)
-    IS 'Plans correct_usage (generated by specgen: 7ccbe0e1)';
+    IS 'Plans correct_usage, from entity.yaml (generated by specgen: 7ccbe0e1)';
 COMMENT ON FUNCTION public.correct_usage_start(public.batch_operations)
     IS 'Stores correct_usage and its steps (generated by specgen: 0ac29a68)';
 
@@ -3402,6 +3416,7 @@ DECLARE
         p_settings  => $json${
             "target_table": "public.usage_cache",
             "batch_function": "public.recalculate_custom_function_batch",
+            "kept": [],
             "batch_size": 1000,
             "on_limit": "stop",
             "error_handling": "continue_on_error",
@@ -3584,7 +3599,7 @@ BEGIN
                     v_search.failure := v_failure;
                     v_search.verdict := 'blame';
                 ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context);
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context, NULL);
                     IF v_doubt = 'surroundings' AND v_search.first = v_search.last
                        AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['value']::text[], ARRAY['integer']::text[]) IS NOT NULL THEN
                         v_doubt := NULL; -- a value is none of its type
@@ -3698,7 +3713,11 @@ DECLARE
         p_submitted  => p_submitted
     );
 BEGIN
-    v_operation := public.batch_recall(v_operation);
+    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
+        -- By a digest that is the same in every session it is told whether the same is asked for again.
+        v_operation.input_digest := md5(public.batch_canonical(ROW(p_customers)));
+    END IF;
+    v_operation := public.batch_recalled(v_operation);
     IF v_operation.status <> 'planned' THEN
         RETURN v_operation; -- the same call has begun it before
     END IF;
@@ -3791,7 +3810,7 @@ COMMENT ON FUNCTION public.recalculate_custom_function_batch(public.batch_operat
 COMMENT ON FUNCTION public.recalculate(integer[], boolean, jsonb)
     IS 'custom_function of usage_cache (generated by specgen: bb41049a)';
 COMMENT ON FUNCTION public.recalculate_plan(integer[], jsonb, boolean)
-    IS 'Plans recalculate (generated by specgen: 9b56896f)';
+    IS 'Plans recalculate, from entity.yaml (generated by specgen: 9b56896f)';
 COMMENT ON FUNCTION public.recalculate_start(public.batch_operations)
     IS 'Stores recalculate and its steps (generated by specgen: 504bc161)';
 
