@@ -4004,7 +4004,7 @@ DECLARE
     v_seen    text[] := string_to_array(current_setting('specgen.seen', true), ' ');
     v_known   boolean := v_seen[1] IS NOT DISTINCT FROM p_operation.operation_id::text;
     -- What a session did in vain since, such as a batch that met a deadlock, is work.
-    v_least   interval := CASE WHEN v_known THEN '1 minute' ELSE '1 second' END;
+    v_least   interval := CASE WHEN v_known THEN interval '1 minute' ELSE interval '1 second' END;
     -- There the batch of a transaction that has read all ranges would conflict with every other batch.
     v_apart   boolean := current_setting('transaction_isolation') = 'serializable';
     v_active  timestamptz;
