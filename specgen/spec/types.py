@@ -217,10 +217,15 @@ def _meant(name: str, *, quoted: bool) -> TypeProblem | None:
         return None
     known = [*SHORT_TYPES, *TYPES, *EXTENSION_TYPES, "enum", "ref"]
     other = _ELSEWHERE.get(name)
-    other = other or closest(name, known, within=1)
+    # Two letters exchanged are a slip even in a short word, in which one that differs makes another: "rate".
+    other = other or next((item for item in known if _exchanged(name, item)), None)
     near = f'did you mean "{other}"?' if other else did_you_mean(name, known, cutoff=_A_TYPO)
     own = "a type of your own is written with its schema, or in quotes"
     return TypeProblem("unknown-type", f'there is no type "{name}"', f"{near} ({own})") if near else None
+
+
+def _exchanged(one: str, other: str) -> bool:
+    return sorted(one) == sorted(other) and closest(one, (other,), within=1) is not None
 
 
 _TYPES_HELP = "use one of the language's types, or name your own: app.my_type"

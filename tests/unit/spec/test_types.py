@@ -209,3 +209,18 @@ def test_literals_that_do_not_fit(kind: str, value: object) -> None:
 )
 def test_spans_of_time(text: str, milliseconds: int | None) -> None:
     assert parse_interval(text) == milliseconds
+
+
+@pytest.mark.parametrize(
+    ("slip", "meant"),
+    [("txet", "text"), ("uudi", "uuid"), ("itn", "int"), ("dtae", "date"), ("bigin", "bigint")],
+)
+def test_letters_exchanged_in_a_types_name_are_a_slip_and_no_type_of_ones_own(slip: str, meant: str) -> None:
+    found = parse_type(slip)
+    assert isinstance(found, TypeProblem)
+    assert (found.help or "").startswith(f'did you mean "{meant}"?')
+
+
+@pytest.mark.parametrize("own", ["rate", "mood", "app.txet", '"txet"'])
+def test_a_type_of_ones_own_may_be_called_nearly_as_another(own: str) -> None:
+    assert isinstance(parse_type(own), FieldType)
