@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg import sql
 
 from specgen.checks.conditions import tested_columns
 from specgen.database.connection import explain
@@ -349,10 +350,15 @@ def lacking_in_a_run(connection: Connection, operation: PlannedOperation) -> lis
     """
 
     def rows(query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-        with connection.transaction():
-            connection.execute("SET LOCAL lock_timeout = '1s'")
-            connection.execute(_NO_JIT)
-            return connection.execute(query.encode(), values).fetchall()
+        # One message, which is a transaction by itself: no setting stays, behind a pooler neither.
+        literals = [sql.Literal(value) for value in values]
+        facts = sql.SQL(query.replace("%s", "{}")).format(*literals)
+        cursor = connection.execute(
+            sql.SQL("SET LOCAL lock_timeout = '1s'; {}; {}").format(sql.SQL(_NO_JIT), facts)
+        )
+        while cursor.nextset():
+            pass
+        return cursor.fetchall()
 
     parts = [step.operation for step in operation.steps] or [operation]
     try:

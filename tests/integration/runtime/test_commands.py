@@ -155,7 +155,7 @@ def test_a_terminal_is_asked(specgen: Specgen, answer: str, expected: int) -> No
         (["count_itmes"], 'did you mean "count_items"?'),
         (["count_items"], "missing parameter: ids (bigint[])"),
         (["count_items", "-p", "idz=1"], 'did you mean "ids"?'),
-        (["count_items", "-p", "ids"], "-p wants name=value"),
+        (["count_items", "-p", "ids"], 'parameter ids (bigint[]) has no value in -p "ids"'),
         (["count_items", "-p", "ids=x"], 'invalid input syntax for type bigint: "x"'),
         (["count_items", "-p", "ids=[1"], "no JSON"),
         (["count_items", "-p", "ids=@/nowhere/ids.txt"], "No such file"),
