@@ -48,6 +48,41 @@ def test_generated_tests_pass(postgres_server: Server, root: Path, name: str, ca
     assert " passed" in printed
 
 
+OWN_TYPES = """
+name: film
+fields: {id: integer, title: citext, mood: mood, release: year}
+patterns:
+  - name: batch_operations
+    operation: raise_mood
+    update_data: {mood: :mood, release: :release}
+    where_condition: "mood <> ALL(:not_moods) AND mood > :least"
+  - name: batch_operations
+    operation: put_films
+    operation_type: insert
+    insert_data: {title: :item.title, mood: :item.mood, release: :item.release}
+    data_source: :records
+"""
+OWN_SETUP = """
+CREATE EXTENSION citext;
+CREATE TYPE mood AS ENUM ('sad', 'ok', 'glad');
+CREATE DOMAIN year AS integer CHECK (value BETWEEN 1 AND 2155);
+"""
+
+
+def test_generated_tests_find_values_of_types_of_ones_own(
+    postgres_server: Server, tmp_path: Path, capfd
+) -> None:
+    (tmp_path / "entities").mkdir()
+    (tmp_path / "entities" / "film.yaml").write_text(OWN_TYPES)
+    (tmp_path / "setup.sql").write_text(OWN_SETUP)
+    (tmp_path / "specgen.yaml").write_text("setup_sql: [setup.sql]\n")
+    chosen = ("-k", "does_every_record or goes_on_after", "-p", "no:xdist")
+    with in_a_sandbox(nullcontext(postgres_server), wanted(tmp_path, "film", *chosen)) as outcome:
+        printed = capfd.readouterr().out
+        assert outcome.code == 0, printed
+    assert " passed" in printed
+
+
 def test_a_failing_test_is_told_by_the_exit_code(postgres_server: Server, tmp_path: Path, capfd) -> None:
     report = tmp_path / "report.xml"
     broken = wanted(MUTANTS, "credit", "-x", f"--junit-xml={report}", "-p", "no:xdist")
