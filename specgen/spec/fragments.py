@@ -13,6 +13,7 @@ from specgen.spec.grammar import Analysis, ColumnUse, HoleUse, analyse
 from specgen.spec.lexing import LexError, split_at_and
 from specgen.spec.mistaken import name_help
 from specgen.spec.suggest import closest, did_you_mean
+from specgen.spec.types import is_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -301,7 +302,8 @@ def joined_type(base: str, operator: str) -> str | None:
         return "interval" if operator in "+-" else None
     if base == "interval":
         return base if operator in "+-" else "double precision"
-    return None if base in ("date", "json", "jsonb") else base
+    # A domain holds only some of the numbers that its values are computed with.
+    return None if base in ("date", "json", "jsonb") or is_own(base) else base
 
 
 def _check_columns(

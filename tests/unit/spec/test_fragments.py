@@ -147,6 +147,17 @@ def test_a_number_that_a_column_is_computed_with_is_of_its_type(
     assert known_by(text, scope) == found
 
 
+@pytest.mark.parametrize("kind", ["app.year", "year", "app.pair"])
+def test_a_number_that_a_value_of_ones_own_type_is_computed_with_is_not_of_that_type(kind: str) -> None:
+    scope = Scope({**COLUMNS, "made": kind}, ("user",), what="where_condition")
+    assert known_by("made + :years > 2000", scope) == []
+    assert known_by("made > :since", scope) == [("since", "made")]
+    scope = Scope(
+        {**COLUMNS, "made": kind}, ("user",), condition=False, assigned="made", what="the value of made"
+    )
+    assert known_by("made + :years", scope) == []
+
+
 def test_columns_of_a_subquery_are_not_the_tables() -> None:
     fragment = parse('"user".qty > 1 AND id IN (SELECT other_id FROM other WHERE nothing > 1)')
     assert [(item.name, item.qualifier) for item in fragment.columns] == [("qty", "user"), ("id", None)]

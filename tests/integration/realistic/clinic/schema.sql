@@ -56,6 +56,8 @@ CREATE TABLE clinic.patient (
     CONSTRAINT "born before death" CHECK (died >= born)
 );
 
+CREATE INDEX ON clinic.patient (ward_code);
+
 -- Nobody lies in two beds, and no bed holds two.
 CREATE TABLE clinic.stay (
     stay_id  uuid PRIMARY KEY,
@@ -70,6 +72,7 @@ CREATE TABLE clinic.stay (
     CONSTRAINT "one patient, one bed" EXCLUDE USING gist (country WITH =, number WITH =, during WITH &&)
         DEFERRABLE INITIALLY DEFERRED
 );
+CREATE INDEX ON clinic.stay (ward_code);
 
 -- A tree whose order is checked when all is done.
 CREATE TABLE clinic.staff (
@@ -81,6 +84,8 @@ CREATE TABLE clinic.staff (
     shifts    int4multirange NOT NULL DEFAULT '{}',
     CONSTRAINT places UNIQUE (place) DEFERRABLE INITIALLY DEFERRED
 );
+
+CREATE INDEX ON clinic.staff (boss_id);
 
 -- What is measured, by kind: a table with children.
 CREATE TABLE clinic.measure (

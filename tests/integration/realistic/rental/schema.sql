@@ -53,6 +53,8 @@ CREATE TABLE video.copy (
     bought  date DEFAULT '2020-02-29'
 );
 
+CREATE INDEX ON video.copy (film_id);
+
 CREATE SEQUENCE video.rental_numbers START 100000;
 CREATE TABLE video.rental (
     rental_id   bigint NOT NULL DEFAULT nextval('video.rental_numbers'),
@@ -69,6 +71,15 @@ CREATE TABLE video.rental_2024 PARTITION OF video.rental FOR VALUES FROM ('2024-
     PARTITION BY HASH (rental_id);
 CREATE TABLE video.rental_2024_a PARTITION OF video.rental_2024 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 CREATE TABLE video.rental_2024_b PARTITION OF video.rental_2024 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+
+-- Keys of types of its own.
+CREATE TABLE video.tariff (
+    rating video.rating,
+    medium video.medium,
+    since  video.year DEFAULT 1999,
+    rate   video.money,
+    PRIMARY KEY (rating, medium, since)
+);
 
 CREATE TABLE video.change (
     change_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -133,6 +144,8 @@ SELECT 'Film ' || n, 1950 + n % 70, (enum_range(NULL::video.rating))[n % 5 + 1],
        CASE WHEN n % 4 > 0 THEN (ARRAY['trailer', 'a "making of"', 'subtitles, {de}'])[1 : n % 4] END,
        n % 5 + 0.99, 40 + n % 120
   FROM generate_series(1, 240) AS n;
+INSERT INTO video.tariff
+SELECT r, m, 1999, 2 FROM unnest(enum_range(NULL::video.rating)) AS r, unnest(enum_range(NULL::video.medium)) AS m;
 INSERT INTO video.person
 SELECT n, 'Person ' || n, CASE WHEN n % 3 > 0 THEN 'p' || n || '@example.org' END,
        CASE WHEN n % 2 = 0 THEN decode(lpad(to_hex(n), 6, '0'), 'hex') END, date '1950-01-01' + n * 97

@@ -51,6 +51,8 @@ CREATE TABLE "Auftrag" (
     PRIMARY KEY ("Jahr", "Nummer")
 );
 
+CREATE INDEX "Aufträge eines Kunden" ON "Auftrag" ("Kunde");
+
 CREATE TABLE "Auftrags-Position" (
     "Jahr"       smallint,
     "Nummer"     integer,
