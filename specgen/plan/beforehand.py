@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from specgen.plan import naming
 from specgen.plan.expressions import INSERTING, Expressions, names_of, value_names
-from specgen.plan.planned import PlannedAssignment, PlannedRule
+from specgen.plan.parts import PlannedAssignment, PlannedRule
 from specgen.plan.sieve import Sieve, refusals
 from specgen.plan.sqltext import ident
 from specgen.spec.model import Expression, Field, Literal, Reference, SingleSource, Steps
 
 if TYPE_CHECKING:
-    from specgen.plan.planned import PlannedParameter
+    from specgen.plan.parts import PlannedParameter
     from specgen.plan.records import Records
     from specgen.spec.fragments import SqlFragment
 

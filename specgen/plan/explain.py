@@ -13,7 +13,8 @@ from specgen.plan.sqltext import ident
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from specgen.plan.planned import PlannedOperation, PlannedParameter, PlannedStep
+    from specgen.plan.parts import PlannedParameter
+    from specgen.plan.planned import PlannedOperation, PlannedStep
 
 _AUTOMATIC = (
     ("dry_run", "boolean", "false", "do everything, tell what came of it, undo it"),

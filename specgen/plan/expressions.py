@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from specgen.plan import naming
 from specgen.plan.parameters import TypedParameter, parameter_type
-from specgen.plan.planned import PlannedOutput, PlannedParameter
+from specgen.plan.parts import PlannedOutput, PlannedParameter
 from specgen.plan.sqltext import constant, ident, literal, one_line_strings, qualify
 from specgen.spec.model import (
     BatchOperation,

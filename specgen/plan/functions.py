@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from specgen.plan.planned import PlannedFunction
+from specgen.plan.parts import PlannedFunction
 from specgen.plan.sqltext import ident
 
 if TYPE_CHECKING:

@@ -11,14 +11,9 @@ from specgen.plan.expressions import INSERTING, Expressions, names_of, value_nam
 from specgen.plan.functions import functions_of, quote_of
 from specgen.plan.keys import identity_key, planned_key
 from specgen.plan.naming import QualifiedName
+from specgen.plan.parts import OwnTable, PlannedAssignment, PlannedCall, PlannedPrecondition
 from specgen.plan.path import fragments, search_path
-from specgen.plan.planned import (
-    OwnTable,
-    PlannedAssignment,
-    PlannedCall,
-    PlannedOperation,
-    PlannedPrecondition,
-)
+from specgen.plan.planned import PlannedOperation
 from specgen.plan.records import Records
 from specgen.plan.relations import relation_query
 from specgen.plan.settings import LOG_TABLE, METRICS_TABLE, settings_of

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from specgen.plan.planned import PlannedOperation, PlannedParameter
+    from specgen.plan.parts import PlannedParameter
+    from specgen.plan.planned import PlannedOperation
 
 _PATTERNS = ("~", "~*", "!~", "!~*")
 """Operators whose right side is a text that has a grammar of its own."""

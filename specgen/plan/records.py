@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from specgen.plan import naming
 from specgen.plan.expressions import INSERTING, Expressions, field_names, value_names
 from specgen.plan.parameters import parameter_type
-from specgen.plan.planned import KeyColumn, Match, PlannedAssignment, PlannedItemField
+from specgen.plan.parts import KeyColumn, Match, PlannedAssignment, PlannedItemField
 from specgen.plan.sqltext import ident
 from specgen.spec.model import (
     ListRows,
@@ -19,7 +19,7 @@ from specgen.spec.model import (
 )
 
 if TYPE_CHECKING:
-    from specgen.plan.planned import PlannedParameter
+    from specgen.plan.parts import PlannedParameter
 
 
 class Records:

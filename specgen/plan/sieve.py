@@ -10,7 +10,7 @@ from specgen.plan.sqltext import ident, literal, one_line_strings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from specgen.plan.planned import PlannedAssignment
+    from specgen.plan.parts import PlannedAssignment
     from specgen.spec.model import Entity, Field
 
 

@@ -16,7 +16,8 @@ from specgen.spec.model import ListRows, RelationSource
 if TYPE_CHECKING:
     from specgen.diagnostics import Findings
     from specgen.plan.parameters import Part, TypedParameter
-    from specgen.plan.planned import PlannedOperation, PlannedParameter
+    from specgen.plan.parts import PlannedParameter
+    from specgen.plan.planned import PlannedOperation
     from specgen.spec.model import BatchOperation, Project, Step
 
 

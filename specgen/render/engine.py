@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from specgen.plan.naming import QualifiedName
-    from specgen.plan.planned import PlannedFunction, PlannedOperation
+    from specgen.plan.parts import PlannedFunction
+    from specgen.plan.planned import PlannedOperation
     from specgen.spec.model import Settings
 
 

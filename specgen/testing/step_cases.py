@@ -23,7 +23,8 @@ from specgen.testing.subject import Operation, Parameter
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from specgen.plan.planned import PlannedOperation, PlannedParameter, PlannedStep
+    from specgen.plan.parts import PlannedParameter
+    from specgen.plan.planned import PlannedOperation, PlannedStep
     from specgen.spec.model import BatchOperation, Project
     from specgen.spec.model import Step as SpecStep
 
