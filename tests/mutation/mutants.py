@@ -207,8 +207,8 @@ _OF_ONE_STEP = (
     ),
     Mutant(
         "the last of records with one key counts",
-        "ORDER BY typed.range_number, typed.place) AS occurrence",
-        "ORDER BY typed.range_number, typed.place DESC) AS occurrence",
+        "ORDER BY m.range_number, m.place) AS occurrence",
+        "ORDER BY m.range_number, m.place DESC) AS occurrence",
         ("stock",),
     ),
     Mutant(
