@@ -183,6 +183,11 @@ class PlannedOperation:
         )
 
     @property
+    def reads_slice(self) -> bool:
+        """Whether its statement reads the records that are tried; one without any has its values alone."""
+        return not self.by_key and (self.by_record or self.call_function is not None or bool(self.returning))
+
+    @property
     def fallible_fields(self) -> tuple[PlannedItemField, ...]:
         """The records' fields of which not every value can be read."""
         return tuple(field for field in self.item_fields if field.type not in ("text", "json", "jsonb"))

@@ -66,7 +66,7 @@ def test_no_generated_function_has_a_finding(
     with psycopg.connect(dsn) as connection:
         connection.execute("CREATE EXTENSION plpgsql_check")
         found = connection.execute(FINDINGS).fetchall()
-        assert [finding for finding in found if not named_by_the_spec(finding)] == []
+        assert [finding for finding in found if not (named_by_the_spec(finding) or unknowable(finding))] == []
         checked = connection.execute(CHECKED).fetchone()
         assert checked is not None
         assert checked[0] > 20
@@ -75,3 +75,8 @@ def test_no_generated_function_has_a_finding(
 def named_by_the_spec(finding: tuple[object, ...]) -> bool:
     """Whether it is about a parameter's name, which the spec chose: the case of hostile names does."""
     return "reserved keyword" in str(finding[4])
+
+
+def unknowable(finding: tuple[object, ...]) -> bool:
+    """Whether the extension says itself that it cannot tell, because a statement is made while it runs."""
+    return "cannot to determine" in str(finding[5])

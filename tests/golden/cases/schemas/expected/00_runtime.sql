@@ -1682,7 +1682,7 @@ DECLARE
     v_at       bigint[];
     v_of       bigint[];
     v_items    jsonb;
-    v_invalid  bigint[] := '{}';
+    v_invalid  bigint[] := '{}'::bigint[];
 BEGIN
     WITH same AS MATERIALIZED (
         SELECT s.way, s.record, s.first
@@ -3027,7 +3027,7 @@ BEGIN
         (SELECT string_agg(format('%I %s', field.name, field.type), ', ') FROM unnest(p_names, p_types) AS field (name, type))
     )
       USING p_items;
-    RETURN '{}';
+    RETURN '{}'::integer[];
 EXCEPTION
     WHEN OTHERS THEN
         IF NOT batch.batch_is_records_fault(SQLSTATE) THEN
@@ -3357,13 +3357,13 @@ BEGIN
      ORDER BY told.n;
 
     RETURN (
-        SELECT sum(
+        SELECT coalesce(sum(
                    CASE
                        WHEN t.failure -> 'first' = t.failure -> 'last' OR t.subject -> 'records' = 'null'
                            THEN (t.failure ->> 'last')::integer - (t.failure ->> 'first')::integer + 1
                        ELSE jsonb_array_length(t.subject -> 'records') -- keys that no row has are skipped
                    END
-               )
+               ), 0)::integer
           FROM unnest(p_failures, p_records) AS t (failure, subject)
     );
 END;

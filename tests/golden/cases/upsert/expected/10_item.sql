@@ -1226,7 +1226,6 @@ DECLARE
     v_column text;
     v_constraint text;
     v_items jsonb;
-    v_slice jsonb;
     v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
     p_code varchar;
     p_qty integer;
@@ -1246,10 +1245,6 @@ BEGIN
 
     v_search := public.batch_search(p_operation, v_count, v_dense);
     WHILE v_search.first IS NOT NULL LOOP
-        v_slice := CASE
-            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
-            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
-        END;
         IF v_settled THEN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
