@@ -50,7 +50,8 @@ def _run_regular(
     from specgen.cli.doubtful import tell_of_records
     from specgen.cli.lost import tell_repeated
     from specgen.cli.readers import open_reader
-    from specgen.cli.run import read_call, work_on
+    from specgen.cli.run import read_call
+    from specgen.cli.working import work_on
 
     if planned.handed_in is None or not planned.hands_in_records:
         raise UsageError(
