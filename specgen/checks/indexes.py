@@ -156,7 +156,8 @@ class Lack:
     @property
     def message(self) -> str:
         """What is wrong."""
-        return f"no index of {self.schema}.{self.table} begins with {_any_of(self.columns)}: {self.why}"
+        table = f"{ident(self.schema)}.{ident(self.table)}"
+        return f"no index of {table} begins with {_any_of(self.columns)}: {self.why}"
 
     @property
     def size(self) -> str:

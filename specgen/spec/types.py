@@ -198,8 +198,13 @@ def _other(text: str) -> FieldType | TypeProblem:
         names = names[1:]
     if len(names) == 1 and (found := built_in_name(names[0])):
         base = found
+        if modifiers and base == "interval":
+            message = f'intervals of some fields only, as "{bare}", are not supported'
+            return TypeProblem(
+                "unknown-type", message, "write interval, which reads and writes such a column too"
+            )
         sql = "timestamp without time zone" if base == "timestamp" else base
-        if modifiers and base != "interval":
+        if modifiers:
             sql = f"{base}({','.join(modifiers)})"
             sql += " without time zone" if base == "timestamp" else ""
     elif len(names) == 1 and (problem := _meant(names[0], quoted=bare.startswith('"'))):

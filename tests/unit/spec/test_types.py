@@ -224,3 +224,10 @@ def test_letters_exchanged_in_a_types_name_are_a_slip_and_no_type_of_ones_own(sl
 @pytest.mark.parametrize("own", ["rate", "mood", "app.txet", '"txet"'])
 def test_a_type_of_ones_own_may_be_called_nearly_as_another(own: str) -> None:
     assert isinstance(parse_type(own), FieldType)
+
+
+def test_an_interval_of_some_fields_is_refused_instead_of_keeping_all() -> None:
+    found = parse_type("interval day to second")
+    assert isinstance(found, TypeProblem)
+    assert "are not supported" in found.message
+    assert parse_type("interval") == FieldType("interval", "interval")
