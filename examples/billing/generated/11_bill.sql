@@ -110,6 +110,7 @@ CREATE OR REPLACE FUNCTION public.bill_month_calculate_usage_batch(
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
     v_range public.batch_ranges := p_range;
@@ -371,6 +372,7 @@ CREATE OR REPLACE FUNCTION public.bill_month_create_bills_batch(
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
     v_range public.batch_ranges := p_range;
@@ -703,6 +705,7 @@ CREATE OR REPLACE FUNCTION public.bill_month_write_files_batch(
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
     v_range public.batch_ranges := p_range;
@@ -975,6 +978,7 @@ CREATE OR REPLACE FUNCTION public.bill_month_send_bills_batch(
     VOLATILE
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
     v_range public.batch_ranges := p_range;
@@ -1268,6 +1272,7 @@ CREATE OR REPLACE FUNCTION public.bill_month_tell_customers_batch(
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
     v_range public.batch_ranges := p_range;
@@ -1747,7 +1752,7 @@ BEGIN
     IF v_operation.max_records IS NULL AND jsonb_array_length(v_operation.batch_keys) > 1
        AND NOT row_security_active('public.bill') THEN
         -- In key order and no further: no plan may read a whole stretch to sort it.
-        v_planner := public.batch_planner('{off,off,off}');
+        v_planner := public.batch_planner('{off,off,off,off}');
         SELECT sum(between_keys.row_count) <= 3 * v_size::bigint * count(*)
           INTO v_dense
           FROM public.batch_sample_pairs(v_operation.batch_keys) AS pair
@@ -1853,6 +1858,7 @@ CREATE OR REPLACE FUNCTION public.discard_open_bills_batch(
     VOLATILE
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
     SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
 DECLARE

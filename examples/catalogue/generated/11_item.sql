@@ -200,6 +200,7 @@ CREATE OR REPLACE FUNCTION shop.refresh_items_batch(
     VOLATILE
     SET search_path = pg_catalog, shop, public, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
     v_range batch.batch_ranges := p_range;
@@ -675,6 +676,7 @@ CREATE OR REPLACE FUNCTION shop.label_items_batch(
     VOLATILE
     SET search_path = pg_catalog, shop, public, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
     v_range batch.batch_ranges := p_range;
@@ -1091,7 +1093,7 @@ BEGIN
     IF v_operation.max_records IS NULL AND jsonb_array_length(v_operation.batch_keys) > 1
        AND NOT row_security_active('shop.item') THEN
         -- In key order and no further: no plan may read a whole stretch to sort it.
-        v_planner := batch.batch_planner('{off,off,off}');
+        v_planner := batch.batch_planner('{off,off,off,off}');
         SELECT sum(between_keys.row_count) <= 3 * v_size::bigint * count(*)
           INTO v_dense
           FROM batch.batch_sample_pairs(v_operation.batch_keys) AS pair
@@ -1192,6 +1194,7 @@ CREATE OR REPLACE FUNCTION shop.expensive_items_batch(
     VOLATILE
     SET search_path = pg_catalog, shop, public, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
     SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
 DECLARE

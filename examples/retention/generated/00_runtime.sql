@@ -1152,7 +1152,8 @@ BEGIN
 END;
 $function$;
 
--- Sets enable_bitmapscan, enable_seqscan and enable_sort for the transaction; returns what they were.
+-- Sets enable_bitmapscan, enable_seqscan, enable_sort and jit for the transaction; returns what they were. What
+-- is done all the same although it is switched off has so high a cost that it would be compiled, too.
 CREATE OR REPLACE FUNCTION public.batch_planner(p_settings text[])
     RETURNS text[]
     LANGUAGE plpgsql
@@ -1163,12 +1164,14 @@ DECLARE
     v_before text[] := ARRAY[
         current_setting('enable_bitmapscan'),
         current_setting('enable_seqscan'),
-        current_setting('enable_sort')
+        current_setting('enable_sort'),
+        current_setting('jit')
     ];
 BEGIN
     PERFORM set_config('enable_bitmapscan', p_settings[1], true),
             set_config('enable_seqscan', p_settings[2], true),
-            set_config('enable_sort', p_settings[3], true);
+            set_config('enable_sort', p_settings[3], true),
+            set_config('jit', p_settings[4], true);
     RETURN v_before;
 END;
 $function$;

@@ -188,3 +188,32 @@ def test_records_that_are_tried_one_by_one_do_not_read_the_whole_table_each(copy
 
     lab.do("SELECT pg_stat_force_next_flush()")
     assert lab.one(scans) < 50
+
+
+@pytest.mark.parametrize("operation", ["put", "change", "clear"])
+def test_what_stands_behind_a_written_row_is_not_compiled_for_each(copy_of, operation: str) -> None:
+    """Reading a small table whole costs so much while sequential scans are off that JIT would set in."""
+    lab = copy_of(
+        FAILING,
+        "",
+        REFUSING
+        + """
+        CREATE TABLE seen (jit text);
+        CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            INSERT INTO public.seen VALUES (current_setting('jit'));
+            RETURN NULL;
+        END $$;
+        CREATE TRIGGER see AFTER INSERT OR UPDATE OR DELETE ON thing FOR EACH ROW EXECUTE FUNCTION see();
+        """,
+    )
+    if operation != "put":
+        lab.do(
+            "SET session_replication_role = replica; INSERT INTO thing SELECT n FROM generate_series(1, 3) AS n"
+        )
+        lab.do("SET session_replication_role = origin")
+    lab.do("SET jit = on")
+    given = [records(*({"id": n, "owner": 0} for n in range(1, 4)))]
+    assert counts(lab.run(operation, *([] if operation == "clear" else given)))[:2] == (3, 3)
+    assert lab.rows("SELECT DISTINCT jit FROM seen") == ["off"]
+    assert lab.one("SHOW jit") == "on"

@@ -149,6 +149,7 @@ CREATE OR REPLACE FUNCTION "$$"."-- drop_batch"(
     VOLATILE
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function_$
 DECLARE
     v_range public.batch_ranges := p_range;
@@ -574,7 +575,7 @@ BEGIN
     IF v_operation.max_records IS NULL AND jsonb_array_length(v_operation.batch_keys) > 1
        AND NOT row_security_active('"$$"."-- drop"') THEN
         -- In key order and no further: no plan may read a whole stretch to sort it.
-        v_planner := public.batch_planner('{off,off,off}');
+        v_planner := public.batch_planner('{off,off,off,off}');
         SELECT sum(between_keys.row_count) <= 3 * v_size::bigint * count(*)
           INTO v_dense
           FROM public.batch_sample_pairs(v_operation.batch_keys) AS pair
@@ -675,6 +676,7 @@ CREATE OR REPLACE FUNCTION "$$"."a""b $$_batch"(
     VOLATILE
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
     SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function_$
 DECLARE
@@ -1171,6 +1173,7 @@ CREATE OR REPLACE FUNCTION "$$"."x'y_batch"(
     VOLATILE
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
     v_range public.batch_ranges := p_range;
@@ -1713,6 +1716,7 @@ CREATE OR REPLACE FUNCTION "$$"."naïve name_batch"(
     VOLATILE
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
     v_range public.batch_ranges := p_range;

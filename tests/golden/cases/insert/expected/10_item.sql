@@ -109,6 +109,7 @@ CREATE OR REPLACE FUNCTION public.add_item_batch(
     VOLATILE
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
     v_range public.batch_ranges := p_range;
@@ -451,6 +452,7 @@ CREATE OR REPLACE FUNCTION public.add_item_kept_batch(
     VOLATILE
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
     v_range public.batch_ranges := p_range;
@@ -848,6 +850,7 @@ CREATE OR REPLACE FUNCTION public.import_items_batch(
     VOLATILE
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
     v_range public.batch_ranges := p_range;
@@ -1294,6 +1297,7 @@ CREATE OR REPLACE FUNCTION public.import_items_kept_batch(
     VOLATILE
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
     v_range public.batch_ranges := p_range;

@@ -107,7 +107,7 @@ BEGIN
     IF v_operation.max_records IS NULL AND jsonb_array_length(v_operation.batch_keys) > 1
        AND NOT row_security_active('shop.line') THEN
         -- In key order and no further: no plan may read a whole stretch to sort it.
-        v_planner := public.batch_planner('{off,off,off}');
+        v_planner := public.batch_planner('{off,off,off,off}');
         SELECT sum(between_keys.row_count) <= 3 * v_size::bigint * count(*)
           INTO v_dense
           FROM public.batch_sample_pairs(v_operation.batch_keys) AS pair
@@ -208,6 +208,7 @@ CREATE OR REPLACE FUNCTION shop.delete_old_lines_batch(
     VOLATILE
     SET search_path = pg_catalog, shop, public, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
     SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
 DECLARE

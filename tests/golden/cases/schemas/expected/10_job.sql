@@ -139,6 +139,7 @@ CREATE OR REPLACE FUNCTION "app data".finish_jobs_batch(
     VOLATILE
     SET search_path = pg_catalog, "app data", batch, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
     v_range batch.batch_ranges := p_range;

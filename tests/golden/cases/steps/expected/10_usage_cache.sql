@@ -113,7 +113,7 @@ BEGIN
     IF v_operation.max_records IS NULL AND jsonb_array_length(v_operation.batch_keys) > 1
        AND NOT row_security_active('public.usage_cache') THEN
         -- In key order and no further: no plan may read a whole stretch to sort it.
-        v_planner := public.batch_planner('{off,off,off}');
+        v_planner := public.batch_planner('{off,off,off,off}');
         SELECT sum(between_keys.row_count) <= 3 * v_size::bigint * count(*)
           INTO v_dense
           FROM public.batch_sample_pairs(v_operation.batch_keys) AS pair
@@ -217,6 +217,7 @@ CREATE OR REPLACE FUNCTION public.refresh_usage_identify_stale_batch(
     VOLATILE
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
     SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
 DECLARE
@@ -545,6 +546,7 @@ CREATE OR REPLACE FUNCTION public.refresh_usage_fetch_usage_batch(
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
     v_range public.batch_ranges := p_range;
@@ -878,6 +880,7 @@ CREATE OR REPLACE FUNCTION public.refresh_usage_update_cache_batch(
     VOLATILE
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
     v_range public.batch_ranges := p_range;
@@ -1204,6 +1207,7 @@ CREATE OR REPLACE FUNCTION public.refresh_usage_mark_premium_batch(
     VOLATILE
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
     v_range public.batch_ranges := p_range;
@@ -1478,6 +1482,7 @@ CREATE OR REPLACE FUNCTION public.refresh_usage_notify_customers_batch(
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
     v_range public.batch_ranges := p_range;
@@ -1723,7 +1728,7 @@ BEGIN
     IF v_operation.max_records IS NULL AND jsonb_array_length(v_operation.batch_keys) > 1
        AND NOT row_security_active('public.usage_cache') THEN
         -- In key order and no further: no plan may read a whole stretch to sort it.
-        v_planner := public.batch_planner('{off,off,off}');
+        v_planner := public.batch_planner('{off,off,off,off}');
         SELECT sum(between_keys.row_count) <= 3 * v_size::bigint * count(*)
           INTO v_dense
           FROM public.batch_sample_pairs(v_operation.batch_keys) AS pair
@@ -1830,6 +1835,7 @@ CREATE OR REPLACE FUNCTION public.refresh_usage_purge_unknown_batch(
     VOLATILE
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
     SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
 DECLARE
@@ -2427,6 +2433,7 @@ CREATE OR REPLACE FUNCTION public.import_usage_insert_batch(
     VOLATILE
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
     v_range public.batch_ranges := p_range;
@@ -2985,6 +2992,7 @@ CREATE OR REPLACE FUNCTION public.correct_usage_update_batch(
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
     v_range public.batch_ranges := p_range;
@@ -3504,6 +3512,7 @@ CREATE OR REPLACE FUNCTION public.recalculate_custom_function_batch(
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
     v_range public.batch_ranges := p_range;

@@ -220,6 +220,7 @@ CREATE OR REPLACE FUNCTION public.correct_items_batch(
     VOLATILE
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
     v_range public.batch_ranges := p_range;
@@ -778,6 +779,7 @@ CREATE OR REPLACE FUNCTION public.correct_by_code_batch(
     VOLATILE
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
     v_range public.batch_ranges := p_range;

@@ -216,6 +216,7 @@ CREATE OR REPLACE FUNCTION public.refresh_items_batch(
     VOLATILE
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
     v_range public.batch_ranges := p_range;
@@ -754,6 +755,7 @@ CREATE OR REPLACE FUNCTION public.refresh_prices_batch(
     VOLATILE
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
     v_range public.batch_ranges := p_range;
@@ -1204,6 +1206,7 @@ CREATE OR REPLACE FUNCTION public.refresh_one_batch(
     VOLATILE
     SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
     v_range public.batch_ranges := p_range;
