@@ -124,6 +124,7 @@ DECLARE
     v_failure jsonb;
     v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
+    v_undone boolean; -- the slice passed, and was undone on purpose
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
     v_detail text;
@@ -161,6 +162,7 @@ BEGIN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
         END IF;
+        v_undone := false;
         BEGIN
             -- function, entities/bill.yaml:27
             FOR item IN
@@ -182,6 +184,7 @@ BEGIN
             v_rows := v_search.last - v_search.first + 1; -- whatever it returned, it was called for each
             SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
+                v_undone := true;
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_settled := true;
@@ -202,7 +205,7 @@ BEGIN
                 v_failure := jsonb_build_object(
                     'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
                     'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint
+                    'constraint', v_constraint, 'undone', v_undone
                 );
                 IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
                     -- One record, and a failure that only a record can be to blame for: no need to search.
@@ -385,6 +388,7 @@ DECLARE
     v_failure jsonb;
     v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
+    v_undone boolean; -- the slice passed, and was undone on purpose
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
     v_detail text;
@@ -462,6 +466,7 @@ BEGIN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
         END IF;
+        v_undone := false;
         BEGIN
             WITH computed AS MATERIALIZED (
                 SELECT nextval(pg_get_serial_sequence('public.bill', 'id')) AS id,
@@ -496,6 +501,7 @@ BEGIN
             GET DIAGNOSTICS v_rows = ROW_COUNT;
             SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
+                v_undone := true;
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_settled := true;
@@ -516,7 +522,7 @@ BEGIN
                 v_failure := jsonb_build_object(
                     'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
                     'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint
+                    'constraint', v_constraint, 'undone', v_undone
                 );
                 IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
                     -- One record, and a failure that only a record can be to blame for: no need to search.
@@ -719,6 +725,7 @@ DECLARE
     v_failure jsonb;
     v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
+    v_undone boolean; -- the slice passed, and was undone on purpose
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
     v_detail text;
@@ -751,6 +758,7 @@ BEGIN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
         END IF;
+        v_undone := false;
         BEGIN
             -- function, entities/bill.yaml:38
             SELECT array_agg(element.id ORDER BY element.item_number) AS id, 1 AS item_number
@@ -762,6 +770,7 @@ BEGIN
             v_rows := v_search.last - v_search.first + 1; -- whatever it returned, it was called for each
             SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
+                v_undone := true;
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_settled := true;
@@ -782,7 +791,7 @@ BEGIN
                 v_failure := jsonb_build_object(
                     'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
                     'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint
+                    'constraint', v_constraint, 'undone', v_undone
                 );
                 IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
                     -- One record, and a failure that only a record can be to blame for: no need to search.
@@ -992,6 +1001,7 @@ DECLARE
     v_failures jsonb[] := ARRAY[]::jsonb[];
     v_records jsonb[];
     v_stopped boolean := false;
+    v_undone boolean; -- the slice passed, and was undone on purpose
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
     v_detail text;
@@ -1060,6 +1070,7 @@ BEGIN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
         END IF;
+        v_undone := false;
         BEGIN
             UPDATE public.bill
                SET status = 'sent',
@@ -1068,6 +1079,7 @@ BEGIN
             GET DIAGNOSTICS v_rows = ROW_COUNT;
             SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
+                v_undone := true;
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_settled := true;
@@ -1088,7 +1100,7 @@ BEGIN
                 v_failure := jsonb_build_object(
                     'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
                     'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint
+                    'constraint', v_constraint, 'undone', v_undone
                 );
                 IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
                     -- One record, and a failure that only a record can be to blame for: no need to search.
@@ -1286,6 +1298,7 @@ DECLARE
     v_failure jsonb;
     v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
+    v_undone boolean; -- the slice passed, and was undone on purpose
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
     v_detail text;
@@ -1318,6 +1331,7 @@ BEGIN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
         END IF;
+        v_undone := false;
         BEGIN
             -- function, entities/bill.yaml:48
             FOR item IN
@@ -1334,6 +1348,7 @@ BEGIN
             v_rows := v_search.last - v_search.first + 1; -- whatever it returned, it was called for each
             SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
+                v_undone := true;
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_settled := true;
@@ -1354,7 +1369,7 @@ BEGIN
                 v_failure := jsonb_build_object(
                     'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
                     'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint
+                    'constraint', v_constraint, 'undone', v_undone
                 );
                 IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
                     -- One record, and a failure that only a record can be to blame for: no need to search.
@@ -1580,6 +1595,9 @@ BEGIN
         END IF;
     EXCEPTION
         WHEN SQLSTATE 'P0B90' THEN
+            IF v_errors IS NULL THEN
+                RAISE; -- somebody else's
+            END IF;
             -- Everything above is undone; the variables still tell what happened.
             RETURN public.batch_dry_run_result(v_operation, v_errors);
     END;
@@ -1873,6 +1891,7 @@ DECLARE
     v_failures jsonb[] := ARRAY[]::jsonb[];
     v_records jsonb[];
     v_stopped boolean := false;
+    v_undone boolean; -- the slice passed, and was undone on purpose
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
     v_detail text;
@@ -1948,6 +1967,7 @@ BEGIN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
         END IF;
+        v_undone := false;
         BEGIN
             IF v_keys IS NULL THEN
                 DELETE FROM public.bill
@@ -1969,6 +1989,7 @@ BEGIN
             GET DIAGNOSTICS v_rows = ROW_COUNT;
             SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
+                v_undone := true;
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_settled := true;
@@ -1989,7 +2010,7 @@ BEGIN
                 v_failure := jsonb_build_object(
                     'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
                     'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint
+                    'constraint', v_constraint, 'undone', v_undone
                 );
                 IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
                     -- One record, and a failure that only a record can be to blame for: no need to search.
@@ -2138,6 +2159,9 @@ BEGIN
         END IF;
     EXCEPTION
         WHEN SQLSTATE 'P0B90' THEN
+            IF v_errors IS NULL THEN
+                RAISE; -- somebody else's
+            END IF;
             -- Everything above is undone; the variables still tell what happened.
             RETURN public.batch_dry_run_result(v_operation, v_errors);
     END;

@@ -134,6 +134,7 @@ DECLARE
     v_failure jsonb;
     v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
+    v_undone boolean; -- the slice passed, and was undone on purpose
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
     v_detail text;
@@ -197,6 +198,7 @@ BEGIN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
         END IF;
+        v_undone := false;
         BEGIN
             INSERT INTO shop.brand (id, name)
             SELECT item.id,
@@ -205,6 +207,7 @@ BEGIN
             GET DIAGNOSTICS v_rows = ROW_COUNT;
             SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
+                v_undone := true;
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_settled := true;
@@ -225,7 +228,7 @@ BEGIN
                 v_failure := jsonb_build_object(
                     'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
                     'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint
+                    'constraint', v_constraint, 'undone', v_undone
                 );
                 IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
                     -- One record, and a failure that only a record can be to blame for: no need to search.
@@ -376,6 +379,9 @@ BEGIN
         END IF;
     EXCEPTION
         WHEN SQLSTATE 'P0B90' THEN
+            IF v_errors IS NULL THEN
+                RAISE; -- somebody else's
+            END IF;
             -- Everything above is undone; the variables still tell what happened.
             RETURN batch.batch_dry_run_result(v_operation, v_errors);
     END;

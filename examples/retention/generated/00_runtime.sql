@@ -2539,7 +2539,7 @@ BEGIN
     IF v_search.trials IS NOT NULL THEN
         RETURN public.batch_search_compared(p_operation, v_search, p_failure, p_rows);
     END IF;
-    IF v_sqlstate = 'P0B91' THEN
+    IF (p_failure -> 'undone')::boolean THEN
         -- The prefix passed and was undone; the first failing record lies behind it.
         v_search.passed := v_search.last;
         v_search.last := (v_search.passed + v_search.pending[1]) / 2;
@@ -2639,8 +2639,8 @@ AS $function$
 DECLARE
     v_search  public.batch_search := p_search;
     v_empty   boolean := p_search.last < p_search.first;
-    v_passed  boolean := p_failure ->> 'sqlstate' = 'P0B91';
-    v_alike   boolean := p_failure ->> 'sqlstate' = p_search.failure ->> 'sqlstate'
+    v_passed  boolean := (p_failure -> 'undone')::boolean;
+    v_alike   boolean := NOT v_passed AND p_failure ->> 'sqlstate' = p_search.failure ->> 'sqlstate'
                          AND p_failure ->> 'message' = p_search.failure ->> 'message';
 BEGIN
     v_search.trials := v_search.trials[3:];

@@ -347,3 +347,23 @@ def test_a_batch_that_is_cancelled_blames_nobody(lab: Lab) -> None:
     lab.do("RESET statement_timeout")
     assert lab.rows("SELECT * FROM batch_operation_errors") == []
     assert lab.rows("SELECT status FROM batch_operations") == ["running"]
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("state", ["P0B90", "P0B91", "P0B92"])
+@pytest.mark.parametrize("mode", ["", "error_handling: stop_on_error", "error_isolation: batch"])
+def test_an_error_that_is_called_as_one_of_ours_is_a_records_like_any_other(
+    copy_of, how: str, state: str, mode: str
+) -> None:
+    more = f", {mode}" if mode else ""
+    spec = entity(
+        f"name: thing\nmanaged: false\nfields: {{{FIELDS}}}",
+        "operation: label_them, operation_type: update, parameters: {state: string}, "
+        "update_data: {label: {sql: \"CASE id WHEN 3 THEN :state ELSE 'new' END\"}}, "
+        f'where_condition: "id = ANY(:ids)"{more}',
+    )
+    lab = copy_of(spec, "", BEFORE)
+    result = lab.run("label_them", state, [1, 2, 3, 4, 5], how=how)
+    failed = {"": (5, 4, 0, 1), "error_handling: stop_on_error": (5, 0, 4, 1)}.get(mode, (5, 0, 0, 5))
+    assert counts(result) == failed
+    assert lab.errors(result, "sqlstate") == [state]

@@ -223,6 +223,7 @@ DECLARE
     v_failures jsonb[] := ARRAY[]::jsonb[];
     v_records jsonb[];
     v_stopped boolean := false;
+    v_undone boolean; -- the slice passed, and was undone on purpose
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
     v_detail text;
@@ -327,6 +328,7 @@ BEGIN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
         END IF;
+        v_undone := false;
         BEGIN
             IF v_keys_1 IS NULL THEN
                 WITH written AS (
@@ -372,6 +374,7 @@ BEGIN
             GET DIAGNOSTICS v_rows = ROW_COUNT;
             SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
+                v_undone := true;
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_settled := true;
@@ -392,7 +395,7 @@ BEGIN
                 v_failure := jsonb_build_object(
                     'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
                     'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint
+                    'constraint', v_constraint, 'undone', v_undone
                 );
                 IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
                     -- One record, and a failure that only a record can be to blame for: no need to search.
@@ -541,6 +544,9 @@ BEGIN
         END IF;
     EXCEPTION
         WHEN SQLSTATE 'P0B90' THEN
+            IF v_errors IS NULL THEN
+                RAISE; -- somebody else's
+            END IF;
             -- Everything above is undone; the variables still tell what happened.
             RETURN public.batch_dry_run_result(v_operation, v_errors);
     END;
@@ -810,6 +816,7 @@ DECLARE
     v_failure jsonb;
     v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
+    v_undone boolean; -- the slice passed, and was undone on purpose
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
     v_detail text;
@@ -890,6 +897,7 @@ BEGIN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
         END IF;
+        v_undone := false;
         BEGIN
             IF v_search.first = v_search.last THEN
                 UPDATE public.stock
@@ -918,6 +926,7 @@ BEGIN
             GET DIAGNOSTICS v_rows = ROW_COUNT;
             SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
+                v_undone := true;
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_settled := true;
@@ -938,7 +947,7 @@ BEGIN
                 v_failure := jsonb_build_object(
                     'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
                     'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint
+                    'constraint', v_constraint, 'undone', v_undone
                 );
                 IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
                     -- One record, and a failure that only a record can be to blame for: no need to search.
@@ -1094,6 +1103,9 @@ BEGIN
         END IF;
     EXCEPTION
         WHEN SQLSTATE 'P0B90' THEN
+            IF v_errors IS NULL THEN
+                RAISE; -- somebody else's
+            END IF;
             -- Everything above is undone; the variables still tell what happened.
             RETURN public.batch_dry_run_result(v_operation, v_errors);
     END;
@@ -1363,6 +1375,7 @@ DECLARE
     v_failure jsonb;
     v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
+    v_undone boolean; -- the slice passed, and was undone on purpose
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
     v_detail text;
@@ -1440,6 +1453,7 @@ BEGIN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
         END IF;
+        v_undone := false;
         BEGIN
             INSERT INTO public.stock (warehouse, sku, qty)
             SELECT item.warehouse,
@@ -1451,6 +1465,7 @@ BEGIN
             GET DIAGNOSTICS v_rows = ROW_COUNT;
             SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
+                v_undone := true;
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_settled := true;
@@ -1471,7 +1486,7 @@ BEGIN
                 v_failure := jsonb_build_object(
                     'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
                     'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint
+                    'constraint', v_constraint, 'undone', v_undone
                 );
                 IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
                     -- One record, and a failure that only a record can be to blame for: no need to search.
@@ -1627,6 +1642,9 @@ BEGIN
         END IF;
     EXCEPTION
         WHEN SQLSTATE 'P0B90' THEN
+            IF v_errors IS NULL THEN
+                RAISE; -- somebody else's
+            END IF;
             -- Everything above is undone; the variables still tell what happened.
             RETURN public.batch_dry_run_result(v_operation, v_errors);
     END;
@@ -1881,6 +1899,7 @@ DECLARE
     v_failures jsonb[] := ARRAY[]::jsonb[];
     v_records jsonb[];
     v_stopped boolean := false;
+    v_undone boolean; -- the slice passed, and was undone on purpose
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
     v_detail text;
@@ -1959,6 +1978,7 @@ BEGIN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
         END IF;
+        v_undone := false;
         BEGIN
             IF v_keys_1 IS NULL THEN
                 INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
@@ -1994,6 +2014,7 @@ BEGIN
             GET DIAGNOSTICS v_rows = ROW_COUNT;
             SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
+                v_undone := true;
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_settled := true;
@@ -2014,7 +2035,7 @@ BEGIN
                 v_failure := jsonb_build_object(
                     'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
                     'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint
+                    'constraint', v_constraint, 'undone', v_undone
                 );
                 IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
                     -- One record, and a failure that only a record can be to blame for: no need to search.
@@ -2162,6 +2183,9 @@ BEGIN
         END IF;
     EXCEPTION
         WHEN SQLSTATE 'P0B90' THEN
+            IF v_errors IS NULL THEN
+                RAISE; -- somebody else's
+            END IF;
             -- Everything above is undone; the variables still tell what happened.
             RETURN public.batch_dry_run_result(v_operation, v_errors);
     END;
@@ -2422,6 +2446,7 @@ DECLARE
     v_failures jsonb[] := ARRAY[]::jsonb[];
     v_records jsonb[];
     v_stopped boolean := false;
+    v_undone boolean; -- the slice passed, and was undone on purpose
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
     v_detail text;
@@ -2505,6 +2530,7 @@ BEGIN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
         END IF;
+        v_undone := false;
         BEGIN
             IF v_keys_1 IS NULL THEN
                 DELETE FROM public.stock
@@ -2528,6 +2554,7 @@ BEGIN
             GET DIAGNOSTICS v_rows = ROW_COUNT;
             SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
+                v_undone := true;
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_settled := true;
@@ -2548,7 +2575,7 @@ BEGIN
                 v_failure := jsonb_build_object(
                     'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
                     'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint
+                    'constraint', v_constraint, 'undone', v_undone
                 );
                 IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
                     -- One record, and a failure that only a record can be to blame for: no need to search.
@@ -2697,6 +2724,9 @@ BEGIN
         END IF;
     EXCEPTION
         WHEN SQLSTATE 'P0B90' THEN
+            IF v_errors IS NULL THEN
+                RAISE; -- somebody else's
+            END IF;
             -- Everything above is undone; the variables still tell what happened.
             RETURN public.batch_dry_run_result(v_operation, v_errors);
     END;

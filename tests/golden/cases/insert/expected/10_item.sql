@@ -122,6 +122,7 @@ DECLARE
     v_failure jsonb;
     v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
+    v_undone boolean; -- the slice passed, and was undone on purpose
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
     v_detail text;
@@ -154,6 +155,7 @@ BEGIN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
         END IF;
+        v_undone := false;
         BEGIN
             INSERT INTO public.item (code, qty, data)
             VALUES (
@@ -164,6 +166,7 @@ BEGIN
             GET DIAGNOSTICS v_rows = ROW_COUNT;
             SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
+                v_undone := true;
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_settled := true;
@@ -184,7 +187,7 @@ BEGIN
                 v_failure := jsonb_build_object(
                     'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
                     'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint
+                    'constraint', v_constraint, 'undone', v_undone
                 );
                 IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
                     -- One record, and a failure that only a record can be to blame for: no need to search.
@@ -312,6 +315,9 @@ BEGIN
         END IF;
     EXCEPTION
         WHEN SQLSTATE 'P0B90' THEN
+            IF v_errors IS NULL THEN
+                RAISE; -- somebody else's
+            END IF;
             -- Everything above is undone; the variables still tell what happened.
             RETURN public.batch_dry_run_result(v_operation, v_errors);
     END;
@@ -465,6 +471,7 @@ DECLARE
     v_failure jsonb;
     v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
+    v_undone boolean; -- the slice passed, and was undone on purpose
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
     v_detail text;
@@ -502,6 +509,7 @@ BEGIN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
         END IF;
+        v_undone := false;
         BEGIN
             WITH computed AS MATERIALIZED (
                 SELECT gen_random_uuid() AS id,
@@ -532,6 +540,7 @@ BEGIN
             GET DIAGNOSTICS v_rows = ROW_COUNT;
             SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
+                v_undone := true;
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_settled := true;
@@ -552,7 +561,7 @@ BEGIN
                 v_failure := jsonb_build_object(
                     'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
                     'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint
+                    'constraint', v_constraint, 'undone', v_undone
                 );
                 IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
                     -- One record, and a failure that only a record can be to blame for: no need to search.
@@ -680,6 +689,9 @@ BEGIN
         END IF;
     EXCEPTION
         WHEN SQLSTATE 'P0B90' THEN
+            IF v_errors IS NULL THEN
+                RAISE; -- somebody else's
+            END IF;
             -- Everything above is undone; the variables still tell what happened.
             RETURN public.batch_dry_run_result(v_operation, v_errors);
     END;
@@ -863,6 +875,7 @@ DECLARE
     v_failure jsonb;
     v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
+    v_undone boolean; -- the slice passed, and was undone on purpose
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
     v_detail text;
@@ -938,6 +951,7 @@ BEGIN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
         END IF;
+        v_undone := false;
         BEGIN
             INSERT INTO public.item (code, qty, tags, seen_at)
             SELECT item_.code,
@@ -948,6 +962,7 @@ BEGIN
             GET DIAGNOSTICS v_rows = ROW_COUNT;
             SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
+                v_undone := true;
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_settled := true;
@@ -968,7 +983,7 @@ BEGIN
                 v_failure := jsonb_build_object(
                     'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
                     'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint
+                    'constraint', v_constraint, 'undone', v_undone
                 );
                 IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
                     -- One record, and a failure that only a record can be to blame for: no need to search.
@@ -1124,6 +1139,9 @@ BEGIN
         END IF;
     EXCEPTION
         WHEN SQLSTATE 'P0B90' THEN
+            IF v_errors IS NULL THEN
+                RAISE; -- somebody else's
+            END IF;
             -- Everything above is undone; the variables still tell what happened.
             RETURN public.batch_dry_run_result(v_operation, v_errors);
     END;
@@ -1310,6 +1328,7 @@ DECLARE
     v_failure jsonb;
     v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
+    v_undone boolean; -- the slice passed, and was undone on purpose
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
     v_detail text;
@@ -1378,6 +1397,7 @@ BEGIN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
         END IF;
+        v_undone := false;
         BEGIN
             WITH computed AS MATERIALIZED (
                 SELECT gen_random_uuid() AS id,
@@ -1410,6 +1430,7 @@ BEGIN
             GET DIAGNOSTICS v_rows = ROW_COUNT;
             SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
+                v_undone := true;
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_settled := true;
@@ -1430,7 +1451,7 @@ BEGIN
                 v_failure := jsonb_build_object(
                     'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
                     'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint
+                    'constraint', v_constraint, 'undone', v_undone
                 );
                 IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
                     -- One record, and a failure that only a record can be to blame for: no need to search.
@@ -1583,6 +1604,9 @@ BEGIN
         END IF;
     EXCEPTION
         WHEN SQLSTATE 'P0B90' THEN
+            IF v_errors IS NULL THEN
+                RAISE; -- somebody else's
+            END IF;
             -- Everything above is undone; the variables still tell what happened.
             RETURN public.batch_dry_run_result(v_operation, v_errors);
     END;

@@ -229,6 +229,7 @@ DECLARE
     v_failure jsonb;
     v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
+    v_undone boolean; -- the slice passed, and was undone on purpose
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
     v_detail text;
@@ -310,6 +311,7 @@ BEGIN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
         END IF;
+        v_undone := false;
         BEGIN
             INSERT INTO public.item (code, qty, price)
             SELECT item_.code,
@@ -322,6 +324,7 @@ BEGIN
             GET DIAGNOSTICS v_rows = ROW_COUNT;
             SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
+                v_undone := true;
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_settled := true;
@@ -342,7 +345,7 @@ BEGIN
                 v_failure := jsonb_build_object(
                     'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
                     'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint
+                    'constraint', v_constraint, 'undone', v_undone
                 );
                 IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
                     -- One record, and a failure that only a record can be to blame for: no need to search.
@@ -500,6 +503,9 @@ BEGIN
         END IF;
     EXCEPTION
         WHEN SQLSTATE 'P0B90' THEN
+            IF v_errors IS NULL THEN
+                RAISE; -- somebody else's
+            END IF;
             -- Everything above is undone; the variables still tell what happened.
             RETURN public.batch_dry_run_result(v_operation, v_errors);
     END;
@@ -768,6 +774,7 @@ DECLARE
     v_failure jsonb;
     v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
+    v_undone boolean; -- the slice passed, and was undone on purpose
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
     v_detail text;
@@ -849,6 +856,7 @@ BEGIN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
         END IF;
+        v_undone := false;
         BEGIN
             WITH computed AS MATERIALIZED (
                 SELECT item_.code AS code,
@@ -883,6 +891,7 @@ BEGIN
             GET DIAGNOSTICS v_rows = ROW_COUNT;
             SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
+                v_undone := true;
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_settled := true;
@@ -903,7 +912,7 @@ BEGIN
                 v_failure := jsonb_build_object(
                     'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
                     'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint
+                    'constraint', v_constraint, 'undone', v_undone
                 );
                 IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
                     -- One record, and a failure that only a record can be to blame for: no need to search.
@@ -1061,6 +1070,9 @@ BEGIN
         END IF;
     EXCEPTION
         WHEN SQLSTATE 'P0B90' THEN
+            IF v_errors IS NULL THEN
+                RAISE; -- somebody else's
+            END IF;
             -- Everything above is undone; the variables still tell what happened.
             RETURN public.batch_dry_run_result(v_operation, v_errors);
     END;
@@ -1219,6 +1231,7 @@ DECLARE
     v_failure jsonb;
     v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
+    v_undone boolean; -- the slice passed, and was undone on purpose
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
     v_detail text;
@@ -1252,6 +1265,7 @@ BEGIN
             SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
             v_settled := false;
         END IF;
+        v_undone := false;
         BEGIN
             INSERT INTO public.item (code, qty)
             VALUES (
@@ -1263,6 +1277,7 @@ BEGIN
             GET DIAGNOSTICS v_rows = ROW_COUNT;
             SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
+                v_undone := true;
                 RAISE EXCEPTION SQLSTATE 'P0B91';
             END IF;
             v_settled := true;
@@ -1283,7 +1298,7 @@ BEGIN
                 v_failure := jsonb_build_object(
                     'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
                     'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint
+                    'constraint', v_constraint, 'undone', v_undone
                 );
                 IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
                     -- One record, and a failure that only a record can be to blame for: no need to search.
@@ -1412,6 +1427,9 @@ BEGIN
         END IF;
     EXCEPTION
         WHEN SQLSTATE 'P0B90' THEN
+            IF v_errors IS NULL THEN
+                RAISE; -- somebody else's
+            END IF;
             -- Everything above is undone; the variables still tell what happened.
             RETURN public.batch_dry_run_result(v_operation, v_errors);
     END;
