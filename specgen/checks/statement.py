@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from specgen.plan.sqltext import constant, literal
-from specgen.spec.model import Expression, Literal, Reference
+from specgen.spec.model import Defaulted, Expression, Literal, Reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,6 +75,8 @@ class Statement:
                 self._parameter(name, part, span, suffix="[]" if collected else "")
             case Expression(fragment):
                 self.fragment(fragment)
+            case Defaulted(item):
+                self.value(item, kind, collected=collected)
         return self
 
     def span_at(self, position: int | None) -> Span | None:

@@ -379,22 +379,41 @@ BEGIN
     END LOOP;
 
     IF v_failures <> '{}' THEN
-        v_records := ARRAY(
-            SELECT jsonb_build_object(
-                       'number', NULL,
-                       'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('stops', v_keys[slice.first]::integer[]) END,
-                       'records', (
-                           SELECT jsonb_agg(to_jsonb(route) ORDER BY route.stops)
-                             FROM shop.route
-                            WHERE route.stops IN (SELECT unnest(v_keys[slice.first:slice.last])::integer[])
+        BEGIN
+            v_records := ARRAY(
+                SELECT jsonb_build_object(
+                           'number', NULL,
+                           'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('stops', v_keys[slice.first]::integer[]) END,
+                           'records', (
+                               SELECT jsonb_agg(to_jsonb(route) ORDER BY route.stops)
+                                 FROM shop.route
+                                WHERE route.stops IN (SELECT unnest(v_keys[slice.first:slice.last])::integer[])
+                           )
                        )
-                   )
-              FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-             CROSS JOIN LATERAL (
-                       SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                   ) AS slice
-             ORDER BY told.n
-        );
+                  FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
+                 CROSS JOIN LATERAL (
+                           SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
+                       ) AS slice
+                 ORDER BY told.n
+            );
+        EXCEPTION
+            WHEN insufficient_privilege THEN -- of rows that may not be read whole, the keys are told
+                v_records := ARRAY(
+                    SELECT jsonb_build_object(
+                               'number', NULL,
+                               'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('stops', v_keys[slice.first]::integer[]) END,
+                               'records', (
+                                   SELECT jsonb_agg(jsonb_build_object('stops', v_keys[place]::integer[]) ORDER BY place)
+                                     FROM generate_series(slice.first, slice.last) AS place
+                               )
+                           )
+                      FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
+                     CROSS JOIN LATERAL (
+                               SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
+                           ) AS slice
+                     ORDER BY told.n
+                );
+        END;
         v_failed := public.batch_record_errors(
             p_operation,
             'shop.route',

@@ -1660,7 +1660,8 @@ END;
 $function$;
 
 -- Those of them that are refused, as the number of their range and their own: the first valid one counts.
--- It pins no search_path, for the types of fields are found as the operation finds them.
+-- It pins no search_path, for the types of fields are found as the operation finds them; what it calls of
+-- PostgreSQL's is named in full.
 CREATE OR REPLACE FUNCTION batch.batch_repeated(
     p_operation  batch.batch_operations,
     p_items      jsonb,
@@ -1696,7 +1697,11 @@ BEGIN
          UNION
         SELECT s.way, s.first, s.first FROM same AS s
     )
-    SELECT array_agg(m.way), array_agg(m.first[3]), array_agg(m.record[1]), array_agg(m.record[2]), array_agg(m.record[3])
+    SELECT pg_catalog.array_agg(m.way),
+           pg_catalog.array_agg(m.first[3]),
+           pg_catalog.array_agg(m.record[1]),
+           pg_catalog.array_agg(m.record[2]),
+           pg_catalog.array_agg(m.record[3])
       INTO v_ways, v_firsts, v_ranges, v_places, v_numbers
       FROM member AS m;
     IF v_ways IS NULL THEN
@@ -1705,7 +1710,9 @@ BEGIN
 
     -- Of these few, each is held against the types and rules that its batch will hold it against.
     FOR v_range, v_at, v_of IN
-        SELECT m.range_number, array_agg(m.place ORDER BY m.place), array_agg(m.number ORDER BY m.place)
+        SELECT m.range_number,
+               pg_catalog.array_agg(m.place ORDER BY m.place),
+               pg_catalog.array_agg(m.number ORDER BY m.place)
           FROM (
                    SELECT DISTINCT * FROM unnest(v_ranges, v_places, v_numbers) AS known (range_number, place, number)
                ) AS m
@@ -1721,14 +1728,14 @@ BEGIN
                    AND work.range_number = v_range
             )
         );
-        SELECT jsonb_agg(item.record ORDER BY item.place)
+        SELECT pg_catalog.jsonb_agg(item.record ORDER BY item.place)
           INTO v_items
-          FROM jsonb_array_elements(v_items) WITH ORDINALITY AS item (record, place)
-          JOIN unnest(v_at) AS wanted (place) ON wanted.place = item.place;
-        v_invalid := v_invalid || ARRAY(
+          FROM pg_catalog.jsonb_array_elements(v_items) WITH ORDINALITY AS item (record, place)
+          JOIN pg_catalog.unnest(v_at) AS wanted (place) ON wanted.place = item.place;
+        v_invalid := pg_catalog.array_cat(v_invalid, ARRAY(
             SELECT v_of[place]
-              FROM unnest(batch.batch_invalid_places(p_operation, v_items, p_fields, p_read_as)) AS place
-        );
+              FROM pg_catalog.unnest(batch.batch_invalid_places(p_operation, v_items, p_fields, p_read_as)) AS place
+        ));
     END LOOP;
 
     RETURN QUERY
@@ -2776,6 +2783,9 @@ $function$;
 
 -- Invalid records: values that cannot be read as their types, and rows that break a validation rule.
 -- Each is an object: place in the batch, sqlstate, message, column, value.
+--
+-- A type's name means what it means to the operation, so the functions that read values pin no search_path of
+-- their own; what they call of PostgreSQL's is named in full, so that nothing else is taken for it.
 
 CREATE OR REPLACE FUNCTION batch.batch_can_read(p_value jsonb, p_type text)
     RETURNS boolean
@@ -2783,8 +2793,8 @@ CREATE OR REPLACE FUNCTION batch.batch_can_read(p_value jsonb, p_type text)
     STABLE
 AS $function$
 BEGIN
-    EXECUTE format('SELECT FROM jsonb_to_record($1) AS probe (value %s)', p_type)
-      USING jsonb_build_object('value', p_value);
+    EXECUTE pg_catalog.format('SELECT FROM jsonb_to_record($1) AS probe (value %s)', p_type)
+      USING pg_catalog.jsonb_build_object('value', p_value);
     RETURN true;
 EXCEPTION
     WHEN OTHERS THEN -- a domain's check may raise what it likes
@@ -2805,7 +2815,7 @@ BEGIN
                 RETURNS boolean
                 LANGUAGE sql
                 STABLE
-            AS 'SELECT pg_input_is_valid(p_text, p_type || $$$$)'
+            AS 'SELECT pg_catalog.pg_input_is_valid(p_text, p_type || $$$$::text)'
         $sql$;
     ELSE
         EXECUTE $sql$
@@ -2813,14 +2823,13 @@ BEGIN
                 RETURNS boolean
                 LANGUAGE sql
                 STABLE
-            AS 'SELECT batch.batch_can_read(to_jsonb(p_text), p_type)'
+            AS 'SELECT batch.batch_can_read(pg_catalog.to_jsonb(p_text), p_type)'
         $sql$;
     END IF;
 END;
 $do$;
 
--- Says whether jsonb_to_record can read a value as a type. Called for each value, so it pins no
--- search_path; the functions that call it have done so.
+-- Says whether jsonb_to_record can read a value as a type.
 CREATE OR REPLACE FUNCTION batch.batch_readable(p_value jsonb, p_type text)
     RETURNS boolean
     LANGUAGE sql
@@ -2828,10 +2837,10 @@ CREATE OR REPLACE FUNCTION batch.batch_readable(p_value jsonb, p_type text)
 AS $function$
     SELECT CASE
         WHEN p_type IN ('text', 'json', 'jsonb') THEN true
-        WHEN p_value IS NULL OR jsonb_typeof(p_value) = 'null' THEN true
-        WHEN jsonb_typeof(p_value) IN ('array', 'object') THEN batch.batch_can_read(p_value, p_type)
+        WHEN p_value IS NULL OR pg_catalog.jsonb_typeof(p_value) = 'null' THEN true
+        WHEN pg_catalog.jsonb_typeof(p_value) IN ('array', 'object') THEN batch.batch_can_read(p_value, p_type)
         -- What is no text of the type may be JSON of it: of a domain over jsonb.
-        ELSE batch.batch_input_is_valid(p_value #>> '{}', p_type) OR batch.batch_can_read(p_value, p_type)
+        ELSE batch.batch_input_is_valid(p_value #>> '{}'::text[], p_type) OR batch.batch_can_read(p_value, p_type)
     END;
 $function$;
 
@@ -2844,8 +2853,8 @@ AS $function$
 BEGIN
     RETURN ARRAY(
         SELECT item.place::integer
-          FROM jsonb_array_elements(p_items) WITH ORDINALITY AS item (record, place)
-         WHERE jsonb_typeof(item.record) <> 'object'
+          FROM pg_catalog.jsonb_array_elements(p_items) WITH ORDINALITY AS item (record, place)
+         WHERE pg_catalog.jsonb_typeof(item.record) <> 'object'
             OR EXISTS (
                    SELECT
                      FROM unnest(p_names, p_types) AS field (name, type)
@@ -2861,8 +2870,8 @@ EXCEPTION
         -- A domain's check that raises answers no question; each value is tried.
         RETURN ARRAY(
             SELECT item.place::integer
-              FROM jsonb_array_elements(p_items) WITH ORDINALITY AS item (record, place)
-             WHERE jsonb_typeof(item.record) <> 'object'
+              FROM pg_catalog.jsonb_array_elements(p_items) WITH ORDINALITY AS item (record, place)
+             WHERE pg_catalog.jsonb_typeof(item.record) <> 'object'
                 OR EXISTS (
                        SELECT
                          FROM unnest(p_names, p_types) AS field (name, type)
@@ -2890,9 +2899,9 @@ DECLARE
     v_message  text;
     v_detail   text;
 BEGIN
-    PERFORM FROM jsonb_to_recordset(jsonb_build_array(p_record)) AS probe (value text);
+    PERFORM FROM pg_catalog.jsonb_to_recordset(pg_catalog.jsonb_build_array(p_record)) AS probe (value text);
     FOR v_name, v_type IN SELECT * FROM unnest(p_names, p_types) LOOP
-        EXECUTE format('SELECT FROM jsonb_to_record($1) AS probe (%I %s)', v_name, v_type) USING p_record;
+        EXECUTE pg_catalog.format('SELECT FROM jsonb_to_record($1) AS probe (%I %s)', v_name, v_type) USING p_record;
     END LOOP;
     RETURN NULL;
 EXCEPTION
@@ -2901,10 +2910,10 @@ EXCEPTION
             RAISE;
         END IF;
         GET STACKED DIAGNOSTICS v_message = MESSAGE_TEXT, v_detail = PG_EXCEPTION_DETAIL;
-        RETURN jsonb_build_object(
+        RETURN pg_catalog.jsonb_build_object(
             'place', p_place, 'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
             'column', v_name,
-            'value', CASE jsonb_typeof(p_record) WHEN 'object' THEN p_record ->> v_name END
+            'value', CASE pg_catalog.jsonb_typeof(p_record) WHEN 'object' THEN p_record ->> v_name END
         );
 END;
 $function$;
@@ -2957,19 +2966,21 @@ BEGIN
     EXECUTE v_judge INTO v_invalid USING p_operation, '[]'::jsonb;
 
     v_places := batch.batch_unreadable_places(p_items, p_names, p_types);
-    SELECT coalesce(jsonb_agg(batch.batch_unreadable(p_items -> (place - 1), place, p_names, p_types)), '[]')
+    SELECT coalesce(
+               pg_catalog.jsonb_agg(batch.batch_unreadable(p_items -> (place - 1), place, p_names, p_types)), '[]'
+           )
       INTO v_invalid
-      FROM unnest(v_places) AS place;
+      FROM pg_catalog.unnest(v_places) AS place;
     BEGIN
         -- An empty record in place of an unreadable one keeps the others where they are.
         EXECUTE v_judge
            INTO v_broken
           USING p_operation, (
-                    SELECT jsonb_agg(
+                    SELECT pg_catalog.jsonb_agg(
                                CASE WHEN item.place = ANY (v_places) THEN '{}' ELSE item.record END
                                ORDER BY item.place
                            )
-                      FROM jsonb_array_elements(p_items) WITH ORDINALITY AS item (record, place)
+                      FROM pg_catalog.jsonb_array_elements(p_items) WITH ORDINALITY AS item (record, place)
                 );
     EXCEPTION
         WHEN OTHERS THEN
@@ -2979,28 +2990,28 @@ BEGIN
             v_broken := '[]';
             FOR v_record, v_place IN
                 SELECT item.record, item.place::integer
-                  FROM jsonb_array_elements(p_items) WITH ORDINALITY AS item (record, place)
+                  FROM pg_catalog.jsonb_array_elements(p_items) WITH ORDINALITY AS item (record, place)
                  WHERE item.place <> ALL (v_places)
             LOOP
                 v_broken := v_broken || batch.batch_judged_alone(p_operation, v_judge, v_record, v_place);
             END LOOP;
-            IF jsonb_array_length(v_broken) > 1
-               AND jsonb_array_length(v_broken) = jsonb_array_length(p_items) - cardinality(v_places)
+            IF pg_catalog.jsonb_array_length(v_broken) > 1
+               AND pg_catalog.jsonb_array_length(v_broken) = pg_catalog.jsonb_array_length(p_items) - pg_catalog.cardinality(v_places)
                AND (
-                       SELECT bool_and(f ? 'doubt') AND count(DISTINCT f ->> 'message') = 1
-                         FROM jsonb_array_elements(v_broken) AS f
+                       SELECT pg_catalog.bool_and(f ? 'doubt') AND pg_catalog.count(DISTINCT f ->> 'message') = 1
+                         FROM pg_catalog.jsonb_array_elements(v_broken) AS f
                    ) THEN
-                EXECUTE v_judge USING p_operation, jsonb_build_array(v_record); -- alike for all: not theirs
+                EXECUTE v_judge USING p_operation, pg_catalog.jsonb_build_array(v_record); -- alike for all: not theirs
             END IF;
     END;
     RETURN (
-        SELECT coalesce(jsonb_agg(found.failure ORDER BY (found.failure ->> 'place')::integer), '[]')
+        SELECT coalesce(pg_catalog.jsonb_agg(found.failure ORDER BY (found.failure ->> 'place')::integer), '[]')
           FROM (
                    SELECT f AS failure
-                     FROM jsonb_array_elements(v_broken) AS f
+                     FROM pg_catalog.jsonb_array_elements(v_broken) AS f
                     WHERE (f ->> 'place')::integer <> ALL (v_places)
                     UNION ALL
-                   SELECT f FROM jsonb_array_elements(v_invalid) AS f
+                   SELECT f FROM pg_catalog.jsonb_array_elements(v_invalid) AS f
                ) AS found
     );
 END;
@@ -3022,12 +3033,15 @@ BEGIN
     IF p_operation.validate_call IS NOT NULL THEN
         RETURN ARRAY(
             SELECT (f ->> 'place')::integer
-              FROM jsonb_array_elements(batch.batch_invalid(p_operation, p_items, p_names, p_types)) AS f
+              FROM pg_catalog.jsonb_array_elements(batch.batch_invalid(p_operation, p_items, p_names, p_types)) AS f
         );
     END IF;
-    EXECUTE format(
-        'SELECT FROM jsonb_to_recordset($1) AS probe (%s)',
-        (SELECT string_agg(format('%I %s', field.name, field.type), ', ') FROM unnest(p_names, p_types) AS field (name, type))
+    EXECUTE pg_catalog.format(
+        'SELECT FROM pg_catalog.jsonb_to_recordset($1) AS probe (%s)',
+        (
+            SELECT pg_catalog.string_agg(pg_catalog.format('%I %s', field.name, field.type), ', ')
+              FROM unnest(p_names, p_types) AS field (name, type)
+        )
     )
       USING p_items;
     RETURN '{}'::integer[];
@@ -3057,10 +3071,10 @@ DECLARE
     v_detail   text;
     v_context  text;
 BEGIN
-    EXECUTE p_judge INTO v_found USING p_operation, jsonb_build_array(p_record);
+    EXECUTE p_judge INTO v_found USING p_operation, pg_catalog.jsonb_build_array(p_record);
     RETURN CASE v_found
         WHEN '[]' THEN v_found
-        ELSE jsonb_build_array((v_found -> 0) || jsonb_build_object('place', p_place))
+        ELSE pg_catalog.jsonb_build_array((v_found -> 0) || pg_catalog.jsonb_build_object('place', p_place))
     END;
 EXCEPTION
     WHEN OTHERS THEN
@@ -3071,7 +3085,7 @@ EXCEPTION
             v_message = MESSAGE_TEXT,
             v_detail = PG_EXCEPTION_DETAIL,
             v_context = PG_EXCEPTION_CONTEXT;
-        RETURN jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
+        RETURN pg_catalog.jsonb_build_array(pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
             'place', p_place, 'sqlstate', SQLSTATE, 'detail', v_detail,
             'message', 'a validation rule cannot be computed: ' || v_message,
             'doubt', batch.batch_doubt(SQLSTATE, v_context, NULL)
@@ -3206,9 +3220,16 @@ CREATE OR REPLACE FUNCTION batch.batch_failed_columns(
     SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_table    regclass := to_regclass(quote_ident(nullif(p_schema, '')) || '.' || quote_ident(nullif(p_table, '')));
+    v_table    regclass;
     v_columns  text;
 BEGIN
+    -- From the catalog, for to_regclass() wants a right on the schema.
+    SELECT c.oid
+      INTO v_table
+      FROM pg_class AS c
+      JOIN pg_namespace AS n ON n.oid = c.relnamespace
+     WHERE n.nspname = p_schema
+       AND c.relname = p_table;
     IF v_table IS NULL THEN
         RETURN nullif(p_column, '');
     END IF;

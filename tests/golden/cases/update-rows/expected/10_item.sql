@@ -410,22 +410,41 @@ BEGIN
     END LOOP;
 
     IF v_failures <> '{}' THEN
-        v_records := ARRAY(
-            SELECT jsonb_build_object(
-                       'number', NULL,
-                       'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
-                       'records', (
-                           SELECT jsonb_agg(to_jsonb(item) ORDER BY item.id)
-                             FROM public.item
-                            WHERE item.id = ANY (v_keys[slice.first:slice.last])
+        BEGIN
+            v_records := ARRAY(
+                SELECT jsonb_build_object(
+                           'number', NULL,
+                           'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
+                           'records', (
+                               SELECT jsonb_agg(to_jsonb(item) ORDER BY item.id)
+                                 FROM public.item
+                                WHERE item.id = ANY (v_keys[slice.first:slice.last])
+                           )
                        )
-                   )
-              FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-             CROSS JOIN LATERAL (
-                       SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                   ) AS slice
-             ORDER BY told.n
-        );
+                  FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
+                 CROSS JOIN LATERAL (
+                           SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
+                       ) AS slice
+                 ORDER BY told.n
+            );
+        EXCEPTION
+            WHEN insufficient_privilege THEN -- of rows that may not be read whole, the keys are told
+                v_records := ARRAY(
+                    SELECT jsonb_build_object(
+                               'number', NULL,
+                               'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
+                               'records', (
+                                   SELECT jsonb_agg(jsonb_build_object('id', v_keys[place]) ORDER BY place)
+                                     FROM generate_series(slice.first, slice.last) AS place
+                               )
+                           )
+                      FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
+                     CROSS JOIN LATERAL (
+                               SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
+                           ) AS slice
+                     ORDER BY told.n
+                );
+        END;
         v_failed := public.batch_record_errors(
             p_operation,
             'public.item',
@@ -929,22 +948,41 @@ BEGIN
     END LOOP;
 
     IF v_failures <> '{}' THEN
-        v_records := ARRAY(
-            SELECT jsonb_build_object(
-                       'number', NULL,
-                       'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
-                       'records', (
-                           SELECT jsonb_agg(to_jsonb(item) ORDER BY item.id)
-                             FROM public.item
-                            WHERE item.id = ANY (v_keys[slice.first:slice.last])
+        BEGIN
+            v_records := ARRAY(
+                SELECT jsonb_build_object(
+                           'number', NULL,
+                           'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
+                           'records', (
+                               SELECT jsonb_agg(to_jsonb(item) ORDER BY item.id)
+                                 FROM public.item
+                                WHERE item.id = ANY (v_keys[slice.first:slice.last])
+                           )
                        )
-                   )
-              FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-             CROSS JOIN LATERAL (
-                       SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                   ) AS slice
-             ORDER BY told.n
-        );
+                  FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
+                 CROSS JOIN LATERAL (
+                           SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
+                       ) AS slice
+                 ORDER BY told.n
+            );
+        EXCEPTION
+            WHEN insufficient_privilege THEN -- of rows that may not be read whole, the keys are told
+                v_records := ARRAY(
+                    SELECT jsonb_build_object(
+                               'number', NULL,
+                               'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
+                               'records', (
+                                   SELECT jsonb_agg(jsonb_build_object('id', v_keys[place]) ORDER BY place)
+                                     FROM generate_series(slice.first, slice.last) AS place
+                               )
+                           )
+                      FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
+                     CROSS JOIN LATERAL (
+                               SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
+                           ) AS slice
+                     ORDER BY told.n
+                );
+        END;
         v_failed := public.batch_record_errors(
             p_operation,
             'public.item',
