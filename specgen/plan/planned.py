@@ -188,6 +188,11 @@ class PlannedOperation:
         return not self.by_key and (self.by_record or self.call_function is not None or bool(self.returning))
 
     @property
+    def tells_records(self) -> bool:
+        """Whether rows that it inserts are kept, each as that of the record which it was made of."""
+        return self.type in ("insert", "upsert") and bool(self.returning)
+
+    @property
     def fallible_fields(self) -> tuple[PlannedItemField, ...]:
         """The records' fields of which not every value can be read."""
         return tuple(field for field in self.item_fields if field.type not in ("text", "json", "jsonb"))

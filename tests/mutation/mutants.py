@@ -88,8 +88,8 @@ _OF_ONE_STEP = (
     Mutant("priority is lost", "v_operation.priority := ", "PERFORM "),
     Mutant(
         "an error is swallowed",
-        "v_failed := v_failed + v_search.last - v_search.first + 1;",
-        "v_failed := v_failed;",
+        "v_range.error_count := v_range.error_count + v_failed;",
+        "v_range.error_count := v_range.error_count;",
     ),
     Mutant(
         "written records are counted twice",
@@ -162,16 +162,21 @@ _OF_ONE_STEP = (
     ),
     Mutant(
         "a failed record is not recorded",
-        ") AS column_name\n           ) AS at;",
-        ") AS column_name\n           ) AS at\n     WHERE false;",
+        "JOIN found ON found.place = told.place\n",
+        "JOIN found ON found.place = told.place\n     WHERE false\n",
     ),
     Mutant(
         "the error row names the wrong key",
-        "jsonb_build_object('id', v_keys[v_search.first])",
+        "jsonb_build_object('id', v_keys[slice.first])",
         "jsonb_build_object('id', v_keys[1])",
     ),
-    Mutant("the error row names no constraint", "nullif(p_failure ->> 'constraint', ''),", "NULL,"),
-    Mutant("the error row names no column", "nullif(p_failure ->> 'column', ''),", "'',", ("stock",)),
+    Mutant("the error row names no constraint", "nullif(told.failure ->> 'constraint', ''),", "NULL,"),
+    Mutant(
+        "the error row names no column",
+        "found.column_name,\n           nullif",
+        "NULL,\n           nullif",
+        ("stock",),
+    ),
     Mutant(
         "records are numbered from 0",
         "ELSE p_range.first_item + p_range.next_item + p_place - 2",

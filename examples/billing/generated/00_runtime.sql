@@ -2515,6 +2515,23 @@ BEGIN
 END;
 $function$;
 
+-- Tries the records of the slice once more, one by one.
+CREATE OR REPLACE FUNCTION public.batch_search_singly(
+    p_search  public.batch_search
+)
+    RETURNS public.batch_search
+    LANGUAGE plpgsql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_search  public.batch_search := p_search;
+BEGIN
+    v_search.pending := v_search.pending || ARRAY[-v_search.first, v_search.last];
+    RETURN public.batch_search_next(v_search);
+END;
+$function$;
+
 -- p_rows is what a slice that passed had written, p_doubt what batch_doubt() says of the failure, and
 -- p_can_be_empty whether a slice of no records shows that the statement can be carried out.
 CREATE OR REPLACE FUNCTION public.batch_search_failed(
@@ -2757,7 +2774,7 @@ CREATE OR REPLACE FUNCTION public.batch_doubt(
     SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT CASE
-        WHEN split_part(p_context, E'\n', 1) ~ 'PL/pgSQL' AND split_part(p_context, E'\n', 1) ~ 'RAISE' THEN NULL
+        WHEN place.first ~ 'PL/pgSQL' AND place.first ~ '\mRAISE\M' THEN NULL
         WHEN p_sqlstate IN ('40001', '40003', '57014') THEN 'system'
         WHEN p_sqlstate = '40P01' THEN 'locks'
         WHEN p_sqlstate IN ('42601', '55P03') OR left(p_sqlstate, 2) IN ('21', '22', '23', '44', 'P0') THEN NULL
@@ -2766,7 +2783,9 @@ AS $function$
              AND row_security_active(to_regclass(p_table))
             THEN 'policy'
         ELSE 'surroundings'
-    END;
+    END
+      -- A function may have a name with such words; then it stands in quotes.
+      FROM (SELECT regexp_replace(split_part(p_context, E'\n', 1), '"[^"]*"', '', 'g')) AS place (first);
 $function$;
 
 -- Whether a value or a rule that cannot be computed is its record's fault: not when the transaction
@@ -3223,7 +3242,7 @@ DECLARE
     v_columns  text;
 BEGIN
     -- From the catalog, for to_regclass() wants a right on the schema.
-    SELECT c.oid
+    SELECT c.oid::regclass
       INTO v_table
       FROM pg_class AS c
       JOIN pg_namespace AS n ON n.oid = c.relnamespace

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from .lab import HOW, Lab, audited, counts, entity, records
@@ -120,3 +122,70 @@ def test_deleted_rows_are_kept_in_the_order_of_the_records(lab: Lab, how: str) -
     result = lab.run("drop_some", records({"id": 4}, {"id": 9}, {"id": 2}), how=how)
     assert counts(result) == (3, 2, 1, 0)
     assert lab.outputs(result) == [{"id": 4, "code": "c4"}, {"id": 2, "code": "c2"}]
+
+
+CHANGED_KEYS = entity(
+    "name: post\nmanaged: false\nprimary_key: [slug]\nfields: {slug: text, title: text}",
+    "operation: put, operation_type: insert, data_source: :records, returning: [slug, title], "
+    "insert_data: {slug: :item.slug, title: :item.title}",
+    "operation: put_stop, operation_type: insert, data_source: :records, returning: [slug], "
+    "error_handling: stop_on_error, insert_data: {slug: :item.slug, title: :item.title}",
+)
+KEYS_OF_A_TRIGGER = """
+    CREATE TABLE post (slug text PRIMARY KEY, title text CHECK (title <> 'bad'));
+    CREATE FUNCTION name_post() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF NEW.slug = 'skip' THEN
+            RETURN NULL;
+        ELSIF NEW.slug ~ '^[0-9]+$' THEN
+            NEW.slug := NEW.slug::integer + 1;
+        END IF;
+        WHILE EXISTS (SELECT FROM public.post WHERE slug = NEW.slug) LOOP
+            NEW.slug := NEW.slug || '-2';
+        END LOOP;
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER name_post BEFORE INSERT ON post FOR EACH ROW EXECUTE FUNCTION name_post();
+"""
+
+
+def posts(*slugs: str, bad: int = 0) -> Any:
+    return records(
+        *({"slug": slug, "title": "bad" if n == bad else str(n)} for n, slug in enumerate(slugs, 1))
+    )
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize(
+    ("slugs", "kept"),
+    [
+        (("a", "a", "b"), [(1, "a"), (2, "a-2"), (3, "b")]),
+        (("a", "a", "b", "skip"), [(1, "a"), (2, "a-2"), (3, "b")]),
+        (("1", "2", "5"), [(1, "2"), (2, "3"), (3, "6")]),
+        (("7", "7", "7"), [(1, "8"), (2, "8-2"), (3, "8-2-2")]),
+    ],
+)
+def test_rows_whose_key_a_trigger_changes_are_counted_once_and_told_by_their_record(
+    copy_of, how: str, slugs: tuple[str, ...], kept: list[tuple[int, str]]
+) -> None:
+    lab = copy_of(CHANGED_KEYS, "", KEYS_OF_A_TRIGGER)
+    result = lab.run("put", posts(*slugs), how=how)
+    assert counts(result) == (len(slugs), len(kept), len(slugs) - len(kept), 0)
+    query = "SELECT record_number, record ->> 'slug' FROM batch_outputs WHERE operation_id = %s ORDER BY 1, 2"
+    assert lab.rows(query, result.operation_id) == kept
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_record_among_rows_whose_key_a_trigger_changes_fails_alone(copy_of, how: str) -> None:
+    lab = copy_of(CHANGED_KEYS, "", KEYS_OF_A_TRIGGER)
+    result = lab.run("put", posts("a", "a", "b", "1", "a", bad=3), how=how)
+    assert counts(result) == (5, 4, 0, 1)
+    assert lab.errors(result, "record_number, sqlstate") == [(3, "23514")]
+    query = "SELECT record_number, record ->> 'slug' FROM batch_outputs ORDER BY 1"
+    assert lab.rows(query) == [(1, "a"), (2, "a-2"), (4, "2"), (5, "a-2-2")]
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_where_the_first_failure_ends_it_rows_are_counted_once_too(copy_of, how: str) -> None:
+    lab = copy_of(CHANGED_KEYS, "", KEYS_OF_A_TRIGGER)
+    assert counts(lab.run("put_stop", posts("a", "a", "b"), how=how)) == (3, 3, 0, 0)

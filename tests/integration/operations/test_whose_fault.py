@@ -367,3 +367,15 @@ def test_an_error_that_is_called_as_one_of_ours_is_a_records_like_any_other(
     failed = {"": (5, 4, 0, 1), "error_handling: stop_on_error": (5, 0, 4, 1)}.get(mode, (5, 0, 0, 5))
     assert counts(result) == failed
     assert lab.errors(result, "sqlstate") == [state]
+
+
+def test_a_timeout_in_a_function_that_is_called_raise_is_no_records_fault(lab: Lab) -> None:
+    lab.do(
+        'CREATE FUNCTION "slow RAISE"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(60);'
+        ' RETURN NEW; END $$; CREATE TRIGGER slow BEFORE UPDATE ON thing FOR EACH ROW EXECUTE FUNCTION "slow RAISE"();'
+        " SET statement_timeout = '300ms'"
+    )
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        lab.call("label_keys", [1, 2, 3], "new", how=SUBMIT)
+    lab.do("RESET statement_timeout")
+    assert lab.rows("SELECT * FROM batch_operation_errors") == []

@@ -459,7 +459,7 @@ BEGIN
                  ORDER BY told.n
             );
         EXCEPTION
-            WHEN insufficient_privilege THEN -- of rows that may not be read whole, the keys are told
+            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
                 v_records := ARRAY(
                     SELECT jsonb_build_object(
                                'number', NULL,
@@ -2118,7 +2118,7 @@ BEGIN
                  ORDER BY told.n
             );
         EXCEPTION
-            WHEN insufficient_privilege THEN -- of rows that may not be read whole, the keys are told
+            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
                 v_records := ARRAY(
                     SELECT jsonb_build_object(
                                'number', NULL,
@@ -2677,7 +2677,7 @@ BEGIN
                  ORDER BY told.n
             );
         EXCEPTION
-            WHEN insufficient_privilege THEN -- of rows that may not be read whole, the keys are told
+            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
                 v_records := ARRAY(
                     SELECT jsonb_build_object(
                                'number', NULL,

@@ -276,7 +276,7 @@ BEGIN
                  ORDER BY told.n
             );
         EXCEPTION
-            WHEN insufficient_privilege THEN -- of rows that may not be read whole, the keys are told
+            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
                 v_records := ARRAY(
                     SELECT jsonb_build_object(
                                'number', public.batch_record_number(p_range, slice.first),
@@ -821,7 +821,7 @@ BEGIN
                  ORDER BY told.n
             );
         EXCEPTION
-            WHEN insufficient_privilege THEN -- of rows that may not be read whole, the keys are told
+            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
                 v_records := ARRAY(
                     SELECT jsonb_build_object(
                                'number', NULL,
@@ -1116,7 +1116,7 @@ BEGIN
                  ORDER BY told.n
             );
         EXCEPTION
-            WHEN insufficient_privilege THEN -- of rows that may not be read whole, the keys are told
+            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
                 v_records := ARRAY(
                     SELECT jsonb_build_object(
                                'number', public.batch_record_number(p_range, slice.first),

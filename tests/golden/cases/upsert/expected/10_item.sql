@@ -775,6 +775,8 @@ DECLARE
     v_failures jsonb[] := ARRAY[]::jsonb[];
     v_stopped boolean := false;
     v_undone boolean; -- the slice passed, and was undone on purpose
+    v_told boolean; -- whether each row that was written is known to be a record's
+    v_singly boolean;
     v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
     v_message text;
     v_detail text;
@@ -857,6 +859,7 @@ BEGIN
             v_settled := false;
         END IF;
         v_undone := false;
+        v_singly := false;
         BEGIN
             WITH computed AS MATERIALIZED (
                 SELECT item_.code AS code,
@@ -875,20 +878,37 @@ BEGIN
                     ON CONFLICT (code) DO UPDATE
                    SET price = excluded.price
             RETURNING item.id, item.code
+            ),
+            told AS (
+                SELECT written.*, computed.item_number
+                  FROM written
+                  LEFT JOIN computed
+                    ON computed.code = written.code
+            ),
+            kept AS (
+                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
+                SELECT p_operation.operation_id,
+                       p_operation.step_number,
+                       v_batch,
+                       public.batch_record_number(
+                           p_range,
+                           coalesce(v_search.first + told.item_number::integer - 1, v_search.last)
+                       ),
+                       jsonb_build_object('id', told.id, 'code', told.code)
+                  FROM told
             )
-            INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
-            SELECT p_operation.operation_id,
-                   p_operation.step_number,
-                   v_batch,
-                   public.batch_record_number(
-                       p_range,
-                       coalesce(v_search.first + computed.item_number::integer - 1, v_search.last)
-                   ),
-                   jsonb_build_object('id', written.id, 'code', written.code)
-              FROM written
-              LEFT JOIN computed -- a trigger or a conversion may have changed what they are told by
-                ON computed.code = written.code;
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
+            SELECT (SELECT count(*)::integer FROM written),
+                   (
+                       SELECT count(*) = count(DISTINCT told.item_number) AND count(*) = (SELECT count(*) FROM written)
+                         FROM told
+                   )
+              INTO v_rows, v_told;
+            IF NOT v_told AND v_search.first < v_search.last AND NOT v_search.probing
+               AND p_operation.error_handling <> 'stop_on_error' AND p_operation.error_isolation = 'record' THEN
+                -- A trigger has changed what rows are told by: one record at a time, each row is its record's.
+                v_singly := true;
+                RAISE EXCEPTION SQLSTATE 'P0B91';
+            END IF;
             SET CONSTRAINTS ALL IMMEDIATE;
             IF v_search.probing THEN
                 v_undone := true;
@@ -914,7 +934,9 @@ BEGIN
                     'schema', v_schema, 'table', v_table, 'column', v_column,
                     'constraint', v_constraint, 'undone', v_undone
                 );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                IF v_singly THEN
+                    v_search := public.batch_search_singly(v_search);
+                ELSIF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
                     -- One record, and a failure that only a record can be to blame for: no need to search.
                     v_search.tried := v_search.tried + 1;
                     v_search.blamed := v_search.blamed + 1;
