@@ -88,6 +88,7 @@ RULES = {
     "not-a-list": "What a function is handed as a list is an array.",
     "unknown-output-type": "The type of a column that a function yields can be told.",
     "output-type": "An output is used as what it is.",
+    "reads-past-failures": "What is deleted or ticked off behind a step is what that step succeeded with.",
     "step-cycle": "No step waits for itself, through others or directly.",
     "two-outputs": "A step goes through the rows of one output.",
     "unknown-output": "A field is read of an output that a step yields.",

@@ -23,6 +23,7 @@ from specgen.spec.model import (
 from specgen.spec.names import check_name
 from specgen.spec.operations import OperationReader
 from specgen.spec.outputs import Names, Outputs, StepOutput
+from specgen.spec.readpast import Flow, report_read_past
 from specgen.spec.settled import Settled, find_target, type_of
 from specgen.spec.suggest import did_you_mean
 
@@ -121,6 +122,8 @@ class _StepsReader:
         steps = [self._step(item, drafts, names) for item in drafts]
         outer = OperationReader(self.keys, self.target, self.catalog, self.findings).operation(name)
         ordered = self._ordered(steps)
+        if ordered is not None:
+            report_read_past(ordered, _flow(drafts, outer), self.findings)
         return _outer(outer, _keeping(ordered)) if ordered is not None else None
 
     def _names(self, drafts: list[_Draft]) -> Names:
@@ -191,18 +194,12 @@ class _StepsReader:
                 f'step "{draft.name}" does not say which rows it goes through',
                 'add where_condition, or name a field of an output; for the whole table: "true"',
             )
-        read = [item.step for item in operation.lists]
-        match operation.source:
-            case RelationSource(relation=StepRows(step)):
-                read.append(step)
-            case _:
-                pass
         whole = f"{self.keys.own['operation'].value}_{draft.name}"
         return Step(
             name=draft.name,
             span=name.span,
             operation=replace(operation, name=whole, grants=(), parameters=(), preconditions=()),
-            depends_on=tuple(dict.fromkeys((*draft.said, *read))),
+            depends_on=tuple(dict.fromkeys((*draft.said, *operation.reads))),
             timeout_ms=policies.read_interval(draft.keys.own.get("timeout"), self.findings),
             kept=bool(operation.returning or operation.select_fields),
         )
@@ -232,6 +229,19 @@ class _StepsReader:
             sorter.done(name)
             ready += sorter.get_ready()
         return ordered
+
+
+def _flow(drafts: list[_Draft], outer: BatchOperation) -> Flow:
+    return Flow(
+        outputs={item.name: item.output for item in drafts},
+        independent=frozenset(item.name for item in drafts if _waits_for_none(item.keys.own)),
+        atomic=outer.limits.atomic,
+    )
+
+
+def _waits_for_none(node: Node) -> bool:
+    given = node.get("depends_on")
+    return given is not None and not given.value
 
 
 def _waiting(name: str, drafts: list[_Draft]) -> frozenset[str]:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from specgen.spec.model.policies import ErrorPolicy, Limits, Notifications, Reporting, Workers
-from specgen.spec.model.sources import Steps
+from specgen.spec.model.sources import RelationSource, StepRows, Steps
 
 if TYPE_CHECKING:
     from specgen.diagnostics import Span
@@ -158,6 +158,17 @@ class BatchOperation:
     def steps(self) -> tuple[Step, ...]:
         """Its steps, in the order in which they run; none for an operation that is one by itself."""
         return self.source.steps if isinstance(self.source, Steps) else ()
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The steps whose outputs it reads, for a step of an operation."""
+        found = [item.step for item in self.lists]
+        match self.source:
+            case RelationSource(relation=StepRows(step)):
+                found.append(step)
+            case _:
+                pass
+        return tuple(dict.fromkeys(found))
 
 
 @dataclass(frozen=True, slots=True)
