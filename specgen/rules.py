@@ -100,6 +100,7 @@ RULES = {
     "unused-parameter": "A declared parameter is used.",
     # what a database tells
     "function-arguments": "A function takes what it is called with.",
+    "no-example": "Of a column that tests write a value is known, or an example given.",
     "key-not-unique": "A key that rows are found by is that of one row, by a unique index.",
     "key-type": "A column that rows are found by has the type in the database that the spec says.",
     "left-behind": "What is deployed from a file stands in it: what was renamed or removed is dropped.",

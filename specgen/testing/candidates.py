@@ -66,13 +66,18 @@ def of_type(kind: str, *, labels: Sequence[str] = (), element: str | None = None
     return list(_OF_TYPE[known]) if known else []
 
 
+def of_domain(checks: Iterable[str]) -> list[str]:
+    """Values that a domain's checks mention, as SQL; whether they are values of it the database decides."""
+    return mentions(checks).values.get("value", [])
+
+
 def nth(kind: str, number: int, element: str | None = None) -> Any:
     """The value number ``number`` of a type, ascending; as JSON holds it. None if the type is not known."""
     match family(kind) or family(element or ""):
         case "number":
             return number
         case "text":
-            return f"k{number:05d}"
+            return _text(number, _length(kind) or _length(element or "") or _LENGTH)
         case "uuid":
             return f"00000000-0000-4000-8000-{number:012d}"
         case "date":
@@ -86,6 +91,37 @@ def nth(kind: str, number: int, element: str | None = None) -> Any:
             return f"10.{number // 65536}.{number // 256 % 256}.{number % 256}"
         case _:
             return None
+
+
+_LENGTH = 6
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_GROUP = 5_000
+_SHARES = (0.0, 0.5, 0.5, 0.72, 0.72, 0.84, 0.92, 1.0)
+"""Where in the texts that there are the numbers from 0, from 5,000 and so on begin."""
+
+
+def _length(kind: str) -> int | None:
+    """The number of characters that a type has room for, where it says one."""
+    found = re.match(r"(?:character varying|varchar|character|char|bpchar)\((\d+)\)", kind.lower())
+    return int(found[1]) if found else None
+
+
+def _text(number: int, room: int) -> str:
+    """Text number ``number``; where there is room for few, most of them are for the small numbers.
+
+    Tests count what they are about from 1, and what lies beside it from thousands on.
+    """
+    if room >= _LENGTH:
+        return f"k{number:05d}"
+    texts = len(_DIGITS) ** room
+    group, place = divmod(min(number, _GROUP * (len(_SHARES) - 1) - 1), _GROUP)
+    first, end = (round(texts * share) for share in _SHARES[group : group + 2])
+    value = min(first + place, max(first, end - 1))
+    found = ""
+    for _ in range(room):
+        value, digit = divmod(value, len(_DIGITS))
+        found = _DIGITS[digit] + found
+    return found
 
 
 @dataclass(slots=True)

@@ -6,12 +6,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import psycopg
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column; ``default`` and ``generated`` are SQL."""
+    """A column.
+
+    Attributes:
+        default: As SQL.
+        generated: Whether the database makes its values.
+        labels: The values of an enum.
+        element: The type of an array's elements; for a domain the type that is under it.
+        domain: What the domain's own checks ask of its ``VALUE``.
+        examples: The values that the spec gives, as SQL; those of its domain's other columns, too.
+        place: Where the spec has the column.
+    """
 
     name: str
     type: str
@@ -20,6 +32,14 @@ class Column:
     generated: bool
     labels: tuple[str, ...]
     element: str | None
+    domain: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+    place: str | None = None
+
+    @property
+    def said(self) -> str:
+        """What its values have to be, for a message."""
+        return f"that the domain {self.type} takes" if self.domain else f"of the type {self.type}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +91,44 @@ _COLUMNS = """
     SELECT a.attname,
            format_type(a.atttypid, a.atttypmod),
            a.attnotnull,
-           CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END,
-           a.attgenerated <> '' OR a.attidentity <> '',
-           ARRAY(SELECT e.enumlabel FROM pg_enum AS e
-                  WHERE e.enumtypid = a.atttypid ORDER BY e.enumsortorder),
+           CASE WHEN a.attgenerated = '' THEN pg_get_expr(e.adbin, e.adrelid) END,
+           a.attgenerated <> '',
+           ARRAY(SELECT l.enumlabel FROM pg_enum AS l
+                  WHERE l.enumtypid = a.atttypid ORDER BY l.enumsortorder),
            CASE WHEN t.typcategory = 'A' THEN format_type(t.typelem, NULL)
-                WHEN t.typtype = 'd' THEN format_type(t.typbasetype, NULL) END,
-           a.attidentity <> ''
+                WHEN t.typtype = 'd' THEN d.base END,
+           d.checks,
+           -- what a column of the same domain takes, this one takes too
+           coalesce(f.examples, '{}') || ARRAY(
+               SELECT unnest(of_others.examples)
+                 FROM specgen_test.fields AS of_others
+                 JOIN pg_attribute AS other
+                   ON other.attrelid = of_others.relation AND other.attname = of_others.field
+                WHERE t.typtype = 'd' AND other.atttypid = a.atttypid
+                ORDER BY of_others.place
+           ),
+           f.place
       FROM pg_attribute AS a
       JOIN pg_type AS t ON t.oid = a.atttypid
-      LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+      LEFT JOIN pg_attrdef AS e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
+      LEFT JOIN specgen_test.fields AS f ON f.relation = a.attrelid AND f.field = a.attname
+     CROSS JOIN LATERAL (
+            WITH RECURSIVE domain AS (
+                SELECT t.oid, t.typtype, t.typbasetype, a.atttypmod AS typmod
+                 UNION ALL
+                SELECT b.oid, b.typtype, b.typbasetype, under.typtypmod
+                  FROM domain
+                  JOIN pg_type AS under ON under.oid = domain.oid
+                  JOIN pg_type AS b ON b.oid = under.typbasetype
+                 WHERE domain.typtype = 'd'
+            )
+            SELECT (SELECT format_type(oid, typmod) FROM domain WHERE typtype <> 'd') AS base,
+                   ARRAY(SELECT pg_get_expr(c.conbin, 0)
+                           FROM domain
+                           JOIN pg_constraint AS c ON c.contypid = domain.oid
+                          WHERE c.conbin IS NOT NULL
+                          ORDER BY c.conname) AS checks
+          ) AS d
      WHERE a.attrelid = %s::regclass
        AND a.attnum > 0
        AND NOT a.attisdropped
@@ -123,6 +171,22 @@ _CONSTRAINTS = """
 """
 
 
+def _column(row: Sequence[Any]) -> Column:
+    name, kind, not_null, default, generated, labels, element, domain, examples, place = row
+    return Column(
+        name=name,
+        type=kind,
+        not_null=not_null,
+        default=default,
+        generated=generated,
+        labels=tuple(labels),
+        element=element,
+        domain=tuple(domain),
+        examples=tuple(examples),
+        place=place,
+    )
+
+
 def read_table(connection: psycopg.Connection[Any], name: str) -> Table:
     """Read a table's description.
 
@@ -135,10 +199,7 @@ def read_table(connection: psycopg.Connection[Any], name: str) -> Table:
         path = connection.execute(
             "SELECT current_setting('search_path'), set_config('search_path', 'pg_catalog', true)"
         ).fetchone()
-        columns = tuple(
-            Column(row[0], row[1], row[2], row[3], row[4] and not row[7], tuple(row[5]), row[6])
-            for row in connection.execute(_COLUMNS, (name,)).fetchall()
-        )
+        columns = tuple(_column(row) for row in connection.execute(_COLUMNS, (name,)).fetchall())
         rows = connection.execute(_CONSTRAINTS, {"table": name}).fetchall()
         oid = connection.execute("SELECT %s::regclass::text", (name,)).fetchone()
         connection.execute("SELECT set_config('search_path', %s, true)", (path[0] if path else "",))

@@ -128,11 +128,11 @@ def fill(
         tested: What is to be tested of the project, if not all.
 
     Raises:
-        Lacking: What ``setup_sql`` makes is not all that the operations need.
+        Lacking: What ``setup_sql`` makes is not all that the operations need, or values are not known.
         SpecgenError: A file does not load.
     """
     from specgen.database.conninfo import dial
-    from specgen.testing.lacking import refuse_lacking
+    from specgen.testing.lacking import refuse_lacking, refuse_valueless
 
     helpers = resources.files("specgen.testing").joinpath("helpers.sql").read_text(encoding="utf-8")
     if files is None:
@@ -143,6 +143,31 @@ def fill(
         files = _generated(whole)
     with dial(dsn) as connection:
         _load(connection, [*files, ("helpers.sql", helpers)])
+        _note_fields(connection, project)
+        if tested is not None and not helps_of(project).exists():
+            refuse_valueless(connection, project, tested)
+
+
+def _note_fields(connection: Connection, project: Project) -> None:
+    """Write down what the spec says of columns, for the rows of other tables that a test needs."""
+    from specgen.plan.sqltext import constant, ident
+
+    found = [
+        (
+            f"{ident(entity.schema)}.{ident(entity.table)}",
+            field.name,
+            f"{field.span.file}:{field.span.start.line}",
+            [constant(example.value, field.type) for example in field.examples],
+        )
+        for entity in project.entities
+        for field in entity.fields
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO specgen_test.fields "
+            "SELECT to_regclass(%s), %s, %s, %s WHERE to_regclass(%s) IS NOT NULL",
+            [(table, *rest, table) for table, *rest in found],
+        )
 
 
 def _load(connection: Connection, files: Iterable[tuple[str, str]]) -> None:
@@ -153,6 +178,11 @@ def _load(connection: Connection, files: Iterable[tuple[str, str]]) -> None:
             connection.execute(text.encode())
         except psycopg.Error as error:
             raise SpecgenError(f"{name}: {error}") from error
+
+
+def helps_of(project: Project) -> Path:
+    """The file in which users help with test data."""
+    return project.settings.root / project.settings.paths.tests / "conftest.py"
 
 
 def preamble(project: Project) -> str:

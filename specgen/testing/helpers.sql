@@ -17,6 +17,9 @@ CREATE FUNCTION specgen_test.nearby(text, integer) RETURNS text LANGUAGE sql IMM
 CREATE FUNCTION specgen_test.nearby(anyenum, integer) RETURNS anyenum LANGUAGE sql IMMUTABLE
     AS 'SELECT CASE WHEN $2 > 0 THEN (enum_range($1, NULL))[2] ELSE (SELECT max(label) FROM unnest(enum_range(NULL, $1)) AS label WHERE label < $1) END';
 
+-- What the spec says of columns: where, and the values that it gives as examples.
+CREATE TABLE specgen_test.fields (relation regclass NOT NULL, field text NOT NULL, place text, examples text[] NOT NULL);
+
 -- Records that a test wants refused, by a part of their content, and the trigger that refuses them.
 CREATE TABLE specgen_test.refused (part jsonb NOT NULL);
 

@@ -1,20 +1,21 @@
-"""What a database for tests lacks: tables and functions that ``setup_sql`` has to make."""
+"""What a database for tests lacks: what ``setup_sql`` has to make, and values that nobody knows."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from specgen.diagnostics import Severity
+from specgen.diagnostics import Finding, Severity
 from specgen.errors import SpecgenError
+from specgen.spec.model import OperationType
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from specgen.database.connection import Connection
-    from specgen.diagnostics import Finding
     from specgen.plan.project import Plan
-    from specgen.spec.model import Entity, Project
+    from specgen.spec.model import BatchOperation, Entity, Project
+    from specgen.testing.catalog import Column, Table
 
 _FROM_SETUP = ("unknown-table", "unknown-function")
 
@@ -27,11 +28,11 @@ class Lacking(SpecgenError):  # noqa: N818 - named for the state
         summary: The message without them.
     """
 
-    def __init__(self, findings: Sequence[Finding], project: Project) -> None:
+    def __init__(self, summary: str, findings: Sequence[Finding], help: str) -> None:
         self.findings = tuple(findings)
-        self.summary = "the database for tests begins empty, and lacks what operations need"
+        self.summary = summary
         places = (f"{item.span.file}:{item.span.start.line}: {item.message}" for item in findings)
-        super().__init__(f"{self.summary}:\n" + "\n".join(places), help=_remedy(project))
+        super().__init__(f"{self.summary}:\n" + "\n".join(places), help=help)
 
 
 def _remedy(project: Project) -> str:
@@ -69,7 +70,69 @@ def refuse_lacking(connection: Connection, project: Project, plan: Plan, tested:
     errors = [item for item in found if item.severity is Severity.ERROR and item.span.file in files]
     wrong = [_advised(item, project) for item in errors]
     if wrong:
-        raise Lacking(wrong, project)
+        summary = "the database for tests begins empty, and lacks what operations need"
+        raise Lacking(summary, wrong, _remedy(project))
+
+
+def refuse_valueless(connection: Connection, project: Project, tested: Plan) -> None:
+    """Look whether rows can be made up of the tables that tests write, and of those they refer to.
+
+    Args:
+        connection: To a database with everything in it; nothing stays of what is tried.
+        project: The whole project.
+        tested: What is to be tested of it.
+
+    Raises:
+        Lacking: Of some column no value is known.
+    """
+    from specgen.testing.make import Maker
+
+    names = {item.name for item in tested.entities}
+    operations = [one for item in project.entities if item.name in names for one in item.operations]
+    targets = [name for one in operations for name in _targets(one)]
+    maker = Maker(connection, {})
+    todo = [_relation(project.entity(name)) for name in dict.fromkeys(targets)]
+    seen: set[str] = set()
+    wrong: list[Finding] = []
+    while todo:
+        name = todo.pop(0)
+        table = maker.table(name)
+        if table.name in seen:
+            continue
+        seen.add(table.name)
+        wrong += [_valueless(project, table, column) for column in maker.valueless(table)]
+        todo += [item.parent for item in table.of_kind("f") if item.parent is not None]
+    if wrong:
+        help = "a fixture specgen_values in a conftest.py beside the tests can give values as well"
+        raise Lacking("values for test data are missing", list(dict.fromkeys(wrong)), help)
+
+
+def _targets(operation: BatchOperation) -> Iterator[str]:
+    if not operation.steps:
+        yield operation.entity
+    for step in operation.steps:
+        if step.operation.type is not OperationType.CUSTOM_FUNCTION:
+            yield step.operation.entity
+
+
+def _relation(entity: Entity) -> str:
+    from specgen.plan.sqltext import ident
+
+    return f"{ident(entity.schema)}.{ident(entity.table)}"
+
+
+def _valueless(project: Project, table: Table, column: Column) -> Finding:
+    """Return what is said of a column of which no value is known, at its field if there is one."""
+    message = f"no value is known {column.said} for {table.name}.{column.name}"
+    entity = next((item for item in project.entities if _relation(item) == table.name), None)
+    if entity is None:
+        help = f"make it an entity with managed: false, with examples: [...] at its field {column.name}"
+        return Finding("no-example", project.entities[0].span, message, help)
+    field = next((item for item in entity.fields if item.name == column.name), None)
+    if field is None:
+        help = f"add the field {column.name}, with examples: [...]"
+        return Finding("no-example", entity.span, message, help)
+    return Finding("no-example", field.span, message, "give some at the field: examples: [...]")
 
 
 def _advised(finding: Finding, project: Project) -> Finding:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import psycopg
+from psycopg.sql import Literal
 from psycopg.types.json import Jsonb
 
 from specgen.testing import candidates
+from specgen.testing.advice import REMEDY
 from specgen.testing.catalog import Table, read_table
 from specgen.testing.joins import quote
-from specgen.testing.solve import Solver
+from specgen.testing.solve import Solver, Unsolvable
 from specgen.testing.subject import Operation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    import psycopg
 
     from specgen.testing.catalog import Column
 
@@ -60,6 +61,8 @@ class Maker:
 
     def nth(self, table: Table, column: Column, value: Any, number: int) -> Any:
         """The value of a unique or referring column in a row of that number."""
+        if column.domain:
+            return self._nth_of_domain(table, column, value, number)
         if (
             table.foreign(column.name) is None
             and isinstance(value, str)
@@ -70,6 +73,35 @@ class Maker:
         found = candidates.nth(column.type, number, column.element)
         return value if found is None else found
 
+    def _nth_of_domain(self, table: Table, column: Column, value: Any, number: int) -> Any:
+        """The same for a column whose domain has a say."""
+        known = value if value is not None else self.valid(table).get(column.name)
+        tried = [candidates.nth(column.type, number, column.element)]
+        if isinstance(known, str):
+            digits, letters = (
+                f"{number:05d}",
+                "".join(chr(ord("a") + int(digit)) for digit in f"{number:05d}"),
+            )
+            tried += [f"{known}{digits}", f"{digits}{known}", f"{letters}{known}", f"{known}{letters}"]
+        elif isinstance(known, int):
+            tried.append(known + number)
+        for found in tried:
+            if found is not None and self._is_value(found, column.type):
+                return found
+        raise Unsolvable(
+            f"no many values are known that the domain {column.type} takes for {table.name}.{column.name}, "
+            "and these have to be different"
+        )
+
+    def _is_value(self, value: Any, kind: str) -> bool:
+        literal = Literal(value).as_string(self.connection)
+        try:
+            with self.connection.transaction():
+                self.connection.execute(f"SELECT ({literal})::{kind}")
+        except psycopg.Error:
+            return False
+        return True
+
     def insert(self, table: Table, row: dict[str, Any]) -> dict[str, Any]:
         """Write a row, after the rows it refers to; returns it as it is stored."""
         self.parents(table, row)
@@ -79,7 +111,11 @@ class Maker:
             f"INSERT INTO {table.name} AS made ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} "
             f"FROM jsonb_populate_record(NULL::{table.name}, %s) RETURNING to_jsonb(made)"
         )
-        stored = self.connection.execute(query, (Jsonb(row),)).fetchone()
+        try:
+            stored = self.connection.execute(query, (Jsonb(row),)).fetchone()
+        except (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.RaiseException) as error:
+            refused = f"{table.name} refuses a row that was made for it: {error.diag.message_primary}"
+            raise Unsolvable(f"{refused}; {REMEDY}") from None
         return dict(stored[0]) if stored else {}
 
     def parents(self, table: Table, row: dict[str, Any]) -> None:
@@ -107,9 +143,16 @@ class Maker:
     def valid(self, table: Table) -> dict[str, Any]:
         """Any row that the table takes, but for what must be unique."""
         if table.name not in self._valid:
-            operation = Operation(
-                name=f"a row of {table.name}", type="insert", source="single", table=table.name,
-                alias=table.name.rsplit(".", 1)[-1].strip('"'), key=(),
-            )  # fmt: skip
-            self._valid[table.name] = Solver(self.connection, operation, table, self.extra).valid_row()
+            self._valid[table.name] = self._solver(table).valid_row()
         return dict(self._valid[table.name])
+
+    def valueless(self, table: Table) -> list[Column]:
+        """The columns of which no value is known."""
+        return list(self._solver(table).valueless())
+
+    def _solver(self, table: Table) -> Solver:
+        operation = Operation(
+            name=f"a row of {table.name}", type="insert", source="single", table=table.name,
+            alias=table.name.rsplit(".", 1)[-1].strip('"'), key=(),
+        )  # fmt: skip
+        return Solver(self.connection, operation, table, self.extra)

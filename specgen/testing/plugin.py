@@ -163,7 +163,9 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
     try:
         return (yield)
-    except Unbreakable as unknown:
-        pytest.skip(visible_lines(str(unknown)))
     except Unsolvable as unknown:
-        pytest.fail(visible_lines(str(unknown)), pytrace=False)
+        unsolved = unknown
+    # Out of the block above: else what was asked of the database would be told first.
+    if isinstance(unsolved, Unbreakable):
+        pytest.skip(visible_lines(str(unsolved)))
+    pytest.fail(visible_lines(str(unsolved)), pytrace=False)

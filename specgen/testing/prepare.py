@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
+from specgen.testing.advice import REMEDY
 from specgen.testing.case import Case, Failure, Record
 from specgen.testing.failures import failure_named
 from specgen.testing.joins import quote
-from specgen.testing.solve import REMEDY, Solution, Solver, Unbreakable, Unsolvable
+from specgen.testing.solve import Solution, Solver, Unbreakable, Unsolvable
 from specgen.testing.subject import REFUSAL, RULE, Operation
 
 if TYPE_CHECKING:

@@ -15,10 +15,11 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from specgen.testing import candidates
+from specgen.testing.advice import REMEDY
 from specgen.testing.case import Case, Failure, Record
 from specgen.testing.joins import quote
 from specgen.testing.prepare import Preparation, snapshot
-from specgen.testing.solve import REMEDY, Unbreakable, Unsolvable
+from specgen.testing.solve import Unbreakable, Unsolvable
 from specgen.testing.stand_in import StandIn
 from specgen.testing.stepped import ElementsOf, OutputOf, ResultOf, RowsOf, Step, Stepped
 from specgen.testing.subject import REFUSAL

@@ -131,7 +131,7 @@ def _paths(tests: Iterable[RenderedFile], project: Project, folder: Path) -> Ite
     A conftest.py beside the project's tests, where users help with data, counts for both.
     """
     written = project.settings.root / project.settings.paths.tests
-    helps = written / "conftest.py"
+    helps = environment.helps_of(project)
     if helps.exists():
         (folder / "conftest.py").write_text(helps.read_text(encoding="utf-8"), encoding="utf-8")
     for item in tests:

@@ -13,11 +13,12 @@ from psycopg.rows import namedtuple_row
 from psycopg.types.json import Jsonb
 
 from specgen.database.conninfo import dial
+from specgen.testing.advice import NO_VIOLATION
 from specgen.testing.case import Case, Changes, blurred, ordered
 from specgen.testing.joins import quote
 from specgen.testing.make import Maker
 from specgen.testing.prepare import Preparation, snapshot
-from specgen.testing.solve import NO_VIOLATION, Unbreakable, Unsolvable
+from specgen.testing.solve import Unbreakable, Unsolvable
 from specgen.testing.stepping import Stepping
 
 if TYPE_CHECKING:

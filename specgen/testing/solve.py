@@ -15,11 +15,12 @@ import psycopg
 from psycopg import sql as pgsql
 
 from specgen.testing import candidates
+from specgen.testing.advice import REMEDY, no_value
 from specgen.testing.candidates import family
 from specgen.testing.joins import distinct, quote, relation, where
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from specgen.testing.catalog import Column, Constraint, Table
     from specgen.testing.subject import Operation
@@ -164,6 +165,15 @@ class Solver:
                 return dict(row[0])
         raise Unsolvable(self._help())
 
+    def valueless(self) -> Iterator[Column]:
+        """Yield the columns of which no value is known."""
+        for column in self.table.columns:
+            try:
+                if not column.generated:
+                    self._column(column, candidates.Mentions())
+            except Unsolvable:
+                yield column
+
     def _search(self, parts: list[tuple[str, str]]) -> Solution | None:
         laterals = "".join(f" CROSS JOIN LATERAL ({text}) AS {name}" for name, text in parts)
         columns = ", ".join(f"{name}.specgen_item, {name}.specgen_record" for name, _ in parts)
@@ -280,16 +290,23 @@ class Solver:
         met = [*assigned, *(key for key in sorted(mentioned.partners.get(variable, ())) if key in known)]
         texts = [*self.extra.get(name, ()), *_own(mentioned.values.get(variable, ()))]
         for key in met:
-            texts += self.extra.get(key, ())
-            texts += self.operation.examples.get(key, ())
+            texts += self._given(known[key])
+            texts += candidates.of_domain(known[key].domain)
             if foreign := self.table.foreign(key):
                 texts += [self._literal(candidates.nth(known[key].type, 1))] if foreign else []
             texts += _own(mentioned.values.get(key, ()))
             labels = self._labels(known[key])
             listed = kind.endswith("[]") and not known[key].type.endswith("[]")
             texts += [f"ARRAY[{label}]" for label in labels] if listed else labels
+            if known[key].type == kind:
+                texts += candidates.of_type(kind, element=known[key].element)
         texts += candidates.of_type(kind)
         return self._usable([*texts, "NULL"], kind)
+
+    def _given(self, column: Column) -> list[str]:
+        """The values that the user gives for a column."""
+        own = self.operation.examples.get(column.name, ())
+        return distinct([*self.extra.get(column.name, ()), *own, *column.examples])
 
     def _usable(self, texts: Iterable[str], kind: str) -> list[str]:
         """The candidates that are values of a type; what mentions a parameter is taken on trust.
@@ -320,16 +337,16 @@ class Solver:
         return relation(columns)
 
     def _column(self, column: Column, mentioned: candidates.Mentions) -> list[str]:
-        texts = [*self.extra.get(column.name, ()), *self.operation.examples.get(column.name, ())]
-        if column.name in self.table.unique_columns and (self.table.foreign(column.name) or not texts):
-            value = candidates.nth(column.type, 1, column.element)
-            partners = self._partners(column, mentioned)
-            if value is not None and not partners:
-                return [self._literal(value)]
-            texts += [self._literal(value)] if value is not None else []
-        elif self.table.foreign(column.name):
-            return [self._literal(candidates.nth(column.type, 1, column.element))]
+        texts = self._given(column)
         partners = self._partners(column, mentioned)
+        first = self._first(column)
+        if column.name in self.table.unique_columns and (self.table.foreign(column.name) or not texts):
+            if first is not None and not partners:
+                return [first]
+            texts += [first] if first is not None else []
+        elif self.table.foreign(column.name) and (first is not None or not column.domain):
+            return [first or "NULL"]
+        texts += candidates.of_domain(column.domain)
         texts += [*mentioned.values.get(column.name, ()), *partners]
         texts += [f"specgen_test.nearby({item}, {by})" for item in partners for by in (1, -1)]
         texts += self._labels(column) + candidates.of_type(
@@ -339,10 +356,16 @@ class Solver:
             texts.append(column.default)
         if not column.not_null:
             texts.append("NULL")
-        if not texts:
-            raise Unsolvable(f"no value is known for {column.name} ({column.type}); {REMEDY}")
         texts = self._usable(texts, column.type)
+        if not texts:
+            raise Unsolvable(no_value(self.table, column))
         return texts if column.name in mentioned.names else texts[:1]
+
+    def _first(self, column: Column) -> str | None:
+        """The first of the values that are numbered, where the column takes it."""
+        value = candidates.nth(column.type, 1, column.element)
+        text = None if value is None else self._literal(value)
+        return text if text is None or not column.domain or self._is_value(text, column.type) else None
 
     def _partners(self, column: Column, mentioned: candidates.Mentions) -> list[str]:
         """The parameters whose value a column may have; a list of its values is none."""
@@ -360,20 +383,11 @@ class Solver:
         return pgsql.Literal(value).as_string(self.connection)
 
     def _help(self) -> str:
+        for column in self.valueless():
+            return no_value(self.table, column)
         rules = [self.operation.condition or "", *(item.expression or "" for item in self.table.checks)]
         asked = " AND ".join(text for text in rules if text) or "the operation"
         return f"{self.operation.name}: no candidates meet {asked}; {REMEDY}"
-
-
-REMEDY = (
-    "give some with examples: in the entity, or in a fixture specgen_values of your conftest.py, "
-    "such as {'email': [\"'a@example.org'\"]}"
-)
-
-NO_VIOLATION = (
-    "nobody knows how to make the precondition {0!r} false; say it in a fixture specgen_violations "
-    "of your conftest.py: {{{0!r}: 'SQL that makes it false'}}"
-)
 
 
 def broken(solver: Solver, constraint: Constraint) -> list[str]:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
+from specgen.testing.advice import NO_VIOLATION
 from specgen.testing.case import blurred
 from specgen.testing.make import Maker
 from specgen.testing.prepare_step import StepCase, StepPreparation
-from specgen.testing.solve import NO_VIOLATION, Unbreakable, Unsolvable
+from specgen.testing.solve import Unbreakable, Unsolvable
 from specgen.testing.stand_in import missing
 
 if TYPE_CHECKING:

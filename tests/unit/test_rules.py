@@ -11,7 +11,7 @@ from specgen.rules import RULES
 
 PACKAGE = Path(specgen.__file__).parent
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("spec", "plan", "render", "checks")
+FOLDERS = ("spec", "plan", "render", "checks", "testing")
 NO_CODES = {"x-specgen-not-yet", "x-specgen-wrong"}
 
 

@@ -13,6 +13,7 @@ import pytest
 from specgen.plan.project import plan_project
 from specgen.spec.build import load_project
 from specgen.testing.environment import fill, preamble, rendered
+from specgen.testing.lacking import Lacking
 from specgen.testing.run import Wanted, plugin_arguments
 from specgen.testing.run import tested as in_a_sandbox
 
@@ -81,6 +82,102 @@ def test_generated_tests_find_values_of_types_of_ones_own(
     printed = capfd.readouterr().out
     assert code == 0, printed
     assert " passed" in printed
+
+
+GUEST = """
+name: guest
+managed: false
+fields: {id: bigint, email: {type: email_address, nullable: false, unique: true%s}, door: char(2)}
+---
+name: booking
+managed: false
+fields: {id: bigint, guest_email: {type: email_address, nullable: false}, nights: {type: integer, nullable: false}}
+patterns:
+  - name: batch_operations
+    operation: add_bookings
+    operation_type: insert
+    insert_data: {guest_email: :item.guest_email, nights: :item.nights}
+    data_source: :records
+---
+name: room
+managed: false
+primary_key: [building, number]
+fields: {building: char(1), number: smallint, price: {type: decimal, nullable: false}}
+patterns:
+  - name: batch_operations
+    operation: set_prices
+    operation_type: upsert
+    upsert_data: {building: :item.building, number: :item.number, price: :item.price}
+    conflict_target: [building, number]
+    data_source: :records
+"""
+GUEST_SETUP = """
+CREATE DOMAIN email_address AS text CHECK (VALUE %s);
+CREATE TABLE guest (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, email email_address NOT NULL UNIQUE,
+    door char(2) NOT NULL UNIQUE
+);
+CREATE TABLE booking (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, nights integer NOT NULL CHECK (nights > 0),
+    guest_email email_address NOT NULL REFERENCES guest (email)
+);
+CREATE TABLE room (building char(1), number smallint, price numeric NOT NULL, PRIMARY KEY (building, number));
+"""
+LIKE, REGEX = "LIKE '%@%'", "~ '^[^@]+@[^@]+[.][a-z]+$'"
+
+
+def hotel(root: Path, check: str, examples: str = "") -> None:
+    (root / "entities").mkdir()
+    (root / "entities" / "guest.yaml").write_text(GUEST % examples)
+    (root / "setup.sql").write_text(GUEST_SETUP % check)
+    (root / "specgen.yaml").write_text("setup_sql: [setup.sql]\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "check", "examples"),
+    [("booking", LIKE, ""), ("booking", REGEX, ", examples: [a@example.org]"), ("room", LIKE, "")],
+)
+def test_rows_are_made_up_of_domains_and_of_short_texts(
+    postgres_server: Server, tmp_path: Path, capfd, name: str, check: str, examples: str
+) -> None:
+    hotel(tmp_path, check, examples)
+    chosen = ("-k", "does_every_record or goes_on_after or email_key", "-p", "no:xdist")
+    code, _ = in_a_sandbox(postgres_server, wanted(tmp_path, name, *chosen))
+    printed = capfd.readouterr().out
+    assert code == 0, printed
+    assert " passed" in printed
+
+
+def test_a_value_that_nobody_knows_is_asked_for_once_and_before_the_tests(
+    postgres_server: Server, tmp_path: Path, capfd
+) -> None:
+    hotel(tmp_path, REGEX)
+    with pytest.raises(Lacking) as raised:
+        in_a_sandbox(postgres_server, wanted(tmp_path, "booking", "-p", "no:xdist"))
+    assert capfd.readouterr().out == ""
+    message = "no value is known that the domain public.email_address takes for public.{}"
+    found = [(item.code, item.message, item.span.start.line) for item in raised.value.findings]
+    assert found == [
+        ("no-example", message.format("booking.guest_email"), 8),
+        ("no-example", message.format("guest.email"), 4),
+    ]
+    assert raised.value.findings[0].help == "give some at the field: examples: [...]"
+
+
+def test_a_test_without_data_says_what_it_needs_and_no_traceback(
+    postgres_server: Server, tmp_path: Path, capfd
+) -> None:
+    hotel(tmp_path, REGEX)
+    tests = tmp_path / "tests" / "generated"
+    tests.mkdir(parents=True)
+    (tests / "conftest.py").write_text("# values may be given here, so nothing is known before\n")
+    chosen = wanted(tmp_path, "booking", "-k", "does_every_record", "-p", "no:xdist")
+    code, _ = in_a_sandbox(postgres_server, chosen)
+    printed = capfd.readouterr().out
+    assert code == 1
+    assert "that the domain public.email_address takes for public.booking.guest_email; " in printed
+    assert "entities/guest.yaml:8: examples: [...]" in printed
+    assert "psycopg" not in printed
 
 
 def test_a_failing_test_is_told_by_the_exit_code(postgres_server: Server, tmp_path: Path, capfd) -> None:
