@@ -73,9 +73,10 @@ def check_left_behind(
     }
     chosen = list(entities)
     homes = {project.entity(item.name).file: project.entity(item.name) for item in reversed(chosen)}
-    for operation, file in _removed(project, deployed):
+    for operation, file, name in _removed(project, deployed):
         if file not in homes:
             continue
+        home = project.entity(name) if project.entity(name).file == file else homes[file]
         functions = [
             item for item in _functions_of(operation, deployed) if (item.schema, item.name) not in named
         ]
@@ -84,7 +85,7 @@ def check_left_behind(
         still = f" ({runs} of it would not go on)" if count else ""
         findings.warning(
             "left-behind",
-            homes[file].span,
+            home.span,
             f"{operation} is deployed from this file, where it stands no more: it can still be called",
             f"unless another project has it too{still}: {_drop(functions)}",
         )
@@ -93,8 +94,8 @@ def check_left_behind(
             _check_atomic(kept, deployed, project.entity(planned.name), findings)
 
 
-def _removed(project: Project, deployed: Iterable[_Function]) -> list[tuple[str, str]]:
-    """Return the operations that are deployed for entities of a project and not in it, each with its file."""
+def _removed(project: Project, deployed: Iterable[_Function]) -> list[tuple[str, str, str]]:
+    """Return the operations that are deployed and not in a project, each with its file and its entity."""
     known = {item.name for entity in project.entities for item in entity.operations}
     by_name = {entity.name: entity for entity in project.entities}
     prepares = f"{ident(project.settings.runtime_schema)}.batch_prepare("
@@ -110,7 +111,7 @@ def _removed(project: Project, deployed: Iterable[_Function]) -> list[tuple[str,
             continue
         table = f"{ident(target.schema)}.{ident(target.table)}"
         if said.get("target_table", table) == table:
-            found.add((told[1], told[2]))
+            found.add((told[1], told[2], target.name))
     return sorted(found)
 
 

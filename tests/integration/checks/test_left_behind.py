@@ -46,6 +46,16 @@ def functions(dsn: str) -> set[str]:
         return {row[0] for row in connection.execute(query)}
 
 
+def test_of_two_entities_in_a_file_the_one_that_lost_the_operation_is_named(
+    database: str, tmp_path: Path
+) -> None:
+    other = "---\nname: a_note\nfields: {id: bigint}\n"
+    project = write(tmp_path, HEAD + CLOSE + RENAMED + other)
+    specgen("deploy", project, database)
+    write(tmp_path, HEAD + RENAMED + other)
+    assert "task.yaml:1:7: warning[left-behind]: close_tasks" in specgen("deploy", project, database)[1]
+
+
 @pytest.mark.parametrize("command", ["deploy", "validate"])
 @pytest.mark.parametrize("gone", [CLOSE, STEPS], ids=["an operation", "steps"])
 def test_an_operation_that_was_removed_is_named_with_what_drops_it(

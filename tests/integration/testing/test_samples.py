@@ -102,12 +102,12 @@ patterns:
 name: room
 managed: false
 primary_key: [building, number]
-fields: {building: char(1), number: smallint, price: {type: decimal, nullable: false}}
+fields: {building: char(1), number: smallint, price: {type: decimal, nullable: false}, label: {type: text, nullable: false, examples: [AB]}}
 patterns:
   - name: batch_operations
     operation: set_prices
     operation_type: upsert
-    upsert_data: {building: :item.building, number: :item.number, price: :item.price}
+    upsert_data: {building: :item.building, number: :item.number, price: :item.price, label: :item.label}
     conflict_target: [building, number]
     data_source: :records
 """
@@ -121,7 +121,10 @@ CREATE TABLE booking (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, nights integer NOT NULL CHECK (nights > 0),
     guest_email email_address NOT NULL REFERENCES guest (email)
 );
-CREATE TABLE room (building char(1), number smallint, price numeric NOT NULL, PRIMARY KEY (building, number));
+CREATE TABLE room (
+    building char(1), number smallint, price numeric NOT NULL, label text NOT NULL CHECK (label ~ '^[A-Z]{2}$'),
+    PRIMARY KEY (building, number)
+);
 """
 LIKE, REGEX = "LIKE '%@%'", "~ '^[^@]+@[^@]+[.][a-z]+$'"
 
@@ -137,7 +140,7 @@ def hotel(root: Path, check: str, examples: str = "") -> None:
     ("name", "check", "examples"),
     [("booking", LIKE, ""), ("booking", REGEX, ", examples: [a@example.org]"), ("room", LIKE, "")],
 )
-def test_rows_are_made_up_of_domains_and_of_short_texts(
+def test_rows_are_made_up_of_domains_of_short_texts_and_of_examples(
     postgres_server: Server, tmp_path: Path, capfd, name: str, check: str, examples: str
 ) -> None:
     hotel(tmp_path, check, examples)
