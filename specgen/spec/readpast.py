@@ -64,7 +64,7 @@ def report_read_past(steps: Sequence[Step], flow: Flow, findings: Findings) -> N
                 for item in steps[:place]
                 if source in origins[item.name]
                 and item.name not in origins[step.name]
-                and _keeps(item.operation)
+                and _keeps(item.operation, step.operation)
                 and _goes_on(item.operation, atomic=flow.atomic)
             ]
             if past:
@@ -96,12 +96,12 @@ def _ticks_off(operation: BatchOperation, source: BatchOperation) -> bool:
     return not {item.name for item in source.where.columns}.isdisjoint(item.column for item in operation.data)
 
 
-def _keeps(operation: BatchOperation) -> bool:
-    """Say whether a step carries what it reads to somewhere else."""
+def _keeps(operation: BatchOperation, taking: BatchOperation) -> bool:
+    """Say whether a step carries what it reads to somewhere that another one does not take it from."""
     if operation.type is OperationType.UPDATE:
         match operation.source:
             case RelationSource(relation=StepRows()):
-                return True
+                return operation.entity != taking.entity
             case _:
                 return False
     return operation.type in _KEEPING

@@ -101,11 +101,12 @@ def test_a_row_that_could_not_be_kept_is_not_deleted_unwarned(
         [KEEP % "", DROP % (":old_ids", ", depends_on: []")],
         ['{name: drop_extra, target_entity: extra, operation_type: delete, where_condition: "booking_id = ANY(:old_ids)"}', ALL],
         [MOVE, ALL],
+        ["{name: bump_some, operation_type: update, data_source: :old, update_data: {room: :old.room}}", ALL],
         [ALL, KEEP % ""],
         [KEEP % "", MOVE],
         [ALL],
     ],
-    ids=["own-output", "both", "stop", "no-errors", "independent", "children", "moved", "behind", "updated", "alone"],
+    ids=["own-output", "both", "stop", "no-errors", "independent", "children", "moved", "written-back", "behind", "updated", "alone"],
 )  # fmt: skip
 def test_nobody_is_warned_of_a_delete_that_loses_nothing(tmp_path: Path, steps: list[str]) -> None:
     assert found(tmp_path, *steps) == []
