@@ -33,6 +33,7 @@ RULES = {
     "wrong-value": "A value is one of those that its key takes.",
     # names
     "bad-name": "A name is not empty and can be written in SQL.",
+    "dotted-table": "A table is named without its schema, which has a key of its own.",
     "duplicate-entity": "An entity's name is its own.",
     "duplicate-file": "Each entity is written to a file of its own.",
     "duplicate-operation": "The names of operations, and of the functions they get, are their own.",

@@ -13,7 +13,7 @@ from specgen.spec.documents import EntityDocument, Node
 from specgen.spec.fragments import Scope, SqlFragment, parse_fragment
 from specgen.spec.keytypes import check_keys
 from specgen.spec.model import Field, FieldType, ForeignKey, Index, Settings
-from specgen.spec.names import check_name
+from specgen.spec.names import check_name, warn_of_dot
 from specgen.spec.suggest import did_you_mean
 from specgen.spec.types import TypeProblem, parse_type, referenced_entity
 from specgen.spec.values import read_literal, read_value
@@ -90,6 +90,8 @@ def draft_entity(document: EntityDocument, settings: Settings, findings: Finding
         table=_text(node, "table", name_node.value, findings),
         managed=bool(node.value.get("managed", True)),
     )
+    if node.get("schema") is None:
+        warn_of_dot(draft.table, draft.schema, (node.get("table") or name_node).span, findings)
     for name, field_node in node["fields"].items():
         check_name(name, field_node.key_span, "field name", findings)
         _draft_type(draft, name, field_node, findings)

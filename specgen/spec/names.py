@@ -26,6 +26,22 @@ def check_name(name: str, span: Span, what: str, findings: Findings) -> bool:
     return False
 
 
+_DOTTED = re.compile(r"([^\W\d]\w*)\.([^\W\d]\w*)")
+
+
+def warn_of_dot(table: str, schema: str, span: Span, findings: Findings) -> None:
+    """Warn of a table that is called like one in a schema; who names its schema besides means it."""
+    dotted = _DOTTED.fullmatch(table)
+    if dotted is not None:
+        findings.warning(
+            "dotted-table",
+            span,
+            f'"{table}" is a table of that name in the schema {schema}, not one in the schema {dotted[1]}',
+            f"write schema: {dotted[1]} and table: {dotted[2]}; if the dot is part of the name, "
+            f"say so with schema: {schema}",
+        )
+
+
 def _cut(name: str) -> str:
     return name.encode()[:MAX_BYTES].decode(errors="ignore").rstrip("_ ")
 

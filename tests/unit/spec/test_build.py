@@ -460,3 +460,23 @@ def test_what_no_file_defines_is_missing_though_another_cannot_be_read(tmp_path:
     (tmp_path / "user.yaml").write_text("name: user\nfields:\n\tid: uuid\n")
     found = load_project([tmp_path], root=tmp_path).findings
     assert [item.code for item in found] == ["unknown-entity", "yaml-tab"]
+
+
+@pytest.mark.parametrize(
+    ("head", "line"),
+    [("name: user\ntable: app.users", 2), ("name: app.users", 1)],
+    ids=["table", "name"],
+)
+def test_a_table_in_another_schema_is_not_looked_for_in_this_one_without_a_word(
+    tmp_path: Path, head: str, line: int
+) -> None:
+    (tmp_path / "user.yaml").write_text(f"{head}\nfields: {{id: uuid}}\n")
+    (warning,) = load_project([tmp_path], root=tmp_path).findings
+    assert (warning.code, warning.severity, warning.span.start.line) == (
+        "dotted-table",
+        Severity.WARNING,
+        line,
+    )
+    assert "write schema: app and table: users" in (warning.help or "")
+    (tmp_path / "user.yaml").write_text(f"{head}\nschema: public\nfields: {{id: uuid}}\n")
+    assert load_project([tmp_path], root=tmp_path).findings == ()
