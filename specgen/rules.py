@@ -76,6 +76,7 @@ RULES = {
     "set-returning": "One value is wanted, not a set.",
     "sql-syntax": "SQL is what PostgreSQL's grammar takes.",
     "subquery": "A check constraint looks at one row of one table.",
+    "unlisted-value": "A condition asks for a value that its column can have.",
     "unknown-column": "A column that is named exists.",
     "unknown-operator": "An operator is one that PostgreSQL has, for what stands beside it.",
     "window-function": "Window functions have no place in a condition.",

@@ -72,6 +72,7 @@ class Draft:
             # What cannot have parameters is part of the table, and cannot look at others.
             subqueries=parameters,
             what=what,
+            enums={name: item.enum for name, item in self.types.items() if item.enum and not item.array},
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from specgen.spec.compared import report_unlisted
 from specgen.spec.grammar import Analysis, ColumnUse, HoleUse, analyse
 from specgen.spec.lexing import LexError, split_at_and
 from specgen.spec.mistaken import name_help
@@ -103,6 +104,7 @@ class Scope:
         subqueries: Whether there may be subqueries.
         assigned: The column that the fragment's value goes to.
         what: What the fragment is, for messages, such as ``where_condition``.
+        enums: The columns whose values are listed, with the values.
     """
 
     columns: Mapping[str, str] | None
@@ -113,6 +115,7 @@ class Scope:
     subqueries: bool = True
     assigned: str | None = None
     what: str = "the SQL"
+    enums: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,7 @@ def parse_fragment(
     _check_shape(analysis, locate, scope, findings)
     if len(findings.items) > before:
         return None
+    report_unlisted(analysis.texts, scope.enums, locate, findings)
     return _fragment(text, analysis, locate, scope)
 
 

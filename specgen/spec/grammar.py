@@ -8,11 +8,12 @@ an entity or a file: results hold offsets into the fragment's text, so that equa
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from specgen.spec.builtins import TEXT_ARGUMENTS
+from specgen.spec.compared import ComparedText, texts_compared
 from specgen.spec.inference import TypeSource, free_holes, hole_of, type_source
 from specgen.spec.lexing import LexError, Words, cut
 from specgen.spec.mistaken import mistake_in, syntax_help
@@ -80,6 +81,7 @@ class Analysis:
         subquery: Whether there is a subquery in it.
         single_call: Whether the fragment is one function call and nothing else.
         key_test: Column and hole of ``column = ANY(:x)`` or ``column IN (:x)``, if that is all.
+        texts: Texts that columns are compared with, each with its end.
     """
 
     words: Words
@@ -91,6 +93,7 @@ class Analysis:
     single_call: bool
     key_test: tuple[ColumnUse, int] | None
     subquery: bool
+    texts: tuple[tuple[ComparedText, int], ...] = ()
 
 
 @lru_cache(maxsize=4096)
@@ -120,6 +123,7 @@ class _Reader:
         self.calls: list[FunctionCall] = []
         self.rewrites: list[tuple[int, int, str]] = []
         self.subquery = False
+        self.texts: list[tuple[ComparedText, int]] = []
 
     def analysis(self) -> Analysis:
         root = self._root()
@@ -136,6 +140,7 @@ class _Reader:
             single_call=single and self.words.tokens[0].kind != "ASCII_40",
             key_test=self._key_test(root),
             subquery=self.subquery,
+            texts=tuple(self.texts),
         )
 
     # The shape of the whole
@@ -294,6 +299,7 @@ class _Reader:
         left: Any = node.get("lexpr")
         right: Any = node.get("rexpr")
         operator = node["name"][-1]["String"]["sval"]
+        self._texts(node, own=own)
         if kind in ("AEXPR_OP_ANY", "AEXPR_OP_ALL"):
             self._array(left, hole_of(right), own=own)
         elif kind == "AEXPR_IN":
@@ -313,6 +319,11 @@ class _Reader:
             self._same_type([side for side in (left, right) if side], own=own)
         elif operator in TEXT_OPERATORS and (hole := hole_of(right)) is not None:
             self.uses.append(HoleUse(hole, TypeSource(sql_type="text")))
+
+    def _texts(self, node: Node, *, own: bool) -> None:
+        for item in texts_compared(node) if own else ():
+            start = self._place(item.start)
+            self.texts.append((replace(item, start=start), self._end_of_name(start, 1)))
 
     def _array(self, left: Node | None, hole: int | None, *, own: bool) -> None:
         if hole is None or left is None:
