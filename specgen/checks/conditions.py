@@ -1,8 +1,9 @@
-"""Which columns a condition tests in a way that an index could answer."""
+"""Which columns a condition tests in a way that an index could answer, and which an index's own wants."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from specgen.plan.readings import columns_of
@@ -43,6 +44,34 @@ def tested_columns(condition: str, table: str, variables: Collection[str]) -> tu
             return ()
         found.append(test)
     return tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def only_present(condition: str) -> frozenset[str]:
+    """Return the columns that a condition wants to be not NULL; none where it wants anything else.
+
+    Args:
+        condition: Of an index, as somebody has written it or as the catalog has it.
+    """
+    import pglast
+
+    try:
+        statement: Any = pglast.parse_sql(f"SELECT ({condition}\n)")[0].stmt
+    except pglast.parser.ParseError:
+        return frozenset()
+    parts = [_present(part) for part in _conjuncts(statement.targetList[0].val)]
+    return frozenset(filter(None, parts)) if all(parts) else frozenset()
+
+
+def _present(node: Any) -> str | None:
+    from pglast import ast
+    from pglast.enums import NullTestType
+
+    if not isinstance(node, ast.NullTest) or node.nulltesttype != NullTestType.IS_NOT_NULL:
+        return None
+    if not isinstance(node.arg, ast.ColumnRef) or not node.arg.fields:
+        return None
+    return str(getattr(node.arg.fields[-1], "sval", ""))
 
 
 def _conjuncts(node: Any) -> Iterator[Any]:

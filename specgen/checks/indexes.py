@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from specgen.checks.conditions import tested_columns
+from specgen.checks.conditions import only_present, tested_columns
 from specgen.database.connection import explain
 from specgen.plan.sqltext import ident
 
@@ -184,9 +184,13 @@ class _Index:
         """Whether it finds rows by some of the columns; only a B-tree needs the first of its own."""
         leading = self.columns[:1] if self.method == "btree" else self.columns
         wanted = set(columns)
-        return not wanted.isdisjoint(leading) and (
-            self.predicate is None or any(self.predicate == f"({ident(name)} IS NOT NULL)" for name in wanted)
-        )
+        if wanted.isdisjoint(leading):
+            return False
+        if self.predicate is None:
+            return True
+        # What is looked for is never NULL, so rows that are left out for that are none of those.
+        present = only_present(self.predicate)
+        return bool(present) and present <= wanted
 
     def answers(self, columns: Iterable[str]) -> bool:
         """Whether it may answer a condition: that its predicate follows from it is taken on trust."""

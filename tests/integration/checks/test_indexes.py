@@ -135,6 +135,29 @@ def test_an_index_that_the_spec_declares_counts(database: str, customers: Path) 
     assert (code, "warning" in err) == (0, False), err
 
 
+@pytest.mark.parametrize(
+    "where",
+    [
+        "email IS NOT NULL",
+        "(email IS NOT NULL)",
+        "Email is  not null",
+        "customer.email NOTNULL /* most have one */",
+    ],
+)
+def test_a_declared_index_of_all_that_is_not_null_counts_however_that_is_written(
+    database: str, tmp_path: Path, where: str
+) -> None:
+    spec = SPEC.replace("managed: false\n", f"indexes: [{{columns: [email], where: '{where}'}}]\n")
+    spec = spec.replace("{id: bigint", "{id: {type: bigint, nullable: false}")
+    (tmp_path / "entities").mkdir()
+    file = tmp_path / "entities" / "customer.yaml"
+    file.write_text(spec.replace(f"where: '{where}'", "where: 'region > 1'"), encoding="utf-8")
+    execute(database, TABLES, SERVING, "DROP INDEX customer_email_region_idx")
+    assert "no index of public.customer begins with email" in validate(database, tmp_path)
+    file.write_text(spec, encoding="utf-8")
+    assert "begins with email" not in validate(database, tmp_path)
+
+
 def test_a_changed_column_that_others_refer_to_needs_an_index_there(database: str, customers: Path) -> None:
     spec = SPEC.replace("match_on: [email]", "match_on: [id]").replace(
         "{active: true}", "{region: :item.region}"
