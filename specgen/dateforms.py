@@ -9,6 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 _WORDS = {
     "YYYY": ("year", "[0-9]{4}"),
@@ -27,7 +31,13 @@ _WORDS = {
 }
 _DATE = ("year", "month", "day")
 _WORD = re.compile("|".join(sorted(_WORDS, key=len, reverse=True)))
-_NUMBERS = re.compile(r"\s*([0-9]{1,2})([/.-])([0-9]{1,2})\2(?:[0-9]{4}|[0-9]{2})(?![0-9])")
+_NUMBERS = r"([0-9]{1,2})([/.-])([0-9]{1,2})\2(?:[0-9]{4}|[0-9]{2})(?![0-9])"
+_ALONE = re.compile(rf"\s*{_NUMBERS}")
+_INSIDE = re.compile(rf"(?<![0-9/.-]){_NUMBERS}")
+_TYPE = re.compile(
+    r"(?:(?P<one>date|timestamp(?:tz)?)(?:\([0-9]\))?(?: without time zone)?"
+    r"|(?P<several>date|ts|tstz)(?:multi)?range)(?P<array>\[\])?"
+)
 # As PostgreSQL reads a year of two digits.
 _CENTURY, _TURN = 100, 70
 _MONTHS, _NOON = 12, 12
@@ -149,20 +159,76 @@ def _compiled(text: str) -> tuple[list[str], re.Pattern[str]]:
     return names, re.compile("".join(pieces) + "(?![0-9])")
 
 
-def can_be_read_twice(value: str) -> bool:
-    """Say whether a text is a date whose day and month could change places, as ``12/8/2012``."""
-    match = _NUMBERS.match(value)
-    if match is None:
-        return False
+def ambiguous(value: object, *, inside: bool = False) -> str | None:
+    """Return a date whose day and month could change places: the whole text, or what stands inside of it.
+
+    Args:
+        value: A text such as ``12/8/2012``; or what JSON has for it.
+        inside: Whether the dates are only parts of it, as in ``{12/8/2012}``.
+    """
+    match value:
+        case str() if inside:
+            return next((match[0] for match in _INSIDE.finditer(value) if _two_ways(match)), None)
+        case str():
+            match = _ALONE.match(value)
+            return value if match is not None and _two_ways(match) else None
+        case list() if inside:
+            return next(filter(None, (ambiguous(item, inside=True) for item in value)), None)
+        case dict() if inside:
+            return ambiguous(list(value.values()), inside=True)
+        case _:
+            return None
+
+
+def _two_ways(match: re.Match[str]) -> bool:
     first, second = int(match[1]), int(match[3])
     return first != second and 1 <= first <= _MONTHS and 1 <= second <= _MONTHS
 
 
-def is_date(sql_type: str) -> bool:
-    """Say whether values of a type are dates, alone or with a time."""
-    return sql_type == "date" or is_timestamp(sql_type)
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """The dates in a type's values.
+
+    Attributes:
+        timed: Whether there are dates with a time among them.
+        inside: Whether they are only parts of a value: elements, bounds of a range, fields of a row.
+    """
+
+    timed: bool
+    inside: bool = False
+
+    def has_form(self, dates: str | None, timestamps: str | None) -> bool:
+        """Whether a spec says how they are written, by its forms of dates and of timestamps."""
+        return bool(dates or (self.timed and timestamps))
 
 
-def is_timestamp(sql_type: str) -> bool:
-    """Say whether values of a type are dates with a time."""
-    return sql_type.startswith("timestamp") and not sql_type.endswith("]")
+def dates_of(sql_type: str) -> Dates | None:
+    """Return the dates in the values of a type of PostgreSQL's; those of others only a database knows."""
+    match = _TYPE.fullmatch(sql_type)
+    if match is None:
+        return None
+    kind = match["one"] or match["several"]
+    return Dates(timed=kind != "date", inside=bool(match["several"] or match["array"]))
+
+
+def without_form(
+    fields: Iterable[tuple[str, str]], found: Mapping[str, Dates], dates: str | None, timestamps: str | None
+) -> tuple[str, str] | None:
+    """Return why a spec's forms cannot hold for all dates of a file, and what would be right.
+
+    Args:
+        fields: What is read of a record, with its type.
+        found: The dates in the values of these types.
+        dates: The form of dates, if there is one.
+        timestamps: The form of timestamps, if there is one.
+    """
+    parts = [
+        f"{name} ({kind})"
+        for name, kind in fields
+        if kind in found and found[kind].inside and found[kind].has_form(dates, timestamps)
+    ]
+    if not parts:
+        return None
+    key = "csv_date_format" if dates else "csv_datetime_format"
+    message = f"{key} cannot hold for {', '.join(parts)}: dates inside of a value are read as DateStyle says"
+    return message, f"read that by an operation without {key}, from dates written as YYYY-MM-DD"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from specgen.checks.catalog import Catalog
+from specgen.checks.dates import check_dates
 from specgen.checks.fragments import check_entity, check_part, check_whole
 from specgen.checks.functions import check_call, check_outputs
 from specgen.checks.indexes import check_indexes
@@ -238,6 +239,7 @@ def _check_operation(
     for part in parts.inner:
         _search(part.planned.search_path, checked)
         check_source(part, catalog, findings)
+        check_dates(part, catalog.probe, findings)
         call = part.operation.call
         columns = check_call(part, call, catalog, findings) if call else None
         if call is not None and columns is not None and part.step is not None:

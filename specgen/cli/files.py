@@ -47,7 +47,8 @@ def _run_regular(
     once: bool,
     dry_run: bool,
 ) -> None:
-    from specgen.cli.doubtful import tell_of_records
+    from specgen.cli.dates import dates_in
+    from specgen.cli.doubtful import tell_of_parameters, tell_of_records
     from specgen.cli.lost import tell_repeated
     from specgen.cli.readers import open_reader
     from specgen.cli.run import read_call
@@ -61,7 +62,10 @@ def _run_regular(
         )
     source = planned.handed_in.name
     call = read_call(planned, *given, loaded=source)
-    reader = open_reader(planned, Path(file))
+    tell_of_parameters(request.url, planned, call)
+    reader = open_reader(
+        planned, Path(file), dates_in(request.url, planned, (item.type for item in planned.item_fields))
+    )
     request = with_rejects(request, planned, reader)
     if planned.atomic:
         _run_atomic(request, call, reader, (source, file), planned, dry_run=dry_run)

@@ -58,7 +58,8 @@ def of_resumed(request: Request, connection: Connection, operation_id: UUID) -> 
     if request.file is None:
         return request
     planned = operation_or_exit(request.operation, project=request.project, warn=False)[1]
-    request = with_rejects(request, planned, open_reader(planned, Path(request.file)))
+    # Of the file only the header is read, no value.
+    request = with_rejects(request, planned, open_reader(planned, Path(request.file), {}))
     assert request.rejects is not None
     refuse_other(connection, request.runtime, operation_id, request.rejects)
     return request

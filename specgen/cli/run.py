@@ -112,6 +112,7 @@ def run(
     text; a program that wants it asks "specgen status ID --json".
     """
     from specgen.cli.checking import warn_beforehand
+    from specgen.cli.doubtful import tell_of_parameters
     from specgen.cli.lost import tell_known
     from specgen.cli.pipeline import operation_or_exit
     from specgen.database.connection import database_url as resolve
@@ -151,6 +152,7 @@ def run(
         run_file(request, planned, file, (pairs, option_pairs, nulls), once=once, dry_run=dry_run)
         return
     call = read_call(planned, pairs, option_pairs, nulls)
+    tell_of_parameters(url, planned, call)
     warn_beforehand(url, plan, planned, project)
     tell_known(request, option_pairs)
     if planned.atomic and not once and not dry_run:
@@ -213,13 +215,11 @@ def read_call(
     loaded: str | None = None,
 ) -> Call:
     """Return the call that the command line asks for; the parameter ``loaded`` comes from a file."""
-    from specgen.cli.doubtful import tell_of_parameters
     from specgen.runtime.arguments import read_arguments, read_options
 
     call = prepare_call(planned, {})
     parameters = [item for item in call.parameters if item.name != loaded]
     arguments = read_arguments(pairs, parameters, nulls)
-    tell_of_parameters(parameters, arguments)
     options = {"operation_id": str(uuid4())} | read_options(option_pairs)
     return replace(call, arguments=arguments, options=options)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from specgen.dateforms import BadForm, date_form, datetime_form, is_date, is_timestamp
+from specgen.dateforms import BadForm, date_form, dates_of, datetime_form, without_form
+from specgen.spec.types import is_of_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,10 +17,7 @@ if TYPE_CHECKING:
     Getter = Callable[[str], Node | None]
 
 CSV_DATE_KEYS = ("csv_date_format", "csv_datetime_format")
-_KINDS = {
-    "csv_date_format": (date_form, is_date, "date"),
-    "csv_datetime_format": (datetime_form, is_timestamp, "timestamp"),
-}
+_KINDS = {"csv_date_format": (date_form, "date"), "csv_datetime_format": (datetime_form, "timestamp")}
 
 
 def read_date_forms(
@@ -34,6 +32,14 @@ def read_date_forms(
         findings: Gets what is wrong.
     """
     dates, timestamps = (_form(key, own, get, fields, findings) for key in CSV_DATE_KEYS)
+    typed = [(field.name, field.type.sql) for field in fields]
+    found = {kind: held for _, kind in typed if (held := dates_of(kind))}
+    wrong = without_form(typed, found, dates, timestamps)
+    if wrong is not None:
+        key = CSV_DATE_KEYS[0] if dates else CSV_DATE_KEYS[1]
+        said = own(key) or own("data_source") or get(key)
+        assert said is not None
+        findings.error("wrong-mix", said.key_span, *wrong)
     return dates, timestamps
 
 
@@ -43,7 +49,7 @@ def _form(
     node = get(key)
     if node is None:
         return None
-    parse, holds, kind = _KINDS[key]
+    parse, kind = _KINDS[key]
     text = str(node.value)
     try:
         parse(text)
@@ -52,7 +58,13 @@ def _form(
         findings.error("bad-date-format", node.span, f"{key}: {message}", help)
         return None
     said = own(key)
-    if said is not None and not any(holds(field.type.sql) for field in fields):
+    if said is not None and not any(_may_hold(field.type.sql, key) for field in fields):
         message = f"{key} says nothing: no {kind} is read from the file"
         findings.error("wrong-mix", said.key_span, message, "remove it")
     return text
+
+
+def _may_hold(sql_type: str, key: str) -> bool:
+    """Whether a form says something of a type's values; what one's own are, only a database knows."""
+    found = dates_of(sql_type)
+    return is_of_user(sql_type) if found is None else found.timed or key == "csv_date_format"

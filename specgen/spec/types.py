@@ -96,6 +96,11 @@ def is_own(sql: str) -> bool:
     return element_type(sql) not in TYPES
 
 
+def is_of_user(sql: str) -> bool:
+    """Say whether a type, or that of an array's elements, is one that only a database knows."""
+    return is_own(sql) and element_type(sql) not in EXTENSION_TYPES
+
+
 @lru_cache(maxsize=1024)
 def parse_type(text: str) -> FieldType | TypeProblem:
     """Return the type that a text names, or why it names none."""

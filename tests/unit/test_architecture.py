@@ -37,9 +37,9 @@ ALLOWED = {
         "errors",
         "visible",
     },
-    "database": {"errors"},
+    "database": {"dateforms", "errors"},
     "runtime": {"database", "dateforms", "drafts", "errors", "visible"},
-    "checks": {"plan", "spec", "database", "diagnostics", "errors"},
+    "checks": {"dateforms", "plan", "spec", "database", "diagnostics", "errors"},
 }
 """What a part of the package may import of the others; the command line joins them all."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from specgen.dateforms import BadForm, Unreadable, can_be_read_twice, date_form, datetime_form
+from specgen.dateforms import BadForm, Dates, Unreadable, ambiguous, date_form, dates_of, datetime_form
 
 DATES = [
     ("DD/MM/YYYY", "12/8/2012", "2012-08-12"),
@@ -72,11 +72,60 @@ def test_a_form_that_says_no_time_is_refused(form: str) -> None:
 
 @pytest.mark.parametrize("text", ["12/8/2012", "1-2-2013 14:30", " 3.4.12", "01/02/03"])
 def test_a_date_whose_day_and_month_can_change_places_is_seen(text: str) -> None:
-    assert can_be_read_twice(text)
+    assert ambiguous(text)
 
 
 @pytest.mark.parametrize(
     "text", ["25/12/2012", "8/8/2012", "2012-08-12", "12/8", "12/8-2012", "1.2.3.4", "12/8/20123"]
 )
 def test_other_dates_and_texts_are_not(text: str) -> None:
-    assert not can_be_read_twice(text)
+    assert not ambiguous(text)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{2012-08-12,12/8/2012}", '{"25/12/2012","12/8/2012 10:00"}', "[12/8/2012,)", '{["12.8.2012 10:00",)}', "(1,12/8/2012)",
+        ["2012-08-12", None, "12/8/2012"], [["12/8/2012"]], {"from": "12/8/2012"}, [{"days": "{12/8/2012}"}],
+    ],
+)  # fmt: skip
+def test_dates_inside_of_a_value_are_seen(value: object) -> None:
+    assert ambiguous(value, inside=True)
+    assert not ambiguous(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{2012-08-12,25/12/2012}",
+        "[2012-8-12 10:00,)",
+        "{8/8/2012}",
+        "{1.12.8.2012}",
+        [5, None, True],
+        {},
+        None,
+    ],
+)
+def test_other_things_inside_of_a_value_are_not(value: object) -> None:
+    assert not ambiguous(value, inside=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "dates"),
+    [
+        ("date", Dates(timed=False)),
+        ("timestamptz(3)", Dates(timed=True)),
+        ("timestamp(3) without time zone", Dates(timed=True)),
+        ("date[]", Dates(timed=False, inside=True)),
+        ("timestamp without time zone[]", Dates(timed=True, inside=True)),
+        ("daterange", Dates(timed=False, inside=True)),
+        ("tsmultirange[]", Dates(timed=True, inside=True)),
+        ("tstzrange", Dates(timed=True, inside=True)),
+        ("time", None),
+        ("int4range", None),
+        ("app.date", None),
+        ("text", None),
+    ],
+)
+def test_types_are_known_by_the_dates_in_their_values(kind: str, dates: Dates | None) -> None:
+    assert dates_of(kind) == dates

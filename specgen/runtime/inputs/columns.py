@@ -7,14 +7,14 @@ from json.encoder import JSONEncoder
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from specgen.dateforms import Unreadable, can_be_read_twice
+from specgen.dateforms import Unreadable, ambiguous
 from specgen.runtime.inputs.jsontext import json_defect
 from specgen.runtime.inputs.records import Doubtful, Item, Reject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from specgen.dateforms import DateForm
+    from specgen.dateforms import DateForm, Dates
 
 _encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -25,8 +25,8 @@ class Column:
 
     Attributes:
         is_json: Its text is JSON.
-        is_date: Its text is a date, perhaps with a time.
-        form: How the date is written, if the spec says so.
+        dates: The dates in its text: it is one, or has some inside.
+        form: How the date that it is is written, if the spec says so.
     """
 
     field: str
@@ -34,7 +34,7 @@ class Column:
     header: str | None
     required: bool = True
     is_json: bool = False
-    is_date: bool = False
+    dates: Dates | None = None
     form: DateForm | None = None
 
 
@@ -53,9 +53,9 @@ class Picker:
         self._json = frozenset(column.field for column, _ in there if column.is_json)
         self._forms = [(place, column.form) for place, (column, _) in enumerate(there) if column.form]
         self._watched = [
-            (place, column.field)
+            (place, column.field, column.dates.inside)
             for place, (column, _) in enumerate(there)
-            if column.is_date and not column.form
+            if column.dates and not column.form
         ]
         self._doubtful = doubtful
         positions = [place for _, place in there]
@@ -107,8 +107,8 @@ class Picker:
 
     def _watch(self, number: int, picked: Sequence[str | None]) -> None:
         """Remember the first date of each column that can be read in two ways."""
-        for place, name in self._watched:
-            text = picked[place]
-            if text is not None and can_be_read_twice(text):
+        for place, name, inside in self._watched:
+            text = ambiguous(picked[place], inside=inside)
+            if text is not None:
                 self._doubtful[name] = Doubtful(number, text)
         self._watched = [item for item in self._watched if item[1] not in self._doubtful]

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from specgen.dateforms import can_be_read_twice
+from specgen.dateforms import ambiguous
 from specgen.errors import UsageError
 from specgen.runtime.inputs.jsontext import Decoder, Wrong, value_defect
 from specgen.runtime.inputs.lines import Lines
@@ -28,13 +29,16 @@ from specgen.runtime.inputs.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from specgen.dateforms import Dates
 
 _ENCODING = "utf-8"
 _CHUNK = 1024 * 1024
 _SHOWN = 40
 _SPACE = re.compile(r"[ \t\r\n]*")
+_NONE: Mapping[str, Dates] = MappingProxyType({})
 
 
 def _read(path: Path) -> None:
@@ -65,24 +69,26 @@ def _refuse_fields(found: dict[str, Any], fields: Sequence[str], where: str) -> 
     )
 
 
-def _watch(found: dict[str, Any], dates: Sequence[str], number: int, doubtful: dict[str, Doubtful]) -> None:
+def _watch(
+    found: dict[str, Any], dates: Mapping[str, Dates], number: int, doubtful: dict[str, Doubtful]
+) -> None:
     """Remember the first date of each field that can be read in two ways."""
-    for name in dates:
-        value = found.get(name)
-        if isinstance(value, str) and name not in doubtful and can_be_read_twice(value):
-            doubtful[name] = Doubtful(number, value)
+    for name, held in dates.items():
+        text = None if name in doubtful else ambiguous(found.get(name), inside=held.inside)
+        if text is not None:
+            doubtful[name] = Doubtful(number, text)
 
 
 class JsonLines:
     """Reads a file with an object a line."""
 
-    def __init__(self, path: Path, fields: Sequence[str], dates: Sequence[str] = ()) -> None:
+    def __init__(self, path: Path, fields: Sequence[str], dates: Mapping[str, Dates] = _NONE) -> None:
         """Open a file.
 
         Args:
             path: The file.
             fields: What the operation reads of a record.
-            dates: Those of them that are dates.
+            dates: The dates in those of them that have any.
 
         Raises:
             UsageError: It cannot be opened, or is no UTF-8.
@@ -136,13 +142,13 @@ class JsonLines:
 class JsonArray:
     """Reads a file that is one array of objects."""
 
-    def __init__(self, path: Path, fields: Sequence[str], dates: Sequence[str] = ()) -> None:
+    def __init__(self, path: Path, fields: Sequence[str], dates: Mapping[str, Dates] = _NONE) -> None:
         """Open a file.
 
         Args:
             path: The file.
             fields: What the operation reads of a record.
-            dates: Those of them that are dates.
+            dates: The dates in those of them that have any.
 
         Raises:
             UsageError: It cannot be opened, or is no UTF-8.
