@@ -50,6 +50,7 @@ RULES = {
     # operations
     "generated-column": "Nothing is assigned to a generated column.",
     "key-update": "An operation cannot change the key that it walks by.",
+    "match-update": "What records find their rows by stays as it is while an update goes through them.",
     "missing-column": "The columns that find a row are among those that are given.",
     "no-unique-index": "An upsert's conflict_target is unique.",
     "required-column": "An insert gives every column that cannot be NULL and has no default.",

@@ -10,12 +10,15 @@ from specgen.spec.declared import read_parameters, read_preconditions
 from specgen.spec.entities import Catalog, Draft, is_unique, read_columns, unknown_column
 from specgen.spec.fragments import Scope, SqlFragment, parse_fragment
 from specgen.spec.keytypes import check_columns, check_lists
+from specgen.spec.matching import report_moved
 from specgen.spec.model import (
     Assignment,
     BatchOperation,
     FunctionCall,
     Literal,
     OperationType,
+    RecordSource,
+    RelationSource,
 )
 from specgen.spec.notifications import read_notifications
 from specgen.spec.required import report_left_out
@@ -82,6 +85,8 @@ class OperationReader:
             call=call,
         )
         source = through.read()
+        if self.type is OperationType.UPDATE and isinstance(source, (RecordSource, RelationSource)):
+            report_moved(data, source.match_on, self.target, findings)
         if where is not None:
             check_lists(where, self.target, findings)
         conflict = self._columns("conflict_target")
