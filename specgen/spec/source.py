@@ -333,7 +333,15 @@ def _report_syntax(error: yaml.YAMLError, file: SourceFile, findings: Findings) 
         )
         return
     from specgen.spec.indenting import indentation, quoting  # most files are YAML
+    from specgen.spec.openquotes import open_quote
 
+    quote = open_quote(file.text, error)
+    if quote is not None:
+        end = f"closed only in line {quote.until}" if quote.until else "never closed"
+        message = f"the quote that opens here is {end}"
+        place = file.span(quote.start, quote.start + 1)
+        findings.error("yaml-syntax", place, message, f"close it in its line: {quote.closed}")
+        return
     mark = error.problem_mark or error.context_mark
     index = min(mark.index if mark else 0, len(file.text))
     span = file.span(index, index)
