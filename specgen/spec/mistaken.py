@@ -36,6 +36,7 @@ def mistake_in(node: Node, text: str, place: Callable[[int], int]) -> Mistake | 
     if len(names) == 1 and node["kind"] == "AEXPR_OP" and "location" in node:
         start = place(node["location"])
         wrong = _operator(names[0], node, start)
+        wrong = wrong or _date(names[0], node, text, place)
         if wrong:
             return wrong
     return _null(names[-1], node, text, place)
@@ -53,6 +54,19 @@ def _operator(operator: str, node: Node, start: int) -> Mistake | None:
         right = _JOINING[operator]
         return "unknown-operator", start, end, f"{operator} does not join conditions", f"write {right}"
     return None
+
+
+def _date(operator: str, node: Node, text: str, place: Callable[[int], int]) -> Mistake | None:
+    """Return a date that is a difference of numbers, since it has no quotes."""
+    left = node.get("lexpr", {}).get("A_Expr", {}).get("lexpr", {}).get("A_Const", {})
+    if operator != "-" or "ival" not in left:
+        return None
+    start = place(left["location"])
+    date = _DATE.match(text, start)
+    if date is None:
+        return None
+    message = f"{date[0]} is a number here, one number less the others"
+    return "bad-literal", start, date.end(), message, f"a date stands in quotes: '{date[0]}'"
 
 
 def _is_truth(node: Any) -> bool:
@@ -116,8 +130,12 @@ def _null_in(node: Any) -> Node | None:
     return constant if constant.get("isnull") and "location" in constant else None
 
 
+_PARENTHESES = re.compile(r"\([^()]*\)")
 _STRING = re.compile(r"'(?:[^']|'')*'")
 _NUMBER_OF = r"\d+\s*(?:second|minute|hour|day|week|month|year)s?\b"
+_WORDS = "user|order|group|table|check|column|grant|limit|offset|primary|references|window|end|case|to"
+"""Words that PostgreSQL reserves, among those that tables are called."""
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(?!\d)")
 _FOREIGN = (
     (r"\{\{\s*(\w+)\s*\}\}", "there are no templates here: a parameter is written :{0}"),
     (r"[$#]\{\s*(\w+)\s*\}", "a parameter is written :{0}"),
@@ -126,6 +144,12 @@ _FOREIGN = (
     # jsonb has an operator ?, which an operand follows.
     (r"%s\b|\?\s*(?:\Z|[),]|\b(?:and|or)\b)", "a parameter has a name and is written :name"),
     (r"`(\w+)`", "a name of SQL's own stands in double quotes, a text in single ones"),
+    # In YAML the quotes around a text are no part of it, unless they are not YAML's.
+    (
+        r"[\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb]",
+        "quotes are straight ones: \" around the text of the YAML, ' around a text in SQL",
+    ),
+    (rf"\b({_WORDS})\.(\w+)", '{0} is a word of SQL: write "{0}".{1}, or {1} alone'),
     (r"\A\s*where\b", "only the condition is said: leave out WHERE"),
     (
         r"\A\s*(?:update|delete|insert)\b",
@@ -147,14 +171,24 @@ _FOREIGN = (
     (r"\blike\s+\"", "a text stands in single quotes"),
 )
 
+_OUTSIDE = (
+    (r"\blimit\s+(\d+)", "how many are done at most is said beside the condition: max_records: {0}"),
+    (r"\border\s+by\b", "leave out ORDER BY: records are done in the order of their keys"),
+)
+"""What is wrong where it stands in no parentheses; in them it may be a query's."""
+
 
 def syntax_help(text: str) -> str | None:
     """Return what is right instead of what a fragment that does not parse seems to hold."""
     bare = _STRING.sub(lambda match: "'" + " " * (len(match[0]) - 2) + "'", text)
-    for pattern, help in _FOREIGN:
-        match = re.search(pattern, bare, re.IGNORECASE)
-        if match:
-            return help.format(*(text[start:end] for start, end in match.regs[1:]))
+    outside, inner = bare, 1
+    while inner:
+        outside, inner = _PARENTHESES.subn(lambda match: " " * len(match[0]), outside)
+    for patterns, looked_at in ((_OUTSIDE, outside), (_FOREIGN, bare)):
+        for pattern, help in patterns:
+            match = re.search(pattern, looked_at, re.IGNORECASE)
+            if match:
+                return help.format(*(text[start:end] for start, end in match.regs[1:]))
     return None
 
 

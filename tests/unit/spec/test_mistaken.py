@@ -29,6 +29,11 @@ from specgen.spec.mistaken import placeholder, syntax_help
         "coalesce(qty, NULL) = 1",
         "box && box",
         "'a' = ANY(ARRAY['a', NULL])",
+        "id = (SELECT o.id FROM o ORDER BY o.id LIMIT 1)",
+        '"user".status = 1',
+        "made < '2020-01-01'",
+        "year - 01 - 01 > 2",
+        "status = '\u201cx\u201d'",
     ],
 )
 def test_what_is_right_stays_right_and_is_no_reason_where_something_else_is_wrong(right: str) -> None:
@@ -59,3 +64,24 @@ def test_what_is_right_stays_right_and_is_no_reason_where_something_else_is_wron
 )
 def test_a_parameter_in_another_languages_writing_is_known(value: object, name: str | None) -> None:
     assert placeholder(value) == name
+
+
+@pytest.mark.parametrize(
+    ("wrong", "help"),
+    [
+        ("id = ANY(:ids) LIMIT 10", "max_records: 10"),
+        ("points > 0 ORDER BY born", "leave out ORDER BY"),
+        ("\u201cid = 1\u201d", "quotes are straight ones"),
+        ("user.status = 'new'", 'write "user".status, or status alone'),
+    ],
+)
+def test_what_stands_in_other_statements_is_told_where_it_is_said(wrong: str, help: str) -> None:
+    assert isinstance(analyse(wrong), LexError)
+    assert help in (syntax_help(wrong) or "")
+
+
+def test_a_date_without_quotes_is_no_difference_of_numbers() -> None:
+    wrong = analyse("qty > 1 AND made < 2020-01-31")
+    assert isinstance(wrong, LexError)
+    assert (wrong.code, wrong.help) == ("bad-literal", "a date stands in quotes: '2020-01-31'")
+    assert (wrong.start, wrong.end) == (19, 29)
