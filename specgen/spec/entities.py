@@ -162,8 +162,10 @@ def read_columns(node: Node, draft: Draft, findings: Findings) -> tuple[str, ...
 
 def unknown_column(name: str, span: Span, draft: Draft, findings: Findings) -> None:
     """Report a column that an entity lacks."""
-    near = did_you_mean(name, draft.types) or f"its columns: {', '.join(draft.types)}"
-    findings.error("unknown-column", span, f'"{draft.name}" has no column "{name}"', near)
+    column, sign, value = (part.strip() for part in name.partition("="))
+    said = f"write {column}: {value}" if sign and column in draft.types else None
+    help = said or did_you_mean(name, draft.types) or f"its columns: {', '.join(draft.types)}"
+    findings.error("unknown-column", span, f'"{draft.name}" has no column "{name}"', help)
 
 
 def resolve_entity(

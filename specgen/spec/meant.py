@@ -109,7 +109,7 @@ _OPERATION = _words(
         "csv_encoding": "encoding charset",
         "csv_quote": "quote quotechar quote_char",
         "csv_escape": "escape escapechar",
-        "csv_has_header": "header has_header",
+        "csv_has_header": "header has_header csv_header with_header",
         "csv_null": "null null_value null_string",
         "validation_rules": (
             "validations rules rule validate validation validators checks check constraints"
@@ -290,6 +290,9 @@ def meaning(
         owner: The map that it stands in.
         settings: Whether that is in ``specgen.yaml``.
     """
+    torn = _torn(key, known, owner)
+    if torn is not None:
+        return Meaning(None, torn)
     word = _plain(key)
     same = next((name for name in known if _bare(name) == _bare(word)), None)
     if same is not None:
@@ -300,6 +303,19 @@ def meaning(
     whole = [name for name in known if word in name.split("_")]
     near = closest(word, known, within=_slips(word)) or (whole[0] if len(whole) == 1 else None)
     return Meaning(near, f'did you mean "{near}"?') if near else None
+
+
+def _torn(key: str, known: Collection[str], owner: Any) -> str | None:
+    """Return what is right where YAML has made a key of a part of something."""
+    name, colon, value = key.partition(":")
+    if colon and name in known:
+        return f"a blank is missing behind the colon: {name}: {value}"
+    if key.endswith(")") and "(" not in key and isinstance(owner, dict):
+        before = list(owner)[: list(owner).index(key)] if key in owner else []
+        first = owner[before[-1]] if before else None
+        if isinstance(first, str) and first.count("(") > first.count(")"):
+            return f'in braces a comma ends a value: write {before[-1]}: "{first},{key}"'
+    return None
 
 
 def value_meant(key: str, value: str, allowed: Collection[str]) -> str | None:

@@ -480,3 +480,13 @@ def test_a_table_in_another_schema_is_not_looked_for_in_this_one_without_a_word(
     assert "write schema: app and table: users" in (warning.help or "")
     (tmp_path / "user.yaml").write_text(f"{head}\nschema: public\nfields: {{id: uuid}}\n")
     assert load_project([tmp_path], root=tmp_path).findings == ()
+
+
+def test_an_assignment_that_is_written_as_in_sql_is_told_in_yaml(tmp_path: Path) -> None:
+    operation = (
+        "{name: batch_operations, operation: x, update_data: {status = active}, where_condition: 'true'}"
+    )
+    text = f"name: user\nfields: {{id: uuid, status: text}}\npatterns:\n  - {operation}\n"
+    (tmp_path / "user.yaml").write_text(text)
+    helps = {item.code: item.help for item in load_project([tmp_path], root=tmp_path).findings}
+    assert helps["unknown-column"] == "write status: active"

@@ -39,6 +39,7 @@ UPDATE = {"operation": "x", "operation_type": "update"}
         ("on_error", "error_handling"),
         ("confirm", "requires_confirmation"),
         ("delimiter", "csv_delimiter"),
+        ("csv_header", "csv_has_header"),
         ("steps_", "steps"),
         ("desc", "description"),
     ],
@@ -48,6 +49,23 @@ def test_what_people_write_leads_to_the_key_that_says_it(wrong: str, right: str)
     assert found is not None
     assert found.key == right
     assert right in found.advice
+
+
+@pytest.mark.parametrize(
+    ("key", "owner", "advice"),
+    [
+        (
+            "2)",
+            {"type": "numeric(3", "2)": None},
+            'in braces a comma ends a value: write type: "numeric(3,2)"',
+        ),
+        ("nullable:false", {"nullable:false": None}, "a blank is missing behind the colon: nullable: false"),
+    ],
+)
+def test_what_yaml_has_torn_apart_is_told_whole(key: str, owner: dict[str, object], advice: str) -> None:
+    found = meaning(key, ("fields", "v"), ("type", "nullable"), owner)
+    assert found is not None
+    assert (found.key, found.advice) == (None, advice)
 
 
 @pytest.mark.parametrize("word", ["foo", "colour", "x", "hobby", "retention", "owner_team"])
