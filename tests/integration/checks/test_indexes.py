@@ -106,6 +106,53 @@ def test_an_index_that_is_not_valid_serves_nobody(database: str, customers: Path
     assert "no index of public.customer begins with email" in err
 
 
+def test_an_index_that_finds_no_single_value_serves_nobody(database: str, customers: Path) -> None:
+    execute(
+        database,
+        TABLES,
+        "CREATE INDEX ON bill USING brin (customer_id)",
+        "CREATE INDEX ON bill_line USING brin (bill_id, id)",
+        'CREATE INDEX ON customer (email COLLATE "C")',
+        "CREATE INDEX ON customer USING gin (to_tsvector('simple', email))",
+    )
+    err = validate(database, customers)
+    assert "no index of public.bill begins with customer_id" in err
+    assert "no index of public.bill_line begins with bill_id" in err
+    assert "no index of public.customer begins with email" in err
+    execute(
+        database,
+        "CREATE INDEX ON bill (customer_id)",
+        "CREATE INDEX ON bill_line USING hash (bill_id)",
+        "CREATE INDEX ON customer USING spgist (email)",
+    )
+    assert validate(database, customers) == "", "what knows = serves, whatever its method"
+
+
+def test_a_unique_index_in_another_collation_does_not_find_rows(database: str, customers: Path) -> None:
+    spec = SPEC.partition("patterns:")[0] + (
+        "primary_key: email\npatterns:\n"
+        "  - {name: batch_operations, operation: close_each, operation_type: delete, "
+        'where_condition: "email = ANY(:emails)"}\n'
+        "  - {name: batch_operations, operation: close_all, operation_type: delete, where_condition: active}\n"
+        "  - {name: batch_operations, operation: enter, operation_type: upsert, conflict_target: email, "
+        "data_source: :records, upsert_data: {id: :item.id, email: :item.email}}\n"
+    )
+    (customers / "entities" / "customer.yaml").write_text(spec, encoding="utf-8")
+    execute(
+        database,
+        TABLES.splitlines()[1]
+        .replace("PRIMARY KEY", "NOT NULL")
+        .replace("email text", "email text NOT NULL"),
+        'CREATE UNIQUE INDEX ON customer (email COLLATE "C")',
+    )
+    err = validate(database, customers)
+    assert "each batch reads the whole table to find its records' rows" in err
+    assert "each batch reads the whole table to find where the key goes on" in err
+    assert err.count("warning[no-index]") == 2, "an upsert goes by the unique index itself"
+    execute(database, "CREATE INDEX ON customer (email)")
+    assert validate(database, customers) == ""
+
+
 def test_each_partition_may_have_an_index_of_its_own(database: str, customers: Path) -> None:
     execute(
         database,
