@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from specgen.database.connection import Connection
 
+_CONTRACT = re.compile(r'"contract": "([0-9a-f]{8})"')
 _BODIES = """
 SELECT p.prosrc
   FROM pg_catalog.pg_proc AS p
@@ -35,6 +36,23 @@ def is_stale(connection: Connection, script: str) -> bool:
     for schema, name, body in _functions(script):
         found = [row[0] for row in connection.execute(_BODIES, (schema, name))]
         if found and _code(body) not in map(_code, found):
+            return True
+    return False
+
+
+def takes_others(connection: Connection, script: str) -> bool:
+    """Say whether what is deployed does another thing with records than a file's functions would.
+
+    Args:
+        connection: Where they are deployed.
+        script: The file, as it would be deployed now.
+    """
+    for schema, name, body in _functions(script):
+        wanted = _CONTRACT.search(body)
+        if wanted is None:
+            continue
+        deployed = (_CONTRACT.search(row[0]) for row in connection.execute(_BODIES, (schema, name)))
+        if any(found is not None and found[1] != wanted[1] for found in deployed):
             return True
     return False
 

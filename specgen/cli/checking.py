@@ -46,22 +46,36 @@ def check(
     return check_database(connection, project, plan, scripts, catalog_sql=render_catalog(SCHEMA), setup=setup)
 
 
-def warn_beforehand(url: str, plan: Plan, operation: PlannedOperation, folder: Path) -> None:
-    """Tell what about a database makes a run other than one expects: other functions, or indexes it lacks."""
+def warn_beforehand(
+    url: str, plan: Plan, operation: PlannedOperation, folder: Path, *, reads_file: bool = False
+) -> None:
+    """Tell what about a database makes a run other than one expects: other functions, or indexes it lacks.
+
+    Raises:
+        Refused: A file would be read by one spec, and its records handed to functions of another.
+    """
     from dataclasses import replace
 
-    from specgen.checks.deployed import is_stale
+    from specgen.checks.deployed import is_stale, takes_others
     from specgen.checks.indexes import lacking_in_a_run
     from specgen.cli.pipeline import render
     from specgen.cli.printing import say, visible
     from specgen.database.connection import connect, translated
+    from specgen.errors import Refused
 
     home = next(item for item in plan.entities if operation in item.operations)
     alone = replace(plan, entities=(replace(home, table=None, operations=(operation,)),))
     script = next(file.text for file in render(alone, project=folder) if file.name == home.file)
     with connect(url, application="specgen run") as connection, translated():
         stale = is_stale(connection, script)
+        other = reads_file and stale and takes_others(connection, script)
         lacking = lacking_in_a_run(connection, operation)
+    if other:
+        raise Refused(
+            f"{operation.name} was deployed from another spec, which does something else with its records: "
+            "the file would be read by one and written by the other",
+            help='"specgen deploy" brings it up to date',
+        )
     if stale:
         say(
             f"warning: {operation.name} was deployed from another spec, or by another version of specgen\n"

@@ -147,7 +147,7 @@ def run(
     if file is not None:
         from specgen.cli.files import run_file
 
-        warn_beforehand(url, plan, planned, project)
+        warn_beforehand(url, plan, planned, project, reads_file=True)
         tell_known(request, option_pairs)
         run_file(request, planned, file, (pairs, option_pairs, nulls), once=once, dry_run=dry_run)
         return

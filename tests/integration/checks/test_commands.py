@@ -126,6 +126,34 @@ def test_run_warns_of_another_spec(database: str, bills: Path) -> None:
     assert "raise_bills was deployed from another spec" in err
 
 
+PRICES = """
+name: price
+fields: {id: integer, amount: {type: integer, nullable: false}}
+patterns:
+  - {name: batch_operations, operation: take_prices, data_source: csv_file, %s, batch_size: %d}
+"""
+UPDATE = "operation_type: update, update_data: {amount: :item.amount}"
+INSERT = "operation_type: insert, insert_data: {id: :item.id, amount: :item.amount}"
+
+
+def test_a_file_is_not_read_by_one_spec_and_written_by_another(database: str, tmp_path: Path) -> None:
+    (tmp_path / "entities").mkdir()
+    (tmp_path / "specgen.yaml").write_text("schema: public\n")
+    spec, lines = tmp_path / "entities" / "price.yaml", tmp_path / "prices.csv"
+    lines.write_text("id,amount\n1,5\n")
+    spec.write_text(PRICES % (UPDATE, 10))
+    assert counting.run(database, "deploy", "--project", str(tmp_path))[0] == 0
+    run = ["run", "take_prices", "--input", str(lines), "--project", str(tmp_path)]
+    spec.write_text(PRICES % (INSERT, 10))
+    code, _, err = counting.run(database, *run)
+    assert code == 4, err
+    assert "take_prices was deployed from another spec, which does something else with its records" in err
+    spec.write_text(PRICES % (UPDATE, 20))
+    code, _, err = counting.run(database, *run)
+    assert code == 0, err
+    assert "warning: take_prices was deployed from another spec" in err
+
+
 def test_a_bad_file_beside_it_blocks_no_deployed_operation(database: str, bills: Path) -> None:
     execute(database, FUNCTION)
     assert counting.run(database, "deploy", "--project", str(bills))[0] == 0
