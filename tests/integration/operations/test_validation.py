@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
 import pytest
 
 from .lab import HOW, Lab, counts, entity, records
@@ -284,3 +285,54 @@ def test_a_domain_whose_check_raises_costs_its_record_alone(lab_of, operation: s
         (2, "code", "P0001", "no code: no"),
         (3, "n", "22P02", 'invalid input syntax for type integer: "x"'),
     ]
+
+
+RAISED = ("40001", "40P01", "55P03", "57014", "P0004")
+"""What a session in trouble meets as well, and an assertion's, which OTHERS leaves out."""
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("operation", ["add", "add_plain", "add_ruled", "put"])
+def test_whatever_class_a_domain_or_a_rule_raises_its_record_is_named_and_the_others_are_written(
+    lab_of, operation: str, how: str
+) -> None:
+    add = "operation_type: insert, data_source: :records, insert_data: {id: :item.id, n: :item.n, "
+    lab = lab_of(
+        entity(
+            "name: thing\nfields: {id: integer, code: {type: app.code, unique: true}, label: text, n: integer}",
+            f'operation: add, {add}code: :item.code}}, validation_rules: ["n < 5"]',
+            f"operation: add_plain, {add}code: :item.code}}",
+            f'operation: add_ruled, {add}label: :item.label}}, validation_rules: ["app.is_code(label)"]',
+            "operation: put, operation_type: upsert, conflict_target: code, data_source: :records, "
+            "upsert_data: {id: :item.id, n: :item.n, code: :item.code}",
+        ),
+        before="CREATE SCHEMA app; CREATE FUNCTION app.is_code(t text) RETURNS boolean LANGUAGE plpgsql AS"
+        " 'BEGIN IF t = ''P0004'' THEN ASSERT false, ''no code: P0004''; END IF;"
+        " IF length(t) = 5 THEN RAISE ''no code: %'', t USING ERRCODE = t; END IF; RETURN true; END';"
+        " CREATE DOMAIN app.code AS text CHECK (app.is_code(VALUE))",
+    )
+    field = "label" if operation == "add_ruled" else "code"
+    given = [{"id": n, "n": 1, field: code} for n, code in enumerate(("a", *RAISED, "b"), start=1)]
+    result = lab.run(operation, records(*given), how=how)
+    assert counts(result) == (7, 2, 0, 5)
+    assert lab.errors(result, "record_number, sqlstate") == list(enumerate(RAISED, start=2))
+    told = lab.rows(
+        "SELECT DISTINCT column_name, error_message LIKE '%no code: _____' FROM batch_operation_errors"
+    )
+    assert told == [(None if operation == "add_ruled" else "code", True)]
+
+
+def test_a_cancelled_judgement_ends_the_call(lab_of) -> None:
+    lab = lab_of(
+        entity(
+            "name: thing\nfields: {id: integer, code: app.code}",
+            "operation: add, operation_type: insert, data_source: :records, "
+            "insert_data: {id: :item.id, code: :item.code}",
+        ),
+        before="CREATE SCHEMA app; CREATE FUNCTION app.is_code(t text) RETURNS boolean LANGUAGE plpgsql AS"
+        " 'BEGIN IF t = ''never'' THEN PERFORM pg_sleep(60); END IF; RETURN true; END';"
+        " CREATE DOMAIN app.code AS text CHECK (app.is_code(VALUE))",
+    )
+    lab.do("SET statement_timeout = '300ms'")
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        lab.run("add", records({"id": 1, "code": "a"}, {"id": 2, "code": "never"}))
