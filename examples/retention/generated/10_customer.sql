@@ -335,7 +335,11 @@ BEGIN
                      WHERE customer.state IS NULL
                         OR customer.state NOT IN ('active', 'closed', 'anonymized');
                 EXCEPTION
-                    WHEN OTHERS THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                            RAISE;
+                        END IF;
                         v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
                 END;
             END IF;

@@ -1137,6 +1137,7 @@ CREATE OR REPLACE FUNCTION public.delete_listed_identity(
 AS $function$
 DECLARE
     v_items jsonb := p_items;
+    v_context text;
     v_key_1 text[];
 BEGIN
     BEGIN
@@ -1146,7 +1147,11 @@ BEGIN
                    jsonb_to_recordset(v_items) AS (code varchar)
                ) WITH ORDINALITY AS item_ (code, item_number);
     EXCEPTION
-        WHEN OTHERS THEN
+        WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+            GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+            IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                RAISE;
+            END IF;
             -- One by one: a record that cannot be read fails by itself, and hides no other.
             FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
                 BEGIN
@@ -1157,7 +1162,11 @@ BEGIN
                            ) WITH ORDINALITY AS item_ (code, item_number);
                     unreadable := unreadable || false;
                 EXCEPTION
-                    WHEN OTHERS THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                            RAISE;
+                        END IF;
                         unreadable := unreadable || true;
                         v_key_1 := ARRAY[NULL]::text[];
                 END;
@@ -1343,8 +1352,9 @@ BEGIN
                     v_column := 'code';
                     PERFORM FROM jsonb_to_record(v_slice) AS probe (code varchar);
                 EXCEPTION
-                    WHEN OTHERS THEN -- a domain's check may raise what it likes
-                        IF NOT public.batch_is_records_fault(SQLSTATE) THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
                             RAISE;
                         END IF;
                         v_failure := v_failure || jsonb_build_object('column', v_column);

@@ -224,7 +224,11 @@ BEGIN
                      WHERE "-- drop"."naïve name" IS NULL
                         OR "-- drop"."naïve name" NOT IN ('it''s', E'\x24function$', '-- drop');
                 EXCEPTION
-                    WHEN OTHERS THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                            RAISE;
+                        END IF;
                         v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
                 END;
             END IF;
@@ -800,7 +804,11 @@ BEGIN
                            ) AS "-- drop"
                      WHERE ("Group" > 0) IS FALSE;
                 EXCEPTION
-                    WHEN OTHERS THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                            RAISE;
+                        END IF;
                         v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
                 END;
             END IF;
@@ -1289,7 +1297,11 @@ BEGIN
                         OR "-- drop"."naïve name" NOT IN ('it''s', E'\x24function$', '-- drop')
                         OR ("Group" > 0) IS FALSE;
                 EXCEPTION
-                    WHEN OTHERS THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                            RAISE;
+                        END IF;
                         -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
                         v_suspects := public.batch_unreadable_places(v_items, ARRAY['user', 'order', 'Group']::text[], ARRAY['bigint', 'text', 'integer']::text[]);
                 END;
@@ -1423,8 +1435,9 @@ BEGIN
                     v_column := 'Group';
                     PERFORM FROM jsonb_to_record(v_slice) AS probe ("Group" integer);
                 EXCEPTION
-                    WHEN OTHERS THEN -- a domain's check may raise what it likes
-                        IF NOT public.batch_is_records_fault(SQLSTATE) THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
                             RAISE;
                         END IF;
                         v_failure := v_failure || jsonb_build_object('column', v_column);
@@ -1725,6 +1738,7 @@ CREATE OR REPLACE FUNCTION "$$"."naïve name_identity"(
 AS $function$
 DECLARE
     v_items jsonb := p_items;
+    v_context text;
     v_key_1 text[];
     v_key_2 text[];
 BEGIN
@@ -1736,7 +1750,11 @@ BEGIN
                    jsonb_to_recordset(v_items) AS ("x'y" text, "Group" integer)
                ) WITH ORDINALITY AS item ("x'y", "Group", item_number);
     EXCEPTION
-        WHEN OTHERS THEN
+        WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+            GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+            IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                RAISE;
+            END IF;
             -- One by one: a record that cannot be read fails by itself, and hides no other.
             FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
                 BEGIN
@@ -1748,7 +1766,11 @@ BEGIN
                            ) WITH ORDINALITY AS item ("x'y", "Group", item_number);
                     unreadable := unreadable || false;
                 EXCEPTION
-                    WHEN OTHERS THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                            RAISE;
+                        END IF;
                         unreadable := unreadable || true;
                         v_key_1 := ARRAY[NULL]::text[];
                         v_key_2 := ARRAY[NULL]::text[];
@@ -1949,8 +1971,9 @@ BEGIN
                     v_column := 'Group';
                     PERFORM FROM jsonb_to_record(v_slice) AS probe ("Group" integer);
                 EXCEPTION
-                    WHEN OTHERS THEN -- a domain's check may raise what it likes
-                        IF NOT public.batch_is_records_fault(SQLSTATE) THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
                             RAISE;
                         END IF;
                         v_failure := v_failure || jsonb_build_object('column', v_column);

@@ -201,7 +201,11 @@ BEGIN
                         OR line.amount IS NULL
                         OR (amount > 0) IS FALSE;
                 EXCEPTION
-                    WHEN OTHERS THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                            RAISE;
+                        END IF;
                         -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
                         v_suspects := public.batch_unreadable_places(v_items, ARRAY['purchase_id', 'article', 'amount']::text[], ARRAY['integer', 'text', 'numeric(8,2)']::text[]);
                 END;
@@ -291,8 +295,9 @@ BEGIN
                     v_column := 'amount';
                     PERFORM FROM jsonb_to_record(v_slice) AS probe (amount numeric(8,2));
                 EXCEPTION
-                    WHEN OTHERS THEN -- a domain's check may raise what it likes
-                        IF NOT public.batch_is_records_fault(SQLSTATE) THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
                             RAISE;
                         END IF;
                         v_failure := v_failure || jsonb_build_object('column', v_column);

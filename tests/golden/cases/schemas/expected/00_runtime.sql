@@ -1554,6 +1554,8 @@ CREATE OR REPLACE FUNCTION batch.batch_can_hold(p_held text, p_keys text[])
     STABLE
     SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+    v_context  text;
 BEGIN
     EXECUTE format(
         'SELECT %s FROM (SELECT %s) AS given',
@@ -1563,8 +1565,9 @@ BEGIN
         USING p_keys;
     RETURN true;
 EXCEPTION
-    WHEN OTHERS THEN -- such as what is no regclass
-        IF NOT batch.batch_is_records_fault(SQLSTATE) THEN
+    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- such as what is no regclass
+        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+        IF NOT batch.batch_is_records_fault(SQLSTATE, v_context) THEN
             RAISE;
         END IF;
         RETURN false;
@@ -1590,11 +1593,12 @@ CREATE OR REPLACE FUNCTION batch.batch_same(
     SET work_mem = '128MB' -- one sort of the records' keys
 AS $function$
 DECLARE
-    v_same   record;
-    v_way    integer := 0;
-    v_names  text := (SELECT string_agg(format('key_%s', place), ', ') FROM generate_subscripts(p_columns, 1) AS place);
-    v_lists  text := (SELECT string_agg(format('told.key_%s', place), ', ') FROM generate_subscripts(p_columns, 1) AS place);
-    v_given  text := format(
+    v_same     record;
+    v_context  text;
+    v_way      integer := 0;
+    v_names    text := (SELECT string_agg(format('key_%s', place), ', ') FROM generate_subscripts(p_columns, 1) AS place);
+    v_lists    text := (SELECT string_agg(format('told.key_%s', place), ', ') FROM generate_subscripts(p_columns, 1) AS place);
+    v_given    text := format(
         CASE
             WHEN p_items IS NOT NULL THEN $query$
                 SELECT work.range_number, k.*, k.place AS record_number
@@ -1614,7 +1618,7 @@ DECLARE
         END,
         p_identity, v_lists, v_names
     );
-    v_query  text := $query$
+    v_query    text := $query$
         SELECT $3, counted.record, counted.first
           FROM (
                    SELECT typed.record, first_value(typed.record) OVER same AS first, row_number() OVER same AS occurrence
@@ -1640,8 +1644,9 @@ BEGIN
             RETURN QUERY EXECUTE format(v_query, v_given, v_same.held, v_names, v_same.comparable)
                 USING p_operation, p_items, v_way;
         EXCEPTION
-            WHEN OTHERS THEN
-                IF NOT batch.batch_is_records_fault(SQLSTATE) THEN
+            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                IF NOT batch.batch_is_records_fault(SQLSTATE, v_context) THEN
                     RAISE;
                 END IF;
                 -- What a column cannot hold at all fails by itself.
@@ -2549,8 +2554,7 @@ CREATE OR REPLACE FUNCTION batch.batch_search_failed(
     SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_search    batch.batch_search := p_search;
-    v_sqlstate  text := p_failure ->> 'sqlstate';
+    v_search  batch.batch_search := p_search;
 BEGIN
     v_search.verdict := NULL;
     IF v_search.alone > v_search.first THEN
@@ -2570,8 +2574,9 @@ BEGIN
         v_search.last := (v_search.passed + v_search.pending[1]) / 2;
         RETURN batch.batch_search_probed(v_search);
     END IF;
-    IF v_sqlstate IN ('40001', '40P01', '55P03') AND v_search.attempt < p_operation.max_attempts THEN
-        -- Somebody else's locks are no fault of a record. Full jitter, doubling.
+    IF p_failure ->> 'sqlstate' IN ('40001', '40P01', '55P03') AND v_search.attempt < p_operation.max_attempts THEN
+        -- Somebody else's locks are no fault of a record, nor where a function catches that and raises it again.
+        -- Full jitter, doubling.
         PERFORM pg_sleep(
             extract(epoch FROM p_operation.backoff) * 2 ^ (v_search.attempt - 1) * (0.5 + random() / 2)
         );
@@ -2757,13 +2762,25 @@ BEGIN
 END;
 $function$;
 
+-- Whether somebody's code has raised a failure on purpose. PL/pgSQL and RAISE are called so in every language
+-- of the server; a function whose name has such words stands in quotes.
+CREATE OR REPLACE FUNCTION batch.batch_is_raised(p_context text)
+    RETURNS boolean
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT place.first ~ 'PL/pgSQL' AND place.first ~ '\mRAISE\M'
+      FROM (SELECT regexp_replace(split_part(p_context, E'\n', 1), '"[^"]*"', '', 'g')) AS place (first);
+$function$;
+
 -- What a failure may be besides a record's fault. system: it is; the transaction cannot go on. locks: those
 -- that the batch holds were in another session's way, and it in ours. surroundings: the statement may not fit
--- the database, or something outside has failed. NULL: nothing. Values and constraints are about records, and
--- so is a syntax error, for SQL that was deployed is well-formed, and what somebody's code raised on purpose,
--- whatever its SQLSTATE. policy: a right that the write itself misses, where policies hold for its table p_table;
--- where no records can be written without it, it is the table's, else a row's. p_context is where it happened;
--- PL/pgSQL and RAISE are called so in every language of the server.
+-- the database, or something outside has failed. policy: a right that the write itself misses, where policies
+-- hold for its table p_table; where no records can be written without it, it is the table's, else a row's.
+-- NULL: nothing. Values and constraints are about records, and so is a syntax error, for SQL that was deployed
+-- is well-formed, and what somebody's code raised on purpose, whatever its SQLSTATE. p_context is where it
+-- happened.
 CREATE OR REPLACE FUNCTION batch.batch_doubt(
     p_sqlstate  text,
     p_context   text,
@@ -2775,7 +2792,7 @@ CREATE OR REPLACE FUNCTION batch.batch_doubt(
     SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT CASE
-        WHEN place.first ~ 'PL/pgSQL' AND place.first ~ '\mRAISE\M' THEN NULL
+        WHEN batch.batch_is_raised(p_context) THEN NULL
         WHEN p_sqlstate IN ('40001', '40003', '57014') THEN 'system'
         WHEN p_sqlstate = '40P01' THEN 'locks'
         WHEN p_sqlstate IN ('42601', '55P03') OR left(p_sqlstate, 2) IN ('21', '22', '23', '44', 'P0') THEN NULL
@@ -2784,20 +2801,18 @@ AS $function$
              AND row_security_active(to_regclass(p_table))
             THEN 'policy'
         ELSE 'surroundings'
-    END
-      -- A function may have a name with such words; then it stands in quotes.
-      FROM (SELECT regexp_replace(split_part(p_context, E'\n', 1), '"[^"]*"', '', 'g')) AS place (first);
+    END;
 $function$;
 
--- Whether a value or a rule that cannot be computed is its record's fault: not when the transaction
--- cannot go on, or another session's lock was in the way.
-CREATE OR REPLACE FUNCTION batch.batch_is_records_fault(p_sqlstate text)
+-- Whether a value or a rule that cannot be computed is its record's fault: not when the transaction cannot go
+-- on, it is cancelled, or another session's lock was in the way. What somebody's code raised on purpose is.
+CREATE OR REPLACE FUNCTION batch.batch_is_records_fault(p_sqlstate text, p_context text)
     RETURNS boolean
     LANGUAGE sql
     IMMUTABLE
     SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT p_sqlstate NOT IN ('40001', '40003', '40P01', '55P03');
+    SELECT batch.batch_is_raised(p_context) OR p_sqlstate NOT IN ('40001', '40003', '40P01', '55P03', '57014');
 $function$;
 
 -- Invalid records: values that cannot be read as their types, and rows that break a validation rule.
@@ -2811,13 +2826,16 @@ CREATE OR REPLACE FUNCTION batch.batch_can_read(p_value jsonb, p_type text)
     LANGUAGE plpgsql
     STABLE
 AS $function$
+DECLARE
+    v_context  text;
 BEGIN
     EXECUTE pg_catalog.format('SELECT FROM jsonb_to_record($1) AS probe (value %s)', p_type)
       USING pg_catalog.jsonb_build_object('value', p_value);
     RETURN true;
 EXCEPTION
-    WHEN OTHERS THEN -- a domain's check may raise what it likes
-        IF NOT batch.batch_is_records_fault(SQLSTATE) THEN
+    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
+        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+        IF NOT batch.batch_is_records_fault(SQLSTATE, v_context) THEN
             RAISE;
         END IF;
         RETURN false;
@@ -2869,6 +2887,8 @@ CREATE OR REPLACE FUNCTION batch.batch_unreadable_places(p_items jsonb, p_names 
     LANGUAGE plpgsql
     STABLE
 AS $function$
+DECLARE
+    v_context  text;
 BEGIN
     RETURN ARRAY(
         SELECT item.place::integer
@@ -2882,8 +2902,9 @@ BEGIN
          ORDER BY item.place
     );
 EXCEPTION
-    WHEN OTHERS THEN
-        IF NOT batch.batch_is_records_fault(SQLSTATE) THEN
+    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+        IF NOT batch.batch_is_records_fault(SQLSTATE, v_context) THEN
             RAISE;
         END IF;
         -- A domain's check that raises answers no question; each value is tried.
@@ -2917,6 +2938,7 @@ DECLARE
     v_type     text;
     v_message  text;
     v_detail   text;
+    v_context  text;
 BEGIN
     PERFORM FROM pg_catalog.jsonb_to_recordset(pg_catalog.jsonb_build_array(p_record)) AS probe (value text);
     FOR v_name, v_type IN SELECT * FROM unnest(p_names, p_types) LOOP
@@ -2924,11 +2946,14 @@ BEGIN
     END LOOP;
     RETURN NULL;
 EXCEPTION
-    WHEN OTHERS THEN
-        IF NOT batch.batch_is_records_fault(SQLSTATE) THEN
+    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+        GET STACKED DIAGNOSTICS
+            v_message = MESSAGE_TEXT,
+            v_detail = PG_EXCEPTION_DETAIL,
+            v_context = PG_EXCEPTION_CONTEXT;
+        IF NOT batch.batch_is_records_fault(SQLSTATE, v_context) THEN
             RAISE;
         END IF;
-        GET STACKED DIAGNOSTICS v_message = MESSAGE_TEXT, v_detail = PG_EXCEPTION_DETAIL;
         RETURN pg_catalog.jsonb_build_object(
             'place', p_place, 'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
             'column', v_name,
@@ -2971,13 +2996,15 @@ DECLARE
     v_places   integer[];
     v_place    integer;
     v_record   jsonb;
+    v_context  text;
 BEGIN
     BEGIN
         EXECUTE v_judge INTO v_invalid USING p_operation, p_items;
         RETURN v_invalid;
     EXCEPTION
-        WHEN OTHERS THEN
-            IF NOT batch.batch_is_records_fault(SQLSTATE) THEN
+        WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+            GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+            IF NOT batch.batch_is_records_fault(SQLSTATE, v_context) THEN
                 RAISE;
             END IF;
     END;
@@ -3002,8 +3029,9 @@ BEGIN
                       FROM pg_catalog.jsonb_array_elements(p_items) WITH ORDINALITY AS item (record, place)
                 );
     EXCEPTION
-        WHEN OTHERS THEN
-            IF NOT batch.batch_is_records_fault(SQLSTATE) THEN
+        WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+            GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+            IF NOT batch.batch_is_records_fault(SQLSTATE, v_context) THEN
                 RAISE;
             END IF;
             v_broken := '[]';
@@ -3048,6 +3076,8 @@ CREATE OR REPLACE FUNCTION batch.batch_invalid_places(
     LANGUAGE plpgsql
     STABLE
 AS $function$
+DECLARE
+    v_context  text;
 BEGIN
     IF p_operation.validate_call IS NOT NULL THEN
         RETURN ARRAY(
@@ -3065,8 +3095,9 @@ BEGIN
       USING p_items;
     RETURN '{}'::integer[];
 EXCEPTION
-    WHEN OTHERS THEN
-        IF NOT batch.batch_is_records_fault(SQLSTATE) THEN
+    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+        IF NOT batch.batch_is_records_fault(SQLSTATE, v_context) THEN
             RAISE;
         END IF;
         RETURN batch.batch_unreadable_places(p_items, p_names, p_types);
@@ -3096,14 +3127,14 @@ BEGIN
         ELSE pg_catalog.jsonb_build_array((v_found -> 0) || pg_catalog.jsonb_build_object('place', p_place))
     END;
 EXCEPTION
-    WHEN OTHERS THEN
-        IF NOT batch.batch_is_records_fault(SQLSTATE) THEN
-            RAISE;
-        END IF;
+    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
         GET STACKED DIAGNOSTICS
             v_message = MESSAGE_TEXT,
             v_detail = PG_EXCEPTION_DETAIL,
             v_context = PG_EXCEPTION_CONTEXT;
+        IF NOT batch.batch_is_records_fault(SQLSTATE, v_context) THEN
+            RAISE;
+        END IF;
         RETURN pg_catalog.jsonb_build_array(pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
             'place', p_place, 'sqlstate', SQLSTATE, 'detail', v_detail,
             'message', 'a validation rule cannot be computed: ' || v_message,
@@ -4729,11 +4760,11 @@ BEGIN
         PERFORM batch.batch_as_submitted(v_operation);
         EXECUTE format('SELECT FROM %s($1)', v_step.plan_function) USING v_operation;
     EXCEPTION
-        WHEN OTHERS OR ASSERT_FAILURE THEN
+        WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
             GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
             -- SQL that was deployed is well-formed: a syntax error is one of a value, such as a tsquery. P0B1:
             -- the operation does not fit what is deployed, or its table.
-            IF NOT batch.batch_is_records_fault(SQLSTATE) OR left(SQLSTATE, 4) = 'P0B1'
+            IF NOT batch.batch_is_records_fault(SQLSTATE, v_context) OR left(SQLSTATE, 4) = 'P0B1'
                OR (SQLSTATE <> '42601' AND batch.batch_doubt(SQLSTATE, v_context, NULL) IS NOT NULL) THEN
                 RAISE;
             END IF;

@@ -702,8 +702,9 @@ BEGIN
                     v_column := 'customer_id';
                     PERFORM FROM jsonb_to_record(v_slice) AS probe (customer_id integer);
                 EXCEPTION
-                    WHEN OTHERS THEN -- a domain's check may raise what it likes
-                        IF NOT public.batch_is_records_fault(SQLSTATE) THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
                             RAISE;
                         END IF;
                         v_failure := v_failure || jsonb_build_object('column', v_column);
@@ -864,6 +865,7 @@ CREATE OR REPLACE FUNCTION public.refresh_usage_update_cache_identity(
 AS $function$
 DECLARE
     v_items jsonb := p_items;
+    v_context text;
     v_key_1 text[];
 BEGIN
     BEGIN
@@ -873,7 +875,11 @@ BEGIN
                    jsonb_to_recordset(v_items) AS (customer_id integer)
                ) WITH ORDINALITY AS item (customer_id, item_number);
     EXCEPTION
-        WHEN OTHERS THEN
+        WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+            GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+            IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                RAISE;
+            END IF;
             -- One by one: a record that cannot be read fails by itself, and hides no other.
             FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
                 BEGIN
@@ -884,7 +890,11 @@ BEGIN
                            ) WITH ORDINALITY AS item (customer_id, item_number);
                     unreadable := unreadable || false;
                 EXCEPTION
-                    WHEN OTHERS THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                            RAISE;
+                        END IF;
                         unreadable := unreadable || true;
                         v_key_1 := ARRAY[NULL]::text[];
                 END;
@@ -977,7 +987,11 @@ BEGIN
                      WHERE usage_cache.customer_id IS NULL
                         OR (amount >= 0) IS FALSE;
                 EXCEPTION
-                    WHEN OTHERS THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                            RAISE;
+                        END IF;
                         -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
                         v_suspects := public.batch_unreadable_places(v_items, ARRAY['customer_id', 'total_amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]);
                 END;
@@ -1073,8 +1087,9 @@ BEGIN
                     v_column := 'total_amount';
                     PERFORM FROM jsonb_to_record(v_slice) AS probe (total_amount numeric(10,2));
                 EXCEPTION
-                    WHEN OTHERS THEN -- a domain's check may raise what it likes
-                        IF NOT public.batch_is_records_fault(SQLSTATE) THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
                             RAISE;
                         END IF;
                         v_failure := v_failure || jsonb_build_object('column', v_column);
@@ -1659,8 +1674,9 @@ BEGIN
                     v_column := 'customer_id';
                     PERFORM FROM jsonb_to_record(v_slice) AS probe (customer_id integer);
                 EXCEPTION
-                    WHEN OTHERS THEN -- a domain's check may raise what it likes
-                        IF NOT public.batch_is_records_fault(SQLSTATE) THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
                             RAISE;
                         END IF;
                         v_failure := v_failure || jsonb_build_object('column', v_column);
@@ -2575,7 +2591,11 @@ BEGIN
                      WHERE usage_cache.customer_id IS NULL
                         OR (amount >= 0) IS FALSE;
                 EXCEPTION
-                    WHEN OTHERS THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                            RAISE;
+                        END IF;
                         -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
                         v_suspects := public.batch_unreadable_places(v_items, ARRAY['customer_id', 'amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]);
                 END;
@@ -2708,8 +2728,9 @@ BEGIN
                     v_column := 'amount';
                     PERFORM FROM jsonb_to_record(v_slice) AS probe (amount numeric(10,2));
                 EXCEPTION
-                    WHEN OTHERS THEN -- a domain's check may raise what it likes
-                        IF NOT public.batch_is_records_fault(SQLSTATE) THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
                             RAISE;
                         END IF;
                         v_failure := v_failure || jsonb_build_object('column', v_column);
@@ -3058,6 +3079,7 @@ CREATE OR REPLACE FUNCTION public.correct_usage_update_identity(
 AS $function$
 DECLARE
     v_items jsonb := p_items;
+    v_context text;
     v_key_1 text[];
 BEGIN
     BEGIN
@@ -3067,7 +3089,11 @@ BEGIN
                    jsonb_to_recordset(v_items) AS (customer_id integer)
                ) WITH ORDINALITY AS item (customer_id, item_number);
     EXCEPTION
-        WHEN OTHERS THEN
+        WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+            GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+            IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                RAISE;
+            END IF;
             -- One by one: a record that cannot be read fails by itself, and hides no other.
             FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
                 BEGIN
@@ -3078,7 +3104,11 @@ BEGIN
                            ) WITH ORDINALITY AS item (customer_id, item_number);
                     unreadable := unreadable || false;
                 EXCEPTION
-                    WHEN OTHERS THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                            RAISE;
+                        END IF;
                         unreadable := unreadable || true;
                         v_key_1 := ARRAY[NULL]::text[];
                 END;
@@ -3175,7 +3205,11 @@ BEGIN
                            ) AS usage_cache
                      WHERE (amount >= 0) IS FALSE;
                 EXCEPTION
-                    WHEN OTHERS THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                            RAISE;
+                        END IF;
                         -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
                         v_suspects := public.batch_unreadable_places(v_items, ARRAY['customer_id', 'amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]);
                 END;
@@ -3285,8 +3319,9 @@ BEGIN
                     v_column := 'amount';
                     PERFORM FROM jsonb_to_record(v_slice) AS probe (amount numeric(10,2));
                 EXCEPTION
-                    WHEN OTHERS THEN -- a domain's check may raise what it likes
-                        IF NOT public.batch_is_records_fault(SQLSTATE) THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
                             RAISE;
                         END IF;
                         v_failure := v_failure || jsonb_build_object('column', v_column);
@@ -3751,8 +3786,9 @@ BEGIN
                     v_column := 'value';
                     PERFORM FROM jsonb_to_record(v_slice) AS probe (value integer);
                 EXCEPTION
-                    WHEN OTHERS THEN -- a domain's check may raise what it likes
-                        IF NOT public.batch_is_records_fault(SQLSTATE) THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
                             RAISE;
                         END IF;
                         v_failure := v_failure || jsonb_build_object('column', v_column);

@@ -223,7 +223,11 @@ BEGIN
                      WHERE item.status IS NULL
                         OR item.status NOT IN ('new', 'kept', 'gone');
                 EXCEPTION
-                    WHEN OTHERS THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                            RAISE;
+                        END IF;
                         v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
                 END;
             END IF;
@@ -697,7 +701,11 @@ BEGIN
                      WHERE item.qty IS NULL
                         OR (qty >= 0) IS FALSE;
                 EXCEPTION
-                    WHEN OTHERS THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                            RAISE;
+                        END IF;
                         v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
                 END;
             END IF;

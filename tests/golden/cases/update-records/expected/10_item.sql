@@ -156,6 +156,7 @@ CREATE OR REPLACE FUNCTION public.correct_items_identity(
 AS $function$
 DECLARE
     v_items jsonb := p_items;
+    v_context text;
     v_key_1 text[];
 BEGIN
     BEGIN
@@ -165,7 +166,11 @@ BEGIN
                    jsonb_to_recordset(v_items) AS (id uuid)
                ) WITH ORDINALITY AS item_ (id, item_number);
     EXCEPTION
-        WHEN OTHERS THEN
+        WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+            GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+            IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                RAISE;
+            END IF;
             -- One by one: a record that cannot be read fails by itself, and hides no other.
             FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
                 BEGIN
@@ -176,7 +181,11 @@ BEGIN
                            ) WITH ORDINALITY AS item_ (id, item_number);
                     unreadable := unreadable || false;
                 EXCEPTION
-                    WHEN OTHERS THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                            RAISE;
+                        END IF;
                         unreadable := unreadable || true;
                         v_key_1 := ARRAY[NULL]::text[];
                 END;
@@ -301,7 +310,11 @@ BEGIN
                      WHERE item.qty IS NULL
                         OR (qty >= 0) IS FALSE;
                 EXCEPTION
-                    WHEN OTHERS THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                            RAISE;
+                        END IF;
                         -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
                         v_suspects := public.batch_unreadable_places(v_items, ARRAY['id', 'qty', 'price']::text[], ARRAY['uuid', 'integer', 'numeric(10,2)']::text[]);
                 END;
@@ -415,8 +428,9 @@ BEGIN
                     v_column := 'price';
                     PERFORM FROM jsonb_to_record(v_slice) AS probe (price numeric(10,2));
                 EXCEPTION
-                    WHEN OTHERS THEN -- a domain's check may raise what it likes
-                        IF NOT public.batch_is_records_fault(SQLSTATE) THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
                             RAISE;
                         END IF;
                         v_failure := v_failure || jsonb_build_object('column', v_column);
@@ -721,6 +735,7 @@ CREATE OR REPLACE FUNCTION public.correct_by_code_identity(
 AS $function$
 DECLARE
     v_items jsonb := p_items;
+    v_context text;
     v_key_1 text[];
 BEGIN
     BEGIN
@@ -730,7 +745,11 @@ BEGIN
                    jsonb_to_recordset(v_items) AS (code varchar)
                ) WITH ORDINALITY AS item_ (code, item_number);
     EXCEPTION
-        WHEN OTHERS THEN
+        WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+            GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+            IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                RAISE;
+            END IF;
             -- One by one: a record that cannot be read fails by itself, and hides no other.
             FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
                 BEGIN
@@ -741,7 +760,11 @@ BEGIN
                            ) WITH ORDINALITY AS item_ (code, item_number);
                     unreadable := unreadable || false;
                 EXCEPTION
-                    WHEN OTHERS THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                            RAISE;
+                        END IF;
                         unreadable := unreadable || true;
                         v_key_1 := ARRAY[NULL]::text[];
                 END;
@@ -866,7 +889,11 @@ BEGIN
                      WHERE item.status IS NULL
                         OR item.status NOT IN ('new', 'kept', 'gone');
                 EXCEPTION
-                    WHEN OTHERS THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                            RAISE;
+                        END IF;
                         -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
                         v_suspects := public.batch_unreadable_places(v_items, ARRAY['code', 'status']::text[], ARRAY['varchar', 'text']::text[]);
                 END;
@@ -1002,8 +1029,9 @@ BEGIN
                     v_column := 'code';
                     PERFORM FROM jsonb_to_record(v_slice) AS probe (code varchar);
                 EXCEPTION
-                    WHEN OTHERS THEN -- a domain's check may raise what it likes
-                        IF NOT public.batch_is_records_fault(SQLSTATE) THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
                             RAISE;
                         END IF;
                         v_failure := v_failure || jsonb_build_object('column', v_column);

@@ -152,6 +152,7 @@ CREATE OR REPLACE FUNCTION public.refresh_items_identity(
 AS $function$
 DECLARE
     v_items jsonb := p_items;
+    v_context text;
     v_key_1 text[];
 BEGIN
     BEGIN
@@ -161,7 +162,11 @@ BEGIN
                    jsonb_to_recordset(v_items) AS (code varchar(20))
                ) WITH ORDINALITY AS item_ (code, item_number);
     EXCEPTION
-        WHEN OTHERS THEN
+        WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+            GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+            IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                RAISE;
+            END IF;
             -- One by one: a record that cannot be read fails by itself, and hides no other.
             FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
                 BEGIN
@@ -172,7 +177,11 @@ BEGIN
                            ) WITH ORDINALITY AS item_ (code, item_number);
                     unreadable := unreadable || false;
                 EXCEPTION
-                    WHEN OTHERS THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                            RAISE;
+                        END IF;
                         unreadable := unreadable || true;
                         v_key_1 := ARRAY[NULL]::text[];
                 END;
@@ -293,7 +302,11 @@ BEGIN
                         OR item.qty IS NULL
                         OR (qty >= 0) IS FALSE;
                 EXCEPTION
-                    WHEN OTHERS THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                            RAISE;
+                        END IF;
                         -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
                         v_suspects := public.batch_unreadable_places(v_items, ARRAY['code', 'qty', 'price']::text[], ARRAY['varchar(20)', 'integer', 'numeric(10,2)']::text[]);
                 END;
@@ -391,8 +404,9 @@ BEGIN
                     v_column := 'price';
                     PERFORM FROM jsonb_to_record(v_slice) AS probe (price numeric(10,2));
                 EXCEPTION
-                    WHEN OTHERS THEN -- a domain's check may raise what it likes
-                        IF NOT public.batch_is_records_fault(SQLSTATE) THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
                             RAISE;
                         END IF;
                         v_failure := v_failure || jsonb_build_object('column', v_column);
@@ -697,6 +711,7 @@ CREATE OR REPLACE FUNCTION public.refresh_prices_identity(
 AS $function$
 DECLARE
     v_items jsonb := p_items;
+    v_context text;
     v_key_1 text[];
 BEGIN
     BEGIN
@@ -706,7 +721,11 @@ BEGIN
                    jsonb_to_recordset(v_items) AS (code varchar(20))
                ) WITH ORDINALITY AS item_ (code, item_number);
     EXCEPTION
-        WHEN OTHERS THEN
+        WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+            GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+            IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                RAISE;
+            END IF;
             -- One by one: a record that cannot be read fails by itself, and hides no other.
             FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
                 BEGIN
@@ -717,7 +736,11 @@ BEGIN
                            ) WITH ORDINALITY AS item_ (code, item_number);
                     unreadable := unreadable || false;
                 EXCEPTION
-                    WHEN OTHERS THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                            RAISE;
+                        END IF;
                         unreadable := unreadable || true;
                         v_key_1 := ARRAY[NULL]::text[];
                 END;
@@ -840,7 +863,11 @@ BEGIN
                         OR item.qty IS NULL
                         OR (qty >= 0) IS FALSE;
                 EXCEPTION
-                    WHEN OTHERS THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                            RAISE;
+                        END IF;
                         -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
                         v_suspects := public.batch_unreadable_places(v_items, ARRAY['code', 'qty', 'price']::text[], ARRAY['varchar(20)', 'integer', 'numeric(10,2)']::text[]);
                 END;
@@ -980,8 +1007,9 @@ BEGIN
                     v_column := 'price';
                     PERFORM FROM jsonb_to_record(v_slice) AS probe (price numeric(10,2));
                 EXCEPTION
-                    WHEN OTHERS THEN -- a domain's check may raise what it likes
-                        IF NOT public.batch_is_records_fault(SQLSTATE) THEN
+                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
+                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
                             RAISE;
                         END IF;
                         v_failure := v_failure || jsonb_build_object('column', v_column);
