@@ -76,7 +76,8 @@ def test_a_date_whose_day_and_month_can_change_places_is_seen(text: str) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["25/12/2012", "8/8/2012", "2012-08-12", "12/8", "12/8-2012", "1.2.3.4", "12/8/20123"]
+    "text",
+    ["25/12/2012", "12/25/2012", "8/8/2012", "2012-08-12", "12/8", "12/8-2012", "1.2.3.4", "12/8/20123"],
 )
 def test_other_dates_and_texts_are_not(text: str) -> None:
     assert not ambiguous(text)

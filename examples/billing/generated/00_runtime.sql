@@ -2553,7 +2553,8 @@ CREATE OR REPLACE FUNCTION public.batch_search_failed(
     SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_search  public.batch_search := p_search;
+    v_search    public.batch_search := p_search;
+    v_attempts  integer := p_operation.max_attempts;
 BEGIN
     v_search.verdict := NULL;
     IF v_search.alone > v_search.first THEN
@@ -2573,11 +2574,15 @@ BEGIN
         v_search.last := (v_search.passed + v_search.pending[1]) / 2;
         RETURN public.batch_search_probed(v_search);
     END IF;
-    IF p_failure ->> 'sqlstate' IN ('40001', '40P01', '55P03') AND v_search.attempt < p_operation.max_attempts THEN
+    IF p_doubt = 'locks' AND p_operation.submitted AND NOT v_search.proved THEN
+        -- It holds nothing but its place in a queue, which is enough for a deadlock, though hardly time and again.
+        v_attempts := greatest(v_attempts, 10);
+    END IF;
+    IF p_failure ->> 'sqlstate' IN ('40001', '40P01', '55P03') AND v_search.attempt < v_attempts THEN
         -- Somebody else's locks are no fault of a record, nor where a function catches that and raises it again.
         -- Full jitter, doubling.
         PERFORM pg_sleep(
-            extract(epoch FROM p_operation.backoff) * 2 ^ (v_search.attempt - 1) * (0.5 + random() / 2)
+            extract(epoch FROM p_operation.backoff) * 2 ^ least(v_search.attempt - 1, 4) * (0.5 + random() / 2)
         );
         v_search.attempt := v_search.attempt + 1;
         v_search.verdict := 'retry';

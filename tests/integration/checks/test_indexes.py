@@ -96,6 +96,30 @@ def test_an_index_that_serves_is_no_reason_for_a_word(database: str, customers: 
     assert validate(database, customers) == ""
 
 
+@pytest.mark.parametrize("rule", ["NO ACTION", "SET NULL", "SET DEFAULT"])
+def test_what_refers_to_rows_that_a_delete_leaves_is_not_looked_for(
+    database: str, customers: Path, rule: str
+) -> None:
+    execute(
+        database,
+        TABLES.replace("CASCADE", rule),
+        "CREATE INDEX ON bill (customer_id)",
+        "CREATE INDEX ON customer (email)",
+    )
+    assert validate(database, customers) == "", "no bill is deleted, so nothing is looked for by bill_id"
+
+
+def test_only_a_btree_needs_the_first_of_its_columns(database: str, customers: Path) -> None:
+    execute(
+        database,
+        TABLES.partition("CREATE TABLE bill_line")[0],
+        "CREATE EXTENSION btree_gin",
+        "CREATE INDEX ON bill USING gin (id, customer_id)",
+        "CREATE INDEX ON customer USING gin (region, email)",
+    )
+    assert validate(database, customers) == ""
+
+
 def test_an_index_that_is_not_valid_serves_nobody(database: str, customers: Path) -> None:
     execute(database, TABLES, SERVING, "INSERT INTO customer (id, email) VALUES (1, 'a'), (2, 'a')")
     with psycopg.connect(database, autocommit=True) as connection:
@@ -221,6 +245,21 @@ def test_a_changed_column_that_others_refer_to_needs_an_index_there(database: st
     assert err.count("public.office begins with region") == 2, "one of the delete, one of the update"
 
 
+def test_what_refers_to_a_referring_table_is_not_looked_for_when_a_row_changes(
+    database: str, customers: Path
+) -> None:
+    spec = SPEC.replace("operation_type: delete", "operation_type: update\n    update_data: {active: true}")
+    (customers / "entities" / "customer.yaml").write_text(spec, encoding="utf-8")
+    execute(
+        database,
+        TABLES.partition("CREATE TABLE bill")[0],
+        "CREATE INDEX ON customer (email)",
+        "CREATE TABLE bill (id bigint PRIMARY KEY REFERENCES customer ON DELETE CASCADE, active boolean UNIQUE)",
+        "CREATE TABLE bill_line (bill_active boolean REFERENCES bill (active))",
+    )
+    assert validate(database, customers) == "", "no bill's column active is written"
+
+
 def test_a_condition_is_worth_a_word_where_its_table_is_large(database: str, customers: Path) -> None:
     execute(
         database,
@@ -237,6 +276,15 @@ def test_a_condition_is_worth_a_word_where_its_table_is_large(database: str, cus
     assert "no index of public.customer begins with region: the whole table is read to find what meets" in err
     assert "help: CREATE INDEX CONCURRENTLY ON public.customer (region)" in err
     assert err.count("warning[no-index]") == 1
+    execute(database, "CREATE INDEX ON customer (id) WHERE active")
+    assert validate(database, customers) == err, "the condition says nothing of active"
+    execute(
+        database,
+        "DROP INDEX customer_id_idx",
+        "CREATE INDEX ON customer (date_trunc('day', seen AT TIME ZONE 'UTC'))",
+    )
+    assert validate(database, customers) == "", "what an expression is good for is taken on trust"
+    execute(database, "DROP INDEX customer_date_trunc_idx")
     execute(database, "CREATE INDEX ON customer (id) WHERE seen IS NOT NULL")
     assert validate(database, customers) == "", "whether a predicate follows is taken on trust"
     execute(database, "DROP INDEX customer_id_idx", "CREATE INDEX ON customer (seen)")
@@ -245,6 +293,11 @@ def test_a_condition_is_worth_a_word_where_its_table_is_large(database: str, cus
     spec = SPEC.replace("seen < :before AND region", "active = true AND region")
     (customers / "entities" / "customer.yaml").write_text(spec, encoding="utf-8")
     assert validate(database, customers) == "", "of few values each, so the table is read in any case"
+    execute(database, "DROP INDEX customer_email_idx")
+    spec = SPEC.replace("seen < :before AND region = :region", "email = :email")
+    (customers / "entities" / "customer.yaml").write_text(spec, encoding="utf-8")
+    err = validate(database, customers)
+    assert "begins with email: the whole table is read" in err, "each row has a value of its own"
 
 
 def test_an_index_that_several_operations_lack_is_told_once(database: str, customers: Path) -> None:

@@ -110,6 +110,9 @@ def test_of_a_batch_of_rows_that_fails_whole_each_row_is_named(lab: Lab, how: st
     assert counts(result) == (40, 35, 0, 5)
     (named,) = lab.errors(result, "failed_records")
     assert [row["id"] for row in named] == [6, 7, 8, 9, 10]
+    assert lab.errors(result, "column_name, value, record_key") == [("qty", None, None)], (
+        "no row's in particular"
+    )
 
 
 @pytest.mark.parametrize("how", HOW)

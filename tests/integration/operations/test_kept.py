@@ -64,6 +64,8 @@ def test_keys_are_drawn_for_identities_that_are_always_generated(lab: Lab, how: 
     assert counts(result) == (4, 3, 0, 1)
     ids = [row["id"] for row in lab.outputs(result)]
     assert [lab.one("SELECT code FROM always WHERE id = %s", key) for key in ids] == ["b", "a", "c"]
+    numbers = "SELECT record_number FROM batch_outputs WHERE operation_id = %s ORDER BY record_number"
+    assert lab.rows(numbers, result.operation_id) == [1, 2, 4]
 
 
 @pytest.mark.parametrize("how", HOW)

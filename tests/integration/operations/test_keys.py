@@ -386,3 +386,16 @@ def test_only_an_index_on_the_very_columns_makes_a_key(lab_of: Any, broken: str)
         lab.do("DROP INDEX sole; CREATE UNIQUE INDEX sole ON thing (id, label)")
         lab.do("DELETE FROM batch_operations")
         assert refused(lab, "raise_all").sqlstate == "P0B10"
+
+
+def test_a_primary_key_that_partitions_lack_is_none(lab_of: Any) -> None:
+    lab = lab_of(
+        spec("integer"),
+        before="""
+            CREATE TABLE thing (id integer NOT NULL, label text, price numeric) PARTITION BY LIST (id);
+            CREATE TABLE thing_rest PARTITION OF thing DEFAULT;
+            ALTER TABLE ONLY thing ADD PRIMARY KEY (id);
+        """,
+    )
+    lab.do("INSERT INTO thing VALUES (1, 'a', 0), (1, 'b', 0)")
+    assert refused(lab, "raise_all").sqlstate == "P0B10"

@@ -12,7 +12,7 @@ import pytest
 from gates import PATIENCE, blocked_by, wait_until
 from psycopg.types.json import Jsonb
 
-from .lab import CALL, HOW, Lab, entity
+from .lab import CALL, HOW, Lab, entity, records
 
 if TYPE_CHECKING:
     from .conftest import OpenLab
@@ -37,6 +37,7 @@ SPEC = entity(
     during: tstzrange, told: {type: date, default: CURRENT_DATE}}, preconditions: ["cardinality(:days) > 0",
     ":told IS NOT NULL"]""",
     """operation: picked, operation_type: delete, where_condition: "at = ANY(:times)", target_entity: moment""",
+    "operation: handed, operation_type: insert, insert_data: {n: :item.n}, data_source: :records",
 )
 SPEC += "---\nname: moment\nfields: {at: timestamptz}\nprimary_key: at\n"
 SETUP = "INSERT INTO thing (id, n) OVERRIDING SYSTEM VALUE SELECT i, 0 FROM generate_series(1, 10) AS i"
@@ -217,7 +218,10 @@ def test_a_call_is_the_same_in_a_session_that_writes_times_and_amounts_otherwise
 
 @pytest.mark.parametrize(
     ("place", "other"),
-    [(0, "2020-02-01 12:00:01Z"), (1, "{2020-02-01}"), (2, "1 day 02:01"), (3, "4")],
+    [
+        *((0, "2020-02-01 12:00:01Z"), (1, "{2020-02-01}"), (2, "1 day 02:01"), (3, "4")),
+        *((4, "[2020-02-01,2020-03-02)"), (5, 11)),
+    ],
 )
 def test_another_time_or_amount_is_another_call(lab: Lab, place: int, other: str) -> None:
     asked = [
@@ -232,3 +236,14 @@ def test_another_time_or_amount_is_another_call(lab: Lab, place: int, other: str
     asked[place] = other
     with pytest.raises(psycopg.Error, match="with other parameters before"):
         lab.call("dated", *asked, idempotency_key="monday")
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("option", NAMES)
+def test_other_records_are_another_call(lab: Lab, option: str, how: str) -> None:
+    named = {option: name_of(option)}
+    first = lab.run("handed", records({"n": 7}, {"n": 8}), how=how, **named)
+    assert lab.run("handed", records({"n": 7}, {"n": 8}), how=how, **named).operation_id == first.operation_id
+    for other in (records({"n": 7}, {"n": 9}), records({"n": 7}), records({"n": None}, {"n": 8})):
+        with pytest.raises(psycopg.Error, match="with other parameters before"):
+            lab.call("handed", other, how=how, **named)

@@ -17,8 +17,9 @@ RULE = 'validation_rules: ["price > 0"]'
 SPEC = entity(
     """
     name: thing
-    fields: {id: integer, code: {type: string, unique: true}, price: integer, made_on: date}
+    fields: {id: integer, code: {type: string, unique: true}, price: {type: integer, check: "price > -9"}, made_on: date}
     """,
+    f"operation: put_all, operation_type: upsert, {WHOLE.replace('batch_size: 2', 'batch_size: 8')}",
     f"operation: put, operation_type: upsert, {WHOLE}",
     f"operation: put_ruled, operation_type: upsert, {WHOLE}, {RULE}",
     f"operation: put_skipping, operation_type: upsert, {WHOLE}, {RULE}, skip_invalid_rows: true",
@@ -108,3 +109,20 @@ def test_the_first_invalid_record_still_stops_an_operation(lab: Lab) -> None:
     result = lab.run("put_ruled", records(OTHER, BROKEN, FIRST), error_handling="stop_on_error")
     assert result.status == "failed"
     assert errors(lab, result) == [(2, "P0B08")]
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_what_stands_before_a_repeated_record_is_not_written_again_when_one_behind_it_fails(
+    lab: Lab, how: str
+) -> None:
+    lab.do(
+        "CREATE TABLE seen (code text); CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN INSERT INTO public.seen VALUES (NEW.code); RETURN NULL; END $$;"
+        " CREATE TRIGGER seen AFTER INSERT OR UPDATE ON thing FOR EACH ROW EXECUTE FUNCTION see()"
+    )
+    given = [{"code": code, "price": 1} for code in "abcbdefg"]
+    given[4]["price"] = -10
+    result = lab.run("put_all", records(*given), how=how)
+    assert counts(result) == (8, 6, 0, 2)
+    assert errors(lab, result) == [(4, "21000"), (5, "23514")]
+    assert lab.rows("SELECT code FROM seen ORDER BY code") == ["a", "b", "c", "e", "f", "g"]

@@ -74,6 +74,14 @@ def test_what_relies_on_a_constraint_that_waits_works(lab: Lab, how: str) -> Non
 
 
 @pytest.mark.parametrize("how", HOW)
+def test_what_relies_on_a_constraint_that_waits_works_beside_a_failing_record(lab: Lab, how: str) -> None:
+    items = [{"id": 100 + n, "owner_id": owner, "code": 100 + n} for n, owner in enumerate((1, 99, 1, 50, 1))]
+    result = lab.run("put", records(*items), how=how)
+    assert counts(result) == (5, 4, 0, 1)
+    assert lab.errors(result, "record_key, constraint_name") == [({"id": 101}, "note_owner")]
+
+
+@pytest.mark.parametrize("how", HOW)
 def test_a_constraint_of_the_same_name_that_cannot_wait_stops_no_operation(lab: Lab, how: str) -> None:
     """Names of constraints are a table's own; SET CONSTRAINTS knows them only by schema."""
     lab.do("CREATE TABLE other (id integer CONSTRAINT note_owner REFERENCES owner)")

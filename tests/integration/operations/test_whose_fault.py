@@ -32,6 +32,10 @@ BEFORE = f"""
         END IF;
         RETURN NEW;
     END $$;
+    CREATE FUNCTION known(text) RETURNS boolean LANGUAGE plpgsql AS $$
+    BEGIN
+        RETURN EXISTS (SELECT FROM public.needed);
+    END $$;
     CREATE TRIGGER look BEFORE INSERT OR UPDATE ON thing FOR EACH ROW EXECUTE FUNCTION look();
     {audited("thing")}
 """
@@ -44,6 +48,8 @@ SPEC = entity(
     "insert_data: {id: :item.id, q: {sql: \"to_tsquery('simple', :item.label)\"}}",
     "operation: put_valid, operation_type: insert, data_source: :records, batch_size: 20, "
     'insert_data: {id: :item.id, q: :item.q}, validation_rules: ["numnode(q) > 0"]',
+    "operation: put_known, operation_type: insert, data_source: :records, batch_size: 20, "
+    'insert_data: {id: :item.id, label: :item.label}, validation_rules: ["public.known(label)"]',
     "operation: label_rows, operation_type: update, update_data: {label: :label}, batch_size: 10, "
     "where_condition: \"id > 0 AND label = 'old'\"",
     "operation: label_keys, operation_type: update, update_data: {label: :label}, batch_size: 10, "
@@ -379,3 +385,21 @@ def test_a_timeout_in_a_function_that_is_called_raise_is_no_records_fault(lab: L
         lab.call("label_keys", [1, 2, 3], "new", how=SUBMIT)
     lab.do("RESET statement_timeout")
     assert lab.rows("SELECT * FROM batch_operation_errors") == []
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_records_that_miss_a_table_each_of_its_own_are_each_to_blame(lab: Lab, how: str) -> None:
+    given = [{"id": 100 + n, "label": f"table gone_{n}"} for n in range(5)]
+    result = lab.run("put", records(*given), how=how)
+    assert counts(result) == (5, 0, 0, 5)
+    assert lab.errors(result, "sqlstate, error_message") == [
+        ("42P01", f'relation "gone_{n}" does not exist') for n in range(5)
+    ]
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_table_missing_for_a_rule_of_all_records_makes_none_of_them_invalid(lab: Lab, how: str) -> None:
+    lab.do("ALTER TABLE needed RENAME TO gone")
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        lab.run("put_known", records(*({"id": 100 + n, "label": "fine"} for n in range(3))), how=how)
+    assert lab.rows("SELECT count(*) FROM batch_operation_errors") == [0]
