@@ -13,12 +13,12 @@ import psycopg
 from psycopg import sql
 
 from specgen.checks.conditions import tested_columns
-from specgen.checks.indexfacts import Facts, Lack
+from specgen.checks.indexfacts import Facts, Lack, views_of
 from specgen.database.connection import explain
 from specgen.plan.sqltext import ident
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from specgen.checks.parts import Part
     from specgen.checks.probe import Probe
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from specgen.diagnostics import Findings
     from specgen.plan.planned import PlannedOperation
     from specgen.spec.model import Project
+
+    Below = Callable[[str], str | None]
 
 MATTERS = 1024 * 1024
 """Bytes from which reading a whole table again and again takes long: 8,000 times 1 MB are seconds."""
@@ -48,32 +50,33 @@ def tables_of(operation: PlannedOperation) -> list[str]:
 
 def lacks(operation: PlannedOperation, facts: Facts) -> Iterator[Lack]:
     """Yield the indexes that an operation without steps, or a step, lacks."""
-    relation = facts.find(operation.table.schema, operation.table.name)
+    relation, below = facts.below(operation.table.schema, operation.table.name)
     if relation is None or operation.call_function is not None:
         return
-    yield from _of_key(operation, relation, facts)
-    yield from _of_references(operation, relation, facts)
-    yield from _of_condition(operation, relation, facts)
+    yield from _of_key(operation, relation, facts, below)
+    yield from _of_references(operation, relation, facts, below)
+    yield from _of_condition(operation, relation, facts, below)
 
 
-def _of_key(operation: PlannedOperation, relation: int, facts: Facts) -> Iterator[Lack]:
+def _of_key(operation: PlannedOperation, relation: int, facts: Facts, below: Below) -> Iterator[Lack]:
     key = operation.key
-    if key is None:
+    columns = _named(key.columns, below) if key else ()
+    if key is None or not columns:
         return
     # An upsert finds its conflicts by the unique index that it needs.
     finds = operation.type not in ("insert", "upsert") and key.use != "rows"
-    if finds and not facts.serves(relation, lambda index: index.finds(key.columns)):
+    if finds and not facts.serves(relation, lambda index: index.finds(columns)):
         why = "each batch reads the whole table to find its records' rows"
-        yield facts.lack(relation, key.columns, MATTERS, why)
+        yield facts.lack(relation, columns, MATTERS, why)
     if key.use == "rows" and not facts.serves(
-        relation, lambda index: index.finds(key.columns[:1]) and index.method == "btree"
+        relation, lambda index: index.finds(columns[:1]) and index.method == "btree"
     ):
         why = "each batch reads the whole table to find where the key goes on"
-        yield facts.lack(relation, key.columns, MATTERS, why)
+        yield facts.lack(relation, columns, MATTERS, why)
 
 
-def _of_references(operation: PlannedOperation, relation: int, facts: Facts) -> Iterator[Lack]:
-    written = _rewritten(operation)
+def _of_references(operation: PlannedOperation, relation: int, facts: Facts, below: Below) -> Iterator[Lack]:
+    written = {below(column) for column in _rewritten(operation)}
     seen: set[tuple[int, tuple[str, ...]]] = set()
     for found in facts.references.get(relation, ()):
         child, columns = found["child"], tuple(found["columns"])
@@ -98,26 +101,35 @@ def _rewritten(operation: PlannedOperation) -> set[str]:
     return set(operation.update_columns) if operation.type == "upsert" else set()
 
 
-def _of_condition(operation: PlannedOperation, relation: int, facts: Facts) -> Iterator[Lack]:
+def _of_condition(operation: PlannedOperation, relation: int, facts: Facts, below: Below) -> Iterator[Lack]:
     found = facts.tables[relation]
     if not operation.walks_rows or not operation.condition or int(found["bytes"]) < LARGE:
         return
     variables = {item.variable for item in operation.where_parameters}
     tested = tested_columns(operation.condition, operation.table.name, variables)
-    names = tuple(dict.fromkeys(item.column for item in tested))
+    names = _named([item.column for item in tested], below)
+    if not names:
+        return
     values = found["values"] or {}
-    telling = any(not item.equality or not 0 < values.get(item.column, _FEW) < _FEW for item in tested)
+    telling = any(not item.equality or not 0 < values.get(below(item.column), _FEW) < _FEW for item in tested)
     if telling and not facts.serves(relation, lambda index: index.answers(names)):
-        best = tuple(dict.fromkeys(item.column for item in tested if item.equality)) or names
+        best = _named([item.column for item in tested if item.equality], below) or names
         yield facts.lack(
             relation, best[:1], LARGE, "the whole table is read to find what meets the condition"
         )
 
 
+def _named(columns: Sequence[str], below: Below) -> tuple[str, ...]:
+    """Return what columns are called in the table that holds the rows; nothing where one is computed."""
+    names = [below(column) for column in dict.fromkeys(columns)]
+    return tuple(name for name in names if name is not None) if None not in names else ()
+
+
 def check_indexes(parts: Sequence[Part], project: Project, probe: Probe, findings: Findings) -> None:
     """Report the indexes that an operation's parts lack, those that its project declares counted as there."""
     probe.connection.execute(_NO_JIT)
-    facts = Facts(probe.rows, [name for part in parts for name in tables_of(part.planned)])
+    places = [name for part in parts for name in tables_of(part.planned)]
+    facts = Facts(probe.rows, places, views_of(probe.rows, places))
     managed = {(item.schema, item.table): item for item in project.entities if item.managed}
     for entity in managed.values():
         for index in entity.indexes:

@@ -129,6 +129,27 @@ SELECT 'reference',
        )
 """
 
+# A simple view's columns are those of the table below it.
+_VIEWS = """
+SELECT v.place, a.attname, n.nspname, c.relname, t.attname
+  FROM unnest(%s::text[]) AS v (place)
+  JOIN pg_catalog.pg_class AS w ON w.oid = to_regclass(v.place) AND w.relkind = 'v'
+  JOIN pg_catalog.pg_attribute AS a ON a.attrelid = w.oid AND a.attnum > 0
+ CROSS JOIN LATERAL pg_temp.batch_base_columns(w.oid, ARRAY[a.attnum]) AS b
+  JOIN pg_catalog.pg_class AS c ON c.oid = b.p_relation AND c.relkind IN ('r', 'p')
+  JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+  JOIN pg_catalog.pg_attribute AS t ON t.attrelid = c.oid AND t.attnum = b.p_columns[1]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view of one table, and what its columns are called there."""
+
+    schema: str
+    table: str
+    columns: dict[str, str]
+
 
 @dataclass(frozen=True, slots=True)
 class Lack:
@@ -212,10 +233,12 @@ class Facts:
     Args:
         rows: Asks the database.
         tables: As SQL names them.
+        views: Which of them stand for a table below them.
     """
 
-    def __init__(self, rows: Rows, tables: Iterable[str]) -> None:
-        wanted = list(dict.fromkeys(tables))
+    def __init__(self, rows: Rows, tables: Iterable[str], views: dict[str, View] | None = None) -> None:
+        self.views = views or {}
+        wanted = list(dict.fromkeys([*tables, *map(_place, self.views.values())]))
         self.tables: dict[int, dict[str, Any]] = {}
         self.indexes: dict[int, list[Index]] = {}
         self.references: dict[int, list[dict[str, Any]]] = {}
@@ -245,6 +268,13 @@ class Facts:
                 return relation
         return None
 
+    def below(self, schema: str, table: str) -> tuple[int | None, Callable[[str], str | None]]:
+        """Return the number of the table that holds the rows, and what a column is called there."""
+        view = self.views.get(f"{ident(schema)}.{ident(table)}")
+        if view is None:
+            return self.find(schema, table), lambda column: column
+        return self.find(view.schema, view.table), view.columns.get
+
     def serves(self, relation: int, test: Callable[[Index], bool]) -> bool:
         """Whether an index of a table, or one of each of its partitions, passes a test."""
         if any(map(test, self.indexes.get(relation, ()))):
@@ -262,3 +292,15 @@ class Facts:
 def _any_of(columns: Sequence[str]) -> str:
     names = [ident(name) for name in columns]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def views_of(rows: Rows, places: Iterable[str]) -> dict[str, View]:
+    """Return the simple views among what SQL names; asks a function that the checks have made."""
+    found: dict[str, View] = {}
+    for place, column, schema, table, own in rows(_VIEWS, (list(dict.fromkeys(places)),)):
+        found.setdefault(place, View(schema, table, {})).columns[column] = own
+    return found
+
+
+def _place(view: View) -> str:
+    return f"{ident(view.schema)}.{ident(view.table)}"

@@ -177,6 +177,27 @@ def test_a_unique_index_in_another_collation_does_not_find_rows(database: str, c
     assert validate(database, customers) == ""
 
 
+def test_a_view_has_the_indexes_of_its_table(database: str, customers: Path) -> None:
+    execute(
+        database,
+        TABLES.replace("TABLE customer (", "TABLE held (")
+        .replace("email text", "mail text")
+        .replace("REFERENCES customer", "REFERENCES held"),
+        "CREATE VIEW customer AS SELECT region, mail AS email, id, active, seen, region + 1 AS next FROM held",
+    )
+    err = validate(database, customers)
+    assert "no index of public.held begins with mail: each batch reads the whole table" in err
+    assert "help: CREATE INDEX CONCURRENTLY ON public.held (mail)" in err
+    assert "no index of public.bill begins with customer_id" in err
+    execute(
+        database,
+        "CREATE INDEX ON held (mail)",
+        "CREATE INDEX ON bill (customer_id)",
+        "CREATE INDEX ON bill_line (bill_id)",
+    )
+    assert validate(database, customers) == ""
+
+
 def test_each_partition_may_have_an_index_of_its_own(database: str, customers: Path) -> None:
     execute(
         database,
