@@ -63,6 +63,8 @@ def _of_key(operation: PlannedOperation, relation: int, facts: Facts, below: Bel
     columns = _named(key.columns, below) if key else ()
     if key is None or not columns:
         return
+    if key.use != "several" and not facts.serves(relation, lambda index: index.tells(columns)):
+        return  # key-not-unique says so
     # An upsert finds its conflicts by the unique index that it needs.
     finds = operation.type not in ("insert", "upsert") and key.use != "rows"
     if finds and not facts.serves(relation, lambda index: index.finds(columns)):

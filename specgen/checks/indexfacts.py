@@ -9,7 +9,7 @@ from specgen.checks.conditions import only_present
 from specgen.plan.sqltext import ident
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     Rows = Callable[[str, Sequence[Any]], Iterable[Sequence[Any]]]
 
@@ -209,6 +209,10 @@ class Index:
     def finds(self, columns: Iterable[str]) -> bool:
         """Whether it finds rows by the values of some columns; only a B-tree needs the first of its own."""
         return self._begins_with(self.equal, set(columns))
+
+    def tells(self, columns: Collection[str]) -> bool:
+        """Whether it could tell all rows apart by some columns, whether or not it finds them."""
+        return self.predicate is None and set(self.columns) <= set(columns)
 
     def _begins_with(self, own: tuple[str | None, ...], wanted: set[str]) -> bool:
         leading = own[:1] if self.method == "btree" else own
