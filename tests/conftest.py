@@ -6,6 +6,7 @@ import os
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+from zlib import crc32
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -34,6 +35,20 @@ def majors() -> list[int]:
     return [int(major) for major in os.environ.get(MAJORS_VARIABLE, "18").split(",")]
 
 
+SPREAD_VARIABLE = "SPECGEN_TEST_SPREAD"
+ABOUT_PROGRAMS = ("checks", "database", "imports", "notify", "runtime", "testing")
+"""Folders of integration tests that start the command line; what differs between servers is SQL."""
+
+
+def majors_for(test: pytest.Metafunc) -> list[int]:
+    """The versions that a test runs on; with ``SPECGEN_TEST_SPREAD`` one that starts programs runs on one."""
+    every = majors()
+    path = test.definition.path
+    if os.environ.get(SPREAD_VARIABLE) and path.parent.name in ABOUT_PROGRAMS:
+        return [every[crc32(f"{path.name}::{test.function.__name__}".encode()) % len(every)]]
+    return every
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--update-golden`` writes what came out as what is expected; look at the difference before a commit."""
     parser.addoption("--update-golden", action="store_true", help="rewrite expected files of golden tests")
@@ -58,8 +73,9 @@ def pytest_configure() -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that uses a server runs on each of the versions."""
     if "postgres_server" in metafunc.fixturenames:
-        ids = [f"pg{major}" for major in majors()]
-        metafunc.parametrize("postgres_server", majors(), indirect=True, scope="session", ids=ids)
+        chosen = majors_for(metafunc)
+        ids = [f"pg{major}" for major in chosen]
+        metafunc.parametrize("postgres_server", chosen, indirect=True, scope="session", ids=ids)
 
 
 @pytest.fixture(scope="session")
