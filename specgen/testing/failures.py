@@ -34,11 +34,13 @@ def failure_named(operation: Operation, table: Table, name: str | None) -> Failu
     if name.startswith("referenced by "):
         wanted = name.removeprefix("referenced by ")
         found = next((item for _, item in table.children if item.name == wanted), None)
+        columns = found.parent_columns if found else ()
     else:
         found = next((item for item in table.constraints if item.name == name), None)
+        columns = found.columns if found else ()
     if found is None:
         raise LookupError(f"the database has no constraint {name} at {table.name}")
-    return Failure(name, (_SQLSTATE[found.kind],), found.name, ", ".join(found.columns))
+    return Failure(name, (_SQLSTATE[found.kind],), found.name, ", ".join(columns))
 
 
 def default_failure(operation: Operation, table: Table) -> str:

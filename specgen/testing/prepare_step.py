@@ -198,7 +198,7 @@ class StepPreparation:
             try:
                 with self.connection.transaction():
                     self.maker.insert(table, row)
-            except psycopg.Error as error:
+            except (psycopg.Error, Unsolvable) as error:
                 raise Unbreakable(f"{self.step.does.name}: {name} takes no such row: {error}") from None
 
     def _in_order(self, records: list[Record]) -> list[Record]:

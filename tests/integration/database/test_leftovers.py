@@ -50,7 +50,7 @@ def test_databases_of_a_killed_owner_are_dropped(postgres_server: Server) -> Non
     with UrlProvider(postgres_server.dsn) as server:
         before = existing(server)
         body = "from specgen.database import databases; databases.create_database(server); sys.stdin.read()"
-        source = {"module": "url", "provider": "UrlProvider", "arguments": repr(server.dsn)}
+        source = {"module": "url", "provider": "UrlProvider", "arguments": repr(server.dsn[:])}
         # What the owner says comes before it creates its database, so let it say that too.
         body = body.replace("sys.stdin", "print(flush=True); sys.stdin")
         case = Case("url", lambda: UrlProvider(server.dsn), source, server.version)

@@ -168,7 +168,18 @@ def test_a_form_that_would_not_hold_inside_of_a_value_is_refused_before_anything
     names = ("days", "list", "period", "periods", "stay")
     mapped = ", ".join(f"{name}: {name}" for name in names)
     spec = SPEC.replace("moment: moment, code: code", f"moment: moment, {mapped}")
-    (visits.folder / "entities" / "visit.yaml").write_text(spec, encoding="utf-8")
+    here = visits.folder / "entities" / "visit.yaml"
+    here.write_text(
+        spec.replace(
+            "csv_date_format: DD/MM/YYYY,\n     field_mapping: {id: id, day",
+            "\n     field_mapping: {id: id, day",
+        )
+    )
+    deployed = CliRunner().invoke(
+        main, ["deploy", "--database-url", visits.dsn, "--project", str(visits.folder)]
+    )
+    assert deployed.exit_code == 0, deployed.stderr
+    here.write_text(spec, encoding="utf-8")
     file = visits.write("in.csv", f"id,day,moment,{','.join(names)}\n1,,,,,,,\n")
     kinds = "app.days", "app.day[]", "app.period", "app.period_multirange", "app.stay"
     refused = ", ".join(f"{name} ({kind})" for name, kind in zip(names, kinds, strict=True))
