@@ -42,14 +42,17 @@ def tell_repeated(call: Call, operation_id: UUID, *, tried: str | None = None) -
     say(f"the {name} was used before, by operation {operation_id}: nothing new {begun}", err=True)
 
 
-def tell_known(request: Request, options: Sequence[str]) -> None:
-    """Say so where the id that the caller gives is that of an operation which was there before."""
+def tell_known(request: Request, options: Sequence[str], *, dry_run: bool) -> None:
+    """Say so where the id that the caller gives is that of an operation which was there before.
+
+    Nothing in the answer of a run tells it; that of a dry run does, see :func:`tell_repeated`.
+    """
     from specgen.database.connection import connect, translated
     from specgen.runtime.arguments import read_options
     from specgen.runtime.store import Store
 
     given = read_options(tuple(options)).get("operation_id")
-    if given is None:
+    if given is None or dry_run:
         return
     try:
         operation_id = UUID(str(given))

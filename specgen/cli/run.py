@@ -148,13 +148,13 @@ def run(
         from specgen.cli.files import run_file
 
         warn_beforehand(url, plan, planned, project, reads_file=True)
-        tell_known(request, option_pairs)
+        tell_known(request, option_pairs, dry_run=dry_run)
         run_file(request, planned, file, (pairs, option_pairs, nulls), once=once, dry_run=dry_run)
         return
     call = read_call(planned, pairs, option_pairs, nulls)
     tell_of_parameters(url, planned, call)
     warn_beforehand(url, plan, planned, project)
-    tell_known(request, option_pairs)
+    tell_known(request, option_pairs, dry_run=dry_run)
     if planned.atomic and not once and not dry_run:
         say(f"{operation} is atomic: it runs in one call (--once)", err=True)
     if once or dry_run or planned.atomic:

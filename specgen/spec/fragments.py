@@ -156,12 +156,6 @@ def parse_fragment(
     return _fragment(text, analysis, locate, scope)
 
 
-def is_single_call(text: str) -> bool:
-    """Say whether a text is one SQL function call and nothing else."""
-    analysis = analyse(text)
-    return isinstance(analysis, Analysis) and analysis.single_call
-
-
 def find_key_test(
     text: str, locate: Callable[[int, int], Span], scope: Scope, is_key: Callable[[str, str | None], bool]
 ) -> KeyTest | None:
