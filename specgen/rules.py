@@ -111,6 +111,7 @@ RULES = {
     "not-deployable": "What is generated can be applied to the database.",
     "open-schema": "Nobody else may create in a schema that an operation looks names up in.",
     "refused-sql": "PostgreSQL takes every piece of SQL, with the types that it finds.",
+    "runtime-version": "The runtime that is deployed is of the version that this specgen makes.",
     "table-differs": "A table that is there is what the spec says.",
     "unknown-function": "A function that is called exists in the database.",
     "unknown-table": "A table that is worked on or read exists in the database.",

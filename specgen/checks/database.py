@@ -26,10 +26,12 @@ from specgen.checks.sources import check_source
 from specgen.checks.tables import check_inserted, check_table
 from specgen.database.connection import explain
 from specgen.database.deploy import ScriptError, deploy
+from specgen.database.version import read_version, refuse_newer
 from specgen.diagnostics import Finding, Findings
 from specgen.errors import SpecgenError, UsageError
 from specgen.plan.project import RUNTIME_FILE
 from specgen.plan.sqltext import ident
+from specgen.versions import RUNTIME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from specgen.checks.probe import Column
     from specgen.database.connection import Connection
     from specgen.database.deploy import Script
+    from specgen.database.version import Version
     from specgen.plan.planned import PlannedOperation
     from specgen.plan.project import Plan
     from specgen.spec.model import Entity, Project
@@ -72,6 +75,7 @@ def check_database(
 
     Raises:
         SpecgenError: A lock cannot be had, or ``setup`` cannot be applied.
+        Refused: The runtime there is newer than this specgen.
         DatabaseUnavailable: The connection was lost.
     """
     findings = Findings()
@@ -180,12 +184,17 @@ def _apply(
     entities = tuple(
         replace(item, table=None) if item.name in there else item for item in checked.plan.entities
     )
-    runtime = f"{ident(checked.plan.settings.runtime_schema)}.batch_operations"
-    installed = checked.connection.execute("SELECT to_regclass(%s) IS NOT NULL", (runtime,)).fetchone()
+    schema = checked.plan.settings.runtime_schema
+    version = read_version(checked.connection, schema)
+    refuse_newer(version, schema)
+    if version is not None and version.number < RUNTIME:
+        # Upgrading it here would let every batch that runs wait for the end of the checks.
+        entities = tuple(replace(item, operations=()) for item in entities)
+        _tell_earlier(checked, version)
     failed: dict[str, Finding] = {}
     by_file = {item.file: item.name for item in entities}
     for script in render(replace(checked.plan, entities=entities)):
-        if script.name == RUNTIME_FILE and installed == (True,):
+        if script.name == RUNTIME_FILE and version is not None:
             continue
         try:
             for _ in deploy(checked.connection, [script]):
@@ -196,6 +205,17 @@ def _apply(
             name = by_file[script.name]
             failed[name] = _not_deployable(error, checked.project.entity(name))
     return failed
+
+
+def _tell_earlier(checked: _Checked, version: Version) -> None:
+    span = checked.project.entities[0].span
+    checked.findings.warning(
+        "runtime-version",
+        span,
+        f"the runtime in schema {checked.plan.settings.runtime_schema} is version {version.number},"
+        f" this specgen makes {RUNTIME}: whether functions can be deployed is not tried before the upgrade",
+        '"specgen deploy" upgrades it, in one transaction with the functions',
+    )
 
 
 def _not_deployable(error: ScriptError, entity: Entity) -> Finding:

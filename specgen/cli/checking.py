@@ -52,7 +52,9 @@ def warn_beforehand(
     """Tell what about a database makes a run other than one expects: other functions, or indexes it lacks.
 
     Raises:
-        Refused: A file would be read by one spec, and its records handed to functions of another.
+        UsageError: Nothing is deployed there.
+        Refused: The runtime is of another version, or a file would be read by one spec, and its records
+            handed to functions of another.
     """
     from dataclasses import replace
 
@@ -61,12 +63,14 @@ def warn_beforehand(
     from specgen.cli.pipeline import render
     from specgen.cli.printing import say, visible
     from specgen.database.connection import connect, translated
+    from specgen.database.version import require_version
     from specgen.errors import Refused
 
     home = next(item for item in plan.entities if operation in item.operations)
     alone = replace(plan, entities=(replace(home, table=None, operations=(operation,)),))
     script = next(file.text for file in render(alone, project=folder) if file.name == home.file)
     with connect(url, application="specgen run") as connection, translated():
+        require_version(connection, operation.runtime)
         stale = is_stale(connection, script)
         other = reads_file and stale and takes_others(connection, script)
         lacking = lacking_in_a_run(connection, operation)

@@ -60,7 +60,7 @@ def tell_known(request: Request, options: Sequence[str], *, dry_run: bool) -> No
         return  # the call says what is wrong with it
     with connect(request.url, application=request.application) as connection, translated():
         store = Store(connection, request.runtime)
-        earlier = store.operation(operation_id) if store.installed() else None
+        earlier = store.operation(operation_id)
     if earlier is not None:
         say(
             f"operation {operation_id} was begun before and is {earlier.status}: nothing new is begun",

@@ -217,15 +217,13 @@ class _Notifier:
 
         Raises:
             UsageError: The database has none.
+            Refused: It is of another version of the runtime.
         """
-        from specgen.errors import UsageError
+        from specgen.database.version import require_version
         from specgen.runtime.outbox import Outbox
 
+        require_version(connection, self.runtime)
         outbox = Outbox(connection, self.runtime)
-        if not outbox.installed():
-            raise UsageError(
-                f"the database has no outbox in schema {self.runtime}", help='run "specgen deploy" first'
-            )
         if retry_dead:
             say(f"{_messages(outbox.retry_dead())} from the dead", err=True)
         return outbox

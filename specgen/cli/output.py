@@ -12,7 +12,7 @@ import click
 from specgen.cli.commands import Command
 from specgen.cli.options import project_option, url_option
 from specgen.cli.printing import document, say, visible
-from specgen.cli.target import operation_id_of, require_runtime, settings_or_exit
+from specgen.cli.target import operation_id_of, settings_or_exit
 from specgen.visible import escaped_json
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def output(
     """
     from specgen.database.connection import connect, translated
     from specgen.database.connection import database_url as resolve
+    from specgen.database.version import require_version
     from specgen.runtime.store import Store
 
     if as_csv and as_jsonl:
@@ -83,8 +84,8 @@ def output(
     url = resolve(database_url)
     runtime = settings_or_exit(project).runtime_schema
     with connect(url, application="specgen output") as connection, translated():
+        require_version(connection, runtime)
         store = Store(connection, runtime)
-        require_runtime(store, runtime)
         operation = _find(store, wanted)
         part = _choose(connection, runtime, operation, step)
         if as_csv:

@@ -15,7 +15,7 @@ from specgen.cli.outcome import Request, confirm, exit_by, is_confirmation, prin
 from specgen.cli.passing import TakesParameters
 from specgen.cli.printing import say, visible
 from specgen.cli.rejected import of_resumed
-from specgen.cli.target import operation_id_of, require_runtime, settings_or_exit
+from specgen.cli.target import operation_id_of, settings_or_exit
 from specgen.cli.working import work_on
 
 if TYPE_CHECKING:
@@ -325,6 +325,7 @@ def _submit_and_work(request: Request, call: Call) -> None:
 
 def _resume(request: Request, resume: str) -> None:
     from specgen.database.connection import connect, translated
+    from specgen.database.version import require_version
     from specgen.errors import UsageError
     from specgen.runtime.rows import RESUMABLE
     from specgen.runtime.store import Store
@@ -332,8 +333,8 @@ def _resume(request: Request, resume: str) -> None:
     operation_id = operation_id_of(resume)
     request = replace(request, runtime=settings_or_exit(request.project).runtime_schema)
     with connect(request.url, application=request.application) as connection, translated():
+        require_version(connection, request.runtime)
         store = Store(connection, request.runtime)
-        require_runtime(store, request.runtime)
         row = store.operation(operation_id)
         if row is None:
             raise UsageError(f"there is no operation {operation_id}", help='see "specgen status"')

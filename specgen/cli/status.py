@@ -11,7 +11,7 @@ from specgen.cli.commands import Command
 from specgen.cli.options import json_option, project_option, url_option
 from specgen.cli.outcome import place_of
 from specgen.cli.printing import say, visible
-from specgen.cli.target import operation_id_of, require_runtime, settings_or_exit
+from specgen.cli.target import operation_id_of, settings_or_exit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,14 +48,15 @@ def status(
     """
     from specgen.database.connection import connect, translated
     from specgen.database.connection import database_url as resolve
+    from specgen.database.version import require_version
     from specgen.runtime.store import Store
 
     wanted = operation_id_of(operation_id) if operation_id is not None else None
     url = resolve(database_url)
     runtime = settings_or_exit(project).runtime_schema
     with connect(url, application="specgen status") as connection, translated():
+        require_version(connection, runtime)
         store = Store(connection, runtime)
-        require_runtime(store, runtime)
         if wanted is None:
             _list(store, limit, as_json=as_json)
         else:

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from uuid import UUID
 
-    from specgen.runtime.store import Store
     from specgen.spec.model import Settings
 
 
@@ -42,17 +41,3 @@ def operation_id_of(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise UsageError(f'"{text}" is no id of an operation', help='see "specgen status"') from None
-
-
-def require_runtime(store: Store, runtime: str) -> None:
-    """Make sure that the runtime's tables are there.
-
-    Raises:
-        UsageError: They are not.
-    """
-    from specgen.errors import UsageError
-
-    if not store.installed():
-        raise UsageError(
-            f"the database has no batch operations in schema {runtime}", help='run "specgen deploy" first'
-        )

@@ -31,7 +31,9 @@ PATIENCE = {
 }
 # Whatever the settings are: what is read and shown here may be any character that a database can hold.
 SPOKEN = {"client_encoding": "utf8"}
-REFUSALS = {"P0B01", "P0B02", "P0B03", "P0B04", "P0B05", "P0B10", "P0B11"}
+# The runtime is of another version than what is loaded or called, or cannot be upgraded now.
+VERSIONS = {"P0B13", "P0B14", "P0B15"}
+REFUSALS = {"P0B01", "P0B02", "P0B03", "P0B04", "P0B05", "P0B10", "P0B11"} | VERSIONS
 _FUNCTIONS = ("PL/pgSQL function ", "SQL function ")
 _NO_RIGHT = "42501"
 # The server is going down, was killed, is starting up, or has no connection to spare.

@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from specgen.database.connection import SqlError, explain
+from specgen.database.connection import VERSIONS, SqlError, explain
 from specgen.errors import DatabaseUnavailable, SpecgenError
+from specgen.versions import DEPLOYMENT_LOCK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from specgen.database.connection import Connection
 
-# Any number will do, as long as every deployment takes the same: "specgen" as bytes.
-LOCK = int.from_bytes(b"specgen", "big")
 _OBJECT = re.compile(
     r"\s*(?:--[^\n]*\n\s*)*(?:CREATE|ALTER|DROP|COMMENT\s+ON|GRANT\s+\w+\s+ON)\s+(?:OR\s+REPLACE\s+)?(?:UNIQUE\s+)?"
     r"(FUNCTION|PROCEDURE|TABLE|INDEX|SCHEMA|TYPE|VIEW|EXTENSION|DOMAIN|TRIGGER|COLUMN)\s+"
@@ -94,6 +93,7 @@ def deploy(
 
     Raises:
         ScriptError: PostgreSQL refused a statement; its transaction is undone.
+        Refused: The runtime cannot be upgraded, or is newer than the file; nothing is changed.
         DatabaseUnavailable: The connection was lost.
     """
     try:
@@ -112,7 +112,7 @@ def deploy(
 
 
 def _take_turn(connection: Connection) -> None:
-    connection.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", (LOCK,))
+    connection.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", (DEPLOYMENT_LOCK,))
 
 
 def _apply(connection: Connection, script: Script) -> Applied:
@@ -128,7 +128,7 @@ def _apply(connection: Connection, script: Script) -> Applied:
 def _located(connection: Connection, script: Script, error: psycopg.Error) -> SpecgenError:
     """Return the error with its place in the file."""
     cause = explain(error)
-    if isinstance(cause, DatabaseUnavailable) or error.sqlstate is None:
+    if isinstance(cause, DatabaseUnavailable) or error.sqlstate is None or error.sqlstate in VERSIONS:
         return cause
     if not isinstance(cause, SqlError):
         cause = SqlError(str(cause), sqlstate=error.sqlstate, help=cause.help)

@@ -18,6 +18,7 @@ from specgen.plan.patterns import PATTERNS
 from specgen.plan.project import RUNTIME_FILE, Plan, PlannedEntity
 from specgen.plan.sqltext import BODY_TAG, ident, literal
 from specgen.render.bytecode import template_cache
+from specgen.versions import DEPLOYMENT_LOCK, RUNTIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from specgen.plan.parts import PlannedFunction
     from specgen.plan.planned import PlannedOperation
     from specgen.spec.model import Settings
+
+
+STEPS = "runtime/migrations"
+"""The folder of the templates that upgrade the runtime, a step each, named after the version it leads to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,20 @@ def render_plan(plan: Plan, *, shadow: Path | None = None) -> tuple[RenderedFile
 def render_runtime(settings: Settings, *, shadow: Path | None = None) -> str:
     """Render the objects that all operations share."""
     template = _environment(shadow).get_template("runtime/runtime.sql.j2")
-    return template.render(runtime=settings.runtime_schema, postgres=settings.postgres, version=__version__)
+    return template.render(
+        runtime=settings.runtime_schema,
+        postgres=settings.postgres,
+        version=__version__,
+        runtime_version=RUNTIME,
+        steps=_steps(shadow),
+        lock=DEPLOYMENT_LOCK,
+    )
+
+
+def _steps(shadow: Path | None) -> list[str]:
+    """Return the templates that bring a runtime from one version to the next, in their order."""
+    folders = [folder / STEPS for folder in _folders(shadow)]
+    return sorted({f"{STEPS}/{path.name}" for folder in folders for path in folder.glob("*.sql.j2")})
 
 
 def render_catalog(schema: str) -> str:
@@ -85,11 +103,14 @@ def template_folder() -> Path:
     return shipped if shipped.is_dir() else package.parent / "templates"
 
 
+def _folders(shadow: Path | None) -> list[Path]:
+    return [template_folder()] if shadow is None else [shadow, template_folder()]
+
+
 @lru_cache(maxsize=4)
 def _environment(shadow: Path | None) -> Environment:
-    folders = [template_folder()] if shadow is None else [shadow, template_folder()]
     environment = Environment(
-        loader=FileSystemLoader(folders),
+        loader=FileSystemLoader(_folders(shadow)),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -107,12 +107,6 @@ class Outbox:
         self.connection = connection
         self._runtime = runtime_schema
 
-    def installed(self) -> bool:
-        """Whether the runtime that has an outbox is deployed to its schema."""
-        name = f"{sql.Identifier(self._runtime).as_string()}.batch_outbox"
-        (row,) = self._rows("SELECT to_regclass(%s)", name)
-        return row[0] is not None
-
     def deliver(self, addresses: Mapping[str, str], policy: Policy) -> Iterator[Delivery]:
         """Try each message that is due once, and yield what came of it.
 

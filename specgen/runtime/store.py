@@ -168,12 +168,6 @@ class Store:
         self.connection = connection
         self._runtime = runtime_schema
 
-    def installed(self) -> bool:
-        """Whether the runtime has been deployed to its schema."""
-        name = f"{sql.Identifier(self._runtime).as_string()}.batch_operations"
-        row = self._execute("SELECT to_regclass(%s)", name).fetchone()
-        return row is not None and row[0] is not None
-
     def operation(self, operation_id: UUID) -> Operation | None:
         """Return an operation's row, None if there is none of that id."""
         rows = self._rows(Operation, _OPERATION + " WHERE o.operation_id = %s", operation_id)

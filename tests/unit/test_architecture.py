@@ -22,9 +22,10 @@ ALLOWED = {
     "renderings": {"diagnostics", "rules", "visible"},
     "visible": set(),
     "rules": set(),
+    "versions": set(),
     "spec": {"dateforms", "diagnostics", "errors"},
     "plan": {"spec", "diagnostics", "errors"},
-    "render": {"plan", "spec", "diagnostics", "drafts", "errors"},
+    "render": {"plan", "spec", "diagnostics", "drafts", "errors", "versions"},
     "output": {"drafts", "errors"},
     "testing": {
         "checks",
@@ -37,9 +38,9 @@ ALLOWED = {
         "errors",
         "visible",
     },
-    "database": {"dateforms", "errors"},
-    "runtime": {"database", "dateforms", "drafts", "errors", "visible"},
-    "checks": {"dateforms", "plan", "spec", "database", "diagnostics", "errors"},
+    "database": {"dateforms", "errors", "versions"},
+    "runtime": {"database", "dateforms", "drafts", "errors", "versions", "visible"},
+    "checks": {"dateforms", "plan", "spec", "database", "diagnostics", "errors", "versions"},
 }
 """What a part of the package may import of the others; the command line joins them all."""
 

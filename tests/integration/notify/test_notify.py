@@ -339,7 +339,7 @@ def test_a_database_without_an_outbox(notify: Notifier, database: str) -> None:
     notify.configure()
     code, out, err = notify()
     assert (code, out) == (2, "")
-    assert "no outbox in schema public" in err
+    assert "no batch operations in schema public" in err
     assert "specgen deploy" in err
 
 

@@ -10,7 +10,7 @@ EXCEPTION
 END;
 $do$;
 
-CREATE TABLE IF NOT EXISTS public.told (account_id integer NOT NULL, what text NOT NULL);
+CREATE TABLE IF NOT EXISTS public.told (account_id integer NOT NULL, what text NOT NULL, CHECK (account_id % 20 <> 13));
 
 CREATE OR REPLACE FUNCTION public.tell_holder(account_id integer, what text)
     RETURNS integer
