@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import counting
 import psycopg
 
+from specgen.versions import CALLED
+
 from .catalogue import catalogue, differences
 from .earlier import VERSION_1, rendered
 
@@ -60,3 +62,27 @@ def test_the_file_alone_upgrades_statement_by_statement_as_psql_sends_it(
                 connection.execute(statement.encode())
     fresh = new_database_of_today(postgres_server, new_database)
     assert differences(catalogue(version_1), catalogue(fresh)) == {}
+
+
+def test_what_generated_code_of_an_earlier_version_calls_is_what_it_was(version_1: str) -> None:
+    """Or it is gone, and says so: the same name and arguments never mean something else."""
+    before = signatures(version_1)
+    assert before.keys() >= {"batch_prepare", "batch_list"}
+    code, _, err = counting.run(version_1, "deploy", "--project", str(VERSION_1))
+    assert code == 0, err
+    after = signatures(version_1)
+    assert {name: after[name] for name in before.keys() & after.keys()} == {
+        name: before[name] for name in before.keys() & after.keys()
+    }
+
+
+def signatures(dsn: str) -> dict[str, str]:
+    """Arguments with their names and defaults, and results, of the functions that generated code calls."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        rows = connection.execute(
+            "SELECT p.proname, pg_get_function_arguments(p.oid) || ' -> ' || coalesce(pg_get_function_result(p.oid), '')"
+            "  FROM pg_proc AS p"
+            " WHERE p.pronamespace = 'batch'::regnamespace AND p.proname = ANY (%s)",
+            (sorted(CALLED),),
+        )
+        return dict(rows.fetchall())
