@@ -60,8 +60,8 @@ CALLED = frozenset(
 )
 """Called by generated code; a change of meaning or signature needs a new name, with a number.
 
-An upgrade meets functions that were generated before it, those of other projects too: they go on, or are refused.
-So the step that does without one of these lets it say so, by ``gone`` of ``_macros/upgrade.sql.j2``.
+An upgrade meets functions that were generated before it, those of other projects too: they go on, or are
+refused. So the step that does without one of these lets it say so, by ``gone`` of ``_macros/upgrade.sql.j2``.
 """
 
 NAMED = frozenset(
@@ -77,4 +77,4 @@ NAMED = frozenset(
         "batch_steps",
     }
 )
-"""Tables and types that generated code names. Columns may be added at their end; nothing else of them may change."""
+"""Tables and types that generated code names. Columns may be added at their end; nothing else may change."""

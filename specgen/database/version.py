@@ -41,6 +41,7 @@ def read_version(connection: Connection, schema: str) -> Version | None:
         schema: The runtime's.
 
     Raises:
+        Refused: It does not say.
         psycopg.Error: The database cannot be asked.
     """
     idle = connection.info.transaction_status == TransactionStatus.IDLE
@@ -48,13 +49,16 @@ def read_version(connection: Connection, schema: str) -> Version | None:
         with nullcontext() if idle else connection.transaction():
             row = connection.execute(_of(schema, _LATEST)).fetchone()
     except psycopg.errors.UndefinedTable:
-        row = None
-    if row is not None:
-        return Version(*row)
-    table = f"{sql.Identifier(schema).as_string()}.batch_operations"
-    found = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (table,)).fetchone()
-    # What is older than version 1 is refused by the step that upgrades it.
-    return Version(1) if found == (True,) else None
+        table = f"{sql.Identifier(schema).as_string()}.batch_operations"
+        found = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (table,)).fetchone()
+        # What is older than version 1 is refused by the step that upgrades it.
+        return Version(1) if found == (True,) else None
+    if row is None:
+        raise Refused(
+            f"which version the runtime in schema {schema} is cannot be told: batch_runtime is empty",
+            help="where the schema was copied without rows, copy those of this table too",
+        )
+    return Version(*row)
 
 
 def require_version(connection: Connection, schema: str) -> None:

@@ -70,7 +70,7 @@ def test_many_upgrades_at_once_are_one(version_1: str) -> None:
     alone = catalogue(version_1)
     with psycopg.connect(version_1) as connection:
         rows = connection.execute("SELECT version FROM batch.batch_runtime").fetchall()
-    assert rows == [(2,)]
+    assert sorted(rows) == [(1,), (2,)]
     upgrade(version_1)
     assert differences(catalogue(version_1), alone) == {}
 

@@ -144,6 +144,20 @@ def test_what_is_older_than_version_1_is_refused_as_a_whole_and_told_by_its_colu
     assert catalogue(version_1) == before
 
 
+def test_a_schema_that_was_copied_without_rows_is_taken_for_no_version(today: str) -> None:
+    """Steps of an upgrade would do twice what its tables have seen done."""
+    execute(today, "DELETE FROM batch.batch_runtime")
+    before = catalogue(today)
+    for command in ("deploy", "status"):
+        code, _, err = counting.run(today, command, *HERE)
+        assert code == 4, err
+        assert "cannot be told: batch_runtime is empty" in err
+        assert "help: where the schema was copied without rows, copy those of this table too" in err
+    with pytest.raises(psycopg.Error, match="cannot be told: batch_runtime is empty"):
+        execute(today, scripts()[0].text)
+    assert catalogue(today) == before
+
+
 def test_a_column_of_ones_own_is_no_reason_to_refuse(version_1: str) -> None:
     execute(version_1, "ALTER TABLE batch.batch_operations ADD COLUMN team text DEFAULT 'us'")
     code, _, err = counting.run(version_1, "deploy", *HERE)

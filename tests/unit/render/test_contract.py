@@ -52,3 +52,10 @@ def test_all_of_it_is_there_to_be_called() -> None:
 def test_each_version_after_the_first_has_a_step_that_leads_to_it() -> None:
     steps = sorted(path.name[:4] for path in (template_folder() / STEPS).iterdir())
     assert steps == [f"{number:04}" for number in range(2, RUNTIME + 1)]
+
+
+def test_a_version_that_was_released_does_not_change_any_more() -> None:
+    """What is kept of it for the tests of upgrades is what this specgen still makes; else it is a new version."""
+    kept = ROOT / f"tests/integration/upgrade/version_{RUNTIME}/00_runtime.sql"
+    text = render_runtime(Settings(runtime_schema="batch"))
+    assert not kept.exists() or kept.read_text(encoding="utf-8") == text
