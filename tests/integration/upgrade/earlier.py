@@ -43,10 +43,11 @@ SUBMITTED = {
     named(3): "close_accounts_submit(",
     named(4): "close_owing_submit('owing', confirm => true",
     named(5): """put_accounts_submit('[
-        {"id": 3, "name": "Three"}, {"id": 4, "name": null}, {"id": 200, "name": "Two hundred", "balance": 7},
+        {"id": 3, "name": "Three", "balance": 3}, {"id": 4, "name": null, "balance": 4}, {"id": 200, "name": "Two hundred", "balance": 7},
         {"id": 201, "name": "Rich", "balance": 1000}, {"id": 3, "name": "again"}, "none", {"id": "x", "name": "x"},
-        {"id": 202, "name": "202"}, {"id": 203, "name": "203"}, {"id": 204, "name": "204"}, {"id": 205, "name": "205"},
-        {"id": 206, "name": "206"}, {"id": 207, "name": "207", "balance": "much"}
+        {"id": 202, "name": "202", "balance": 2}, {"id": 203, "name": "203", "balance": 3}, {"id": 204, "name": "204"},
+        {"id": 205, "name": "205", "balance": 5}, {"id": 206, "name": "206", "balance": 6},
+        {"id": 207, "name": "207", "balance": "much"}
     ]'""",
     named(6): "charge_fee_submit(20, 35",
 }

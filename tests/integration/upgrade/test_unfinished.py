@@ -69,7 +69,7 @@ def work_by_program(dsn: str) -> None:
 
 
 @pytest.mark.parametrize("work", [work_in_sql, work_by_program])
-@pytest.mark.parametrize("steps", [0, 1, 3, 6])
+@pytest.mark.parametrize("steps", [0, 1, 3, 10, 17])
 def test_what_was_begun_before_the_upgrade_goes_on_and_loses_nothing(
     version_1: str, undisturbed: Outcome, steps: int, work: Callable[[str], None]
 ) -> None:
