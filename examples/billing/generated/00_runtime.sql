@@ -9,9 +9,191 @@ BEGIN
     IF current_setting('server_version_num')::integer < 150000 THEN
         RAISE EXCEPTION 'this SQL needs PostgreSQL 15 or newer, not %', current_setting('server_version');
     END IF;
+    -- Of two that are loaded at once the second waits for the end of the first.
+    PERFORM pg_advisory_xact_lock(32493203083453806);
 END;
 $do$;
 
+
+-- Which version the runtime is. Nothing is changed where it is newer than this file; where it is older, nobody
+-- is at work from here to the end of the transaction, and the steps below bring it up to date.
+DO $do$
+DECLARE
+    v_is_new    boolean := to_regclass('public.batch_operations') IS NULL;
+    v_version   integer;
+    v_specgen   text;
+    v_owner     name;
+    v_patience  text := current_setting('lock_timeout');
+BEGIN
+    IF to_regclass('public.batch_runtime') IS NOT NULL THEN
+        SELECT r.version, r.specgen
+          INTO v_version, v_specgen
+          FROM public.batch_runtime AS r
+         ORDER BY r.version DESC
+         LIMIT 1;
+        IF NOT FOUND AND NOT v_is_new THEN
+            RAISE EXCEPTION 'which version the runtime in schema % is cannot be told: batch_runtime is empty',
+                'public'
+                USING ERRCODE = 'P0B13',
+                      HINT = 'Where the schema was copied without rows, copy those of this table too. '
+                             'Nothing was changed.';
+        END IF;
+    END IF;
+    IF v_version = 2 THEN
+        RETURN;
+    END IF;
+    IF v_version > 2 THEN
+        RAISE EXCEPTION 'the runtime in schema % is version %, made by specgen %; this file knows up to version %',
+            'public', v_version, v_specgen, 2
+            USING ERRCODE = 'P0B13',
+                  HINT = format('Use specgen %s or newer. Nothing was changed.', v_specgen);
+    END IF;
+
+    IF NOT v_is_new THEN
+        SELECT o.rolname
+          INTO v_owner
+          FROM pg_class AS c
+          JOIN pg_roles AS o ON o.oid = c.relowner
+         WHERE c.oid = to_regclass('public.batch_operations')
+           AND NOT pg_has_role(c.relowner, 'USAGE');
+        IF FOUND THEN
+            RAISE EXCEPTION 'the runtime in schema % belongs to %: % cannot upgrade it',
+                'public', v_owner, current_user
+                USING ERRCODE = 'insufficient_privilege',
+                      HINT = format('Do it as %s or a member of it. Nothing was changed.', v_owner);
+        END IF;
+        RAISE INFO 'the runtime in schema % goes from version % to %',
+            'public', coalesce(v_version, 1), 2;
+        BEGIN
+            IF v_patience = '0' THEN
+                -- Whoever comes behind this lock waits as long.
+                PERFORM set_config('lock_timeout', '10s', true);
+            END IF;
+            LOCK TABLE public.batch_operations IN ACCESS EXCLUSIVE MODE;
+            PERFORM set_config('lock_timeout', v_patience, true);
+        EXCEPTION
+            WHEN lock_not_available THEN
+                RAISE EXCEPTION 'the runtime in schema % cannot be upgraded while it is in use, by %',
+                    'public',
+                    coalesce(
+                        (
+                            SELECT string_agg(DISTINCT format(
+                                       'process %s (%s)', l.pid,
+                                       concat_ws(', ', nullif(a.application_name, ''), a.state)
+                                   ), ', ')
+                              FROM pg_locks AS l
+                              LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
+                             WHERE l.locktype = 'relation'
+                               AND l.database = (
+                                       SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()
+                                   )
+                               AND l.relation = to_regclass('public.batch_operations')
+                               AND l.granted
+                               AND l.pid <> pg_backend_pid()
+                        ),
+                        'sessions that are through by now'
+                    )
+                    USING ERRCODE = 'P0B14',
+                          HINT = 'Wait until these transactions are over, or end them, and do it again; lock_timeout '
+                                 'says how long it waits. Nothing was changed.';
+        END;
+    END IF;
+
+    IF to_regclass('public.batch_runtime') IS NULL THEN
+        -- A row for each version that the runtime has reached; of version 1 nobody wrote down when.
+        CREATE TABLE public.batch_runtime (
+            version     integer PRIMARY KEY,
+            specgen     text,
+            reached_at  timestamptz DEFAULT clock_timestamp(),
+            reached_by  text DEFAULT session_user
+        );
+        -- Whoever may use an operation reads it, whatever they were granted before there was such a table.
+        GRANT SELECT ON public.batch_runtime TO PUBLIC;
+    END IF;
+    IF v_is_new THEN
+        INSERT INTO public.batch_runtime (version, specgen)
+        VALUES (2, '0.1.0');
+    ELSIF v_version IS NULL THEN
+        INSERT INTO public.batch_runtime
+        VALUES (1, NULL, NULL, NULL);
+    END IF;
+END;
+$do$;
+
+-- From version 1 to 2: the runtime knows its version.
+--   Data: stays as it is. Unfinished operations and imports: go on.
+--   Functions: batch_type_modifier keeps files of version 1 away and does nothing else.
+DO $step$
+BEGIN
+    IF EXISTS (SELECT FROM public.batch_runtime AS r WHERE r.version >= 2) THEN
+        RETURN;
+    END IF;
+    -- Version 1 says nothing of itself: it is told by its tables from what there was before.
+    DECLARE
+        v_lacks  text;
+    BEGIN
+        SELECT string_agg(format('%s has no column %s', one.place, one.lacking), '; ' ORDER BY one.place)
+          INTO v_lacks
+          FROM (
+                   SELECT known.place, string_agg(wanted.name, ', ' ORDER BY wanted.number) AS lacking
+                     FROM (VALUES
+                              ('batch_operations', 'operation_id operation entity status priority parameters context '
+                                  'options session idempotency_key input_digest requested_by submitted created_at '
+                                  'started_at completed_at active_at idle total_records processed_records '
+                                  'skipped_records error_count batch_count limit_reached input message batch_size '
+                                  'max_records on_limit max_errors max_error_percent error_handling collect_errors '
+                                  'error_isolation skip_invalid_rows timeout deadline lock_timeout statement_timeout '
+                                  'max_attempts backoff atomic exclusive parallel max_workers worker_batch_size '
+                                  'max_errors_per_worker heartbeat_interval progress_tracking logging_level '
+                                  'collect_metrics log_table metrics_table notify_interval notify_on_completion '
+                                  'notification_message notify_channels notified_records step step_number '
+                                  'step_records step_timeout step_deadline batch_function validate_call '
+                                  'repeated_function target_table strategy strategy_reason upto_key batch_keys '
+                                  'duplicate_records contract kept stop_status retries'),
+                              ('batch_steps', 'operation_id step_number step depends_on plan_function status started_at '
+                                  'completed_at idle total_records processed_records skipped_records error_count '
+                                  'batch_count limit_reached strategy strategy_reason message kept'),
+                              ('batch_ranges', 'operation_id step_number range_number first_batch upto_key items '
+                                  'item_count first_item record_numbers line_numbers raw_lines repeated next_item done '
+                                  'total_records processed_records skipped_records error_count batch_count retries '
+                                  'stopped_records worker_pid worked_at'),
+                              ('batch_workers', 'operation_id worker_pid backend_start client_address application_name '
+                                  'requested_by started_at heartbeat_at left_at batch_count record_count error_count'),
+                              ('batch_operation_logs', 'operation_id batch_number records_processed started_at '
+                                  'completed_at status records_skipped records_failed step'),
+                              ('batch_operation_errors', 'operation_id batch_number error_message failed_records '
+                                  'occurred_at sqlstate constraint_name column_name detail step line_number record_key '
+                                  'record_number value raw_text skipped error_id'),
+                              ('batch_performance_metrics', 'operation_id metric_name metric_value recorded_at'),
+                              ('batch_durations', 'operation_id batch_number duration'),
+                              ('batch_outputs', 'operation_id step_number batch_number record_number place record'),
+                              ('batch_shares', 'operation_id worker_pid processed_records skipped_records error_count'),
+                              ('batch_outbox', 'id operation_id channel subject message payload status attempts '
+                                  'next_attempt_at last_error created_at delivered_at')
+                          ) AS known (place, columns)
+                    CROSS JOIN LATERAL string_to_table(known.columns, ' ') WITH ORDINALITY AS wanted (name, number)
+                     LEFT JOIN pg_attribute AS a
+                       ON a.attrelid = to_regclass('public.' || known.place)
+                      AND a.attname = wanted.name
+                      AND a.attnum > 0
+                      AND NOT a.attisdropped
+                    WHERE a.attname IS NULL
+                    GROUP BY known.place
+               ) AS one;
+        IF v_lacks IS NOT NULL THEN
+            RAISE EXCEPTION 'schema % has tables of specgen from before version 1, which nothing upgrades: %',
+                'public', v_lacks
+                USING ERRCODE = 'P0B13',
+                      HINT = 'Copy what is to be kept of its batch_* tables, drop them and the batch_* functions and '
+                             'types, and deploy anew. Nothing was changed.';
+        END IF;
+    END;
+    DROP FUNCTION public.batch_type_modifier(oid, text);
+
+    INSERT INTO public.batch_runtime (version, specgen)
+    VALUES (2, '0.1.0');
+END;
+$step$;
 
 CREATE TABLE IF NOT EXISTS public.batch_operations (
     operation_id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -448,7 +630,7 @@ $function$;
 
 -- A type's length or precision as the catalog keeps it; -1 where it has none. p_modifiers is how an array
 -- of them is written, or NULL.
-CREATE OR REPLACE FUNCTION public.batch_type_modifier(p_type oid, p_modifiers text)
+CREATE OR REPLACE FUNCTION public.batch_modifier_of(p_type oid, p_modifiers text)
     RETURNS integer
     LANGUAGE plpgsql
     STABLE
@@ -550,7 +732,7 @@ BEGIN
                SELECT p_columns[place] AS name,
                       v_numbers[place] AS number,
                       p_types[place]::oid AS type,
-                      public.batch_type_modifier(p_types[place], p_modifiers[place]) AS modifier
+                      public.batch_modifier_of(p_types[place], p_modifiers[place]) AS modifier
                  FROM generate_subscripts(p_columns, 1) AS place
            ) AS wanted
       JOIN pg_attribute AS a ON a.attrelid = v_table AND a.attnum = wanted.number
@@ -762,6 +944,7 @@ DECLARE
     v_name       text;
     v_type       text;
 BEGIN
+    PERFORM public.batch_require_version(2);
     IF jsonb_typeof(v_options) <> 'object' THEN
         RAISE EXCEPTION 'options must be a JSON object, not %', jsonb_typeof(v_options)
             USING ERRCODE = 'invalid_parameter_value';
@@ -4149,6 +4332,7 @@ DECLARE
     v_progress   public.batch_progress;
     v_has_row    boolean;
 BEGIN
+    PERFORM public.batch_require_version(2);
     IF v_operation.status = 'pending' THEN
         -- A transaction of its own: the operation's row must not stay locked while a batch runs.
         PERFORM public.batch_begin(p_operation_id);
@@ -4582,6 +4766,7 @@ AS $function$
 DECLARE
     v_operation  public.batch_operations := public.batch_find(p_operation_id);
 BEGIN
+    PERFORM public.batch_require_version(2);
     IF NOT v_operation.submitted THEN
         RAISE EXCEPTION 'operation % was one call in one transaction: it cannot be resumed', p_operation_id
             USING ERRCODE = 'P0B06', HINT = 'Call it again.';
@@ -5083,6 +5268,88 @@ BEGIN
     END LOOP;
 END;
 $procedure$;
+
+-- What goes wrong where the runtime is upgraded beside something that is older than it.
+
+-- Ends a transaction that has waited for the end of an upgrade: it is between two versions. One that is through
+-- here holds off the next upgrade until it is over.
+CREATE OR REPLACE FUNCTION public.batch_require_version(p_version integer)
+    RETURNS void
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    LOCK TABLE public.batch_operations IN ACCESS SHARE MODE;
+    IF (SELECT max(r.version) FROM public.batch_runtime AS r) IS DISTINCT FROM p_version THEN
+        RAISE EXCEPTION 'the runtime in schema % was upgraded meanwhile: nothing was done', 'public'
+            USING ERRCODE = 'serialization_failure', HINT = 'Do it again.';
+    END IF;
+END;
+$function$;
+
+-- Refuses a call of a function that the runtime has no more. p_context is the stack of calls, the innermost first.
+CREATE OR REPLACE FUNCTION public.batch_refuse_outdated(
+    p_function  text,
+    p_version   integer,
+    p_context   text
+)
+    RETURNS void
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RAISE EXCEPTION '% was generated for an earlier version of the runtime: since version % there is no %',
+        coalesce(
+            substring(substr(p_context, strpos(p_context, chr(10))) FROM 'PL/pgSQL function ([^\n]*\)) line '),
+            'what was called'
+        ),
+        p_version,
+        p_function
+        USING ERRCODE = 'P0B15',
+              HINT = format(
+                  'Deploy the project that it belongs to again, with a specgen that is as new as the runtime. All '
+                  'such functions: SELECT %s.batch_outdated().',
+                  'public'
+              );
+END;
+$function$;
+
+-- The generated functions, of whatever project, that call what the runtime has no more: their projects are to be
+-- deployed again.
+CREATE OR REPLACE FUNCTION public.batch_outdated()
+    RETURNS SETOF regprocedure
+    LANGUAGE sql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT p.oid::regprocedure
+      FROM pg_proc AS p
+     WHERE obj_description(p.oid, 'pg_proc') LIKE '%(generated by specgen: %'
+       AND EXISTS (
+               SELECT
+                 FROM pg_proc AS gone
+                WHERE gone.pronamespace = 'public'::regnamespace
+                  AND obj_description(gone.oid, 'pg_proc') LIKE 'Gone since version %'
+                  AND strpos(p.prosrc, 'public.' || gone.proname || '(') > 0
+           )
+     ORDER BY 1;
+$function$;
+
+-- Files of version 1 do not look at versions and would put their functions over these. They define a function of this
+-- name and these types; PostgreSQL refuses to change the name of its parameter, and says it.
+CREATE OR REPLACE FUNCTION public.batch_type_modifier(
+    "this file is older than the runtime: use a newer specgen"  oid,
+    p_modifiers                                                 text
+)
+    RETURNS integer
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT NULL::integer;
+$function$;
 
 RESET standard_conforming_strings;
 RESET client_min_messages;
