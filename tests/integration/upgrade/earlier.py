@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -85,11 +85,12 @@ def begin(dsn: str, steps: int) -> None:
                 connection.execute("SELECT batch.batch_step(%s)", (operation_id,))
 
 
-def rendered(*, shadow: Path | None = None) -> tuple[RenderedFile, ...]:
+def rendered(*, shadow: Path | None = None, schema: str = SCHEMA) -> tuple[RenderedFile, ...]:
     """The project's SQL as today's specgen makes it."""
     loaded = load_project([], root=VERSION_1)
     assert loaded.project, loaded.findings
-    planned = plan_project(loaded.project)
+    settings = replace(loaded.project.settings, runtime_schema=schema)
+    planned = plan_project(replace(loaded.project, settings=settings))
     assert planned.plan, planned.findings
     return render_plan(planned.plan, shadow=shadow)
 

@@ -41,8 +41,8 @@ FILES = (
 
 
 @pytest.fixture
-def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Script]:
-    """What a specgen with version 3 would deploy."""
+def shadow(tmp_path: Path) -> Path:
+    """The templates of a specgen with version 3, as far as they differ."""
     for name in FILES:
         text = (template_folder() / name).read_text(encoding="utf-8")
         for old, new in RENAMED.items():
@@ -52,8 +52,14 @@ def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Script]:
         path.write_text(text, encoding="utf-8")
     (tmp_path / "runtime/migrations").mkdir()
     (tmp_path / "runtime/migrations/0003_recalled.sql.j2").write_text(STEP.lstrip(), encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def later(shadow: Path, monkeypatch: pytest.MonkeyPatch) -> list[Script]:
+    """What a specgen with version 3 would deploy."""
     monkeypatch.setattr("specgen.render.engine.RUNTIME", 3)
-    return [Script(file.name, file.text) for file in rendered(shadow=tmp_path)]
+    return [Script(file.name, file.text) for file in rendered(shadow=shadow)]
 
 
 @pytest.fixture
@@ -173,3 +179,26 @@ def test_who_waited_for_the_end_of_an_upgrade_begins_anew_instead_of_going_on_be
         assert calling.execute("SELECT status FROM touch_accounts(ARRAY[1])").fetchone() == ("completed",)
         touched = stepping.execute("SELECT min(touched), sum(touched) - count(*) FROM account").fetchone()
     assert touched == (1, 1), "each once, and one again by the call"
+
+
+def test_a_schema_of_any_name_is_upgraded(
+    postgres_server: Server, new_database: NewDatabase, shadow: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hostile = """it's 100% "mine" %L"""
+    dsn = new_database(postgres_server)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute((VERSION_1 / "setup.sql").read_bytes())
+        for file in rendered(schema=hostile):
+            connection.execute(file.text.encode())
+        monkeypatch.setattr("specgen.render.engine.RUNTIME", 3)
+        later = rendered(shadow=shadow, schema=hostile)
+        connection.execute(later[0].text.encode())
+        with pytest.raises(
+            psycopg.Error, match=r"^public\.touch_accounts_plan\(.*\) was generated for an earlier"
+        ):
+            connection.execute("SELECT touch_accounts(ARRAY[1])")
+        assert len(outdated(connection, hostile)) == 7
+        for file in later:
+            connection.execute(file.text.encode())
+        assert outdated(connection, hostile) == []
+        assert connection.execute("SELECT status FROM touch_accounts(ARRAY[1])").fetchone() == ("completed",)

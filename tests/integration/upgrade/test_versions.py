@@ -155,6 +155,8 @@ def test_a_schema_that_was_copied_without_rows_is_taken_for_no_version(today: st
         assert "help: where the schema was copied without rows, copy those of this table too" in err
     with pytest.raises(psycopg.Error, match="cannot be told: batch_runtime is empty"):
         execute(today, scripts()[0].text)
+    with pytest.raises(psycopg.Error, match="cannot be told: batch_runtime is empty"):
+        execute(today, "SELECT touch_accounts(ARRAY[1])")
     assert catalogue(today) == before
 
 
