@@ -188,6 +188,8 @@ BEGIN
                              'types, and deploy anew. Nothing was changed.';
         END IF;
     END;
+    -- Left behind where version 1 was deployed over what there was before it.
+    DROP FUNCTION IF EXISTS public.batch_is_records_fault(text);
     DROP FUNCTION public.batch_type_modifier(oid, text);
 
     INSERT INTO public.batch_runtime (version, specgen)
@@ -1835,8 +1837,8 @@ BEGIN
                 RETURN QUERY EXECUTE format(
                     v_query,
                     format(
-                        'SELECT * FROM (%s) AS given WHERE public.batch_can_hold(%L, ARRAY[%s]) OFFSET 0',
-                        v_given, v_same.held, v_names
+                        'SELECT * FROM (%s) AS given WHERE %s.batch_can_hold(%L, ARRAY[%s]) OFFSET 0',
+                        v_given, 'public', v_same.held, v_names
                     ),
                     v_same.held, v_names, v_same.comparable
                 )
@@ -5279,9 +5281,16 @@ CREATE OR REPLACE FUNCTION public.batch_require_version(p_version integer)
     VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+    v_version  integer;
 BEGIN
     LOCK TABLE public.batch_operations IN ACCESS SHARE MODE;
-    IF (SELECT max(r.version) FROM public.batch_runtime AS r) IS DISTINCT FROM p_version THEN
+    v_version := (SELECT max(r.version) FROM public.batch_runtime AS r);
+    IF v_version IS NULL THEN
+        RAISE EXCEPTION 'which version the runtime in schema % is cannot be told: batch_runtime is empty', 'public'
+            USING ERRCODE = 'P0B13', HINT = 'Where the schema was copied without rows, copy those of this table too.';
+    END IF;
+    IF v_version <> p_version THEN
         RAISE EXCEPTION 'the runtime in schema % was upgraded meanwhile: nothing was done', 'public'
             USING ERRCODE = 'serialization_failure', HINT = 'Do it again.';
     END IF;

@@ -189,6 +189,8 @@ BEGIN
                              'types, and deploy anew. Nothing was changed.';
         END IF;
     END;
+    -- Left behind where version 1 was deployed over what there was before it.
+    DROP FUNCTION IF EXISTS batch.batch_is_records_fault(text);
     DROP FUNCTION batch.batch_type_modifier(oid, text);
 
     INSERT INTO batch.batch_runtime (version, specgen)
@@ -1836,8 +1838,8 @@ BEGIN
                 RETURN QUERY EXECUTE format(
                     v_query,
                     format(
-                        'SELECT * FROM (%s) AS given WHERE batch.batch_can_hold(%L, ARRAY[%s]) OFFSET 0',
-                        v_given, v_same.held, v_names
+                        'SELECT * FROM (%s) AS given WHERE %s.batch_can_hold(%L, ARRAY[%s]) OFFSET 0',
+                        v_given, 'batch', v_same.held, v_names
                     ),
                     v_same.held, v_names, v_same.comparable
                 )
@@ -5280,9 +5282,16 @@ CREATE OR REPLACE FUNCTION batch.batch_require_version(p_version integer)
     VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+    v_version  integer;
 BEGIN
     LOCK TABLE batch.batch_operations IN ACCESS SHARE MODE;
-    IF (SELECT max(r.version) FROM batch.batch_runtime AS r) IS DISTINCT FROM p_version THEN
+    v_version := (SELECT max(r.version) FROM batch.batch_runtime AS r);
+    IF v_version IS NULL THEN
+        RAISE EXCEPTION 'which version the runtime in schema % is cannot be told: batch_runtime is empty', 'batch'
+            USING ERRCODE = 'P0B13', HINT = 'Where the schema was copied without rows, copy those of this table too.';
+    END IF;
+    IF v_version <> p_version THEN
         RAISE EXCEPTION 'the runtime in schema % was upgraded meanwhile: nothing was done', 'batch'
             USING ERRCODE = 'serialization_failure', HINT = 'Do it again.';
     END IF;
