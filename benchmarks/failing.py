@@ -11,19 +11,16 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import LiteralString, cast
 
 import psycopg
+from common import deploy
 
 from specgen.database import databases
 from specgen.database.embedded import EmbeddedProvider
-from specgen.plan.project import plan_project
-from specgen.render.engine import render_plan
-from specgen.spec.build import load_project
 
 SPEC = """
 name: owner
@@ -254,19 +251,8 @@ def filled_in(text: str, **values: object) -> LiteralString:
     return cast("LiteralString", text)
 
 
-def deploy(connection: psycopg.Connection, records: int, every: int) -> None:
-    """Generate the benchmark's operations, load them, and fill the tables."""
-    with tempfile.TemporaryDirectory() as folder:
-        spec = Path(folder) / "bench.yaml"
-        spec.write_text(SPEC)
-        loaded = load_project([spec], root=Path(folder))
-    if loaded.project is None:
-        raise SystemExit(str(loaded.findings))
-    plan = plan_project(loaded.project).plan
-    if plan is None:
-        raise SystemExit("the benchmark's spec cannot be planned")
-    for file in render_plan(plan):
-        connection.execute(cast("LiteralString", file.text))
+def prepare(connection: psycopg.Connection, records: int, every: int) -> None:
+    """Fill the tables."""
     connection.execute(filled_in(SCHEMA, records=records, every=every))
     connection.execute("VACUUM ANALYZE")
 
@@ -322,12 +308,14 @@ def main() -> None:
     print("\n".join(lines), flush=True)
     with EmbeddedProvider(postgres=given.postgres, durable=True) as server:
         for every in given.every or (2, 10, 100):
-            with databases.database(server) as dsn, psycopg.connect(dsn, autocommit=True) as connection:
-                deploy(connection, given.records, every)
-                for case in CASES:
-                    if given.only in f"{case.operation} {case.kind}":
-                        lines.append(compare(connection, case, every, given.pairs))
-                        print(lines[-1], flush=True)
+            with databases.database(server) as dsn:
+                deploy(dsn, SPEC)
+                with psycopg.connect(dsn, autocommit=True) as connection:
+                    prepare(connection, given.records, every)
+                    for case in CASES:
+                        if given.only in f"{case.operation} {case.kind}":
+                            lines.append(compare(connection, case, every, given.pairs))
+                            print(lines[-1], flush=True)
     if given.write:
         write(lines, server.version, given.records)
 

@@ -11,18 +11,15 @@ from __future__ import annotations
 import argparse
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import psycopg
+from common import CHECKOUT, command, deploy, environment
 
 from specgen.database import databases
 from specgen.database.embedded import EmbeddedProvider
-from specgen.plan.project import plan_project
-from specgen.render.engine import render_plan
-from specgen.spec.build import load_project
 
 SPEC = """
 name: product
@@ -57,7 +54,7 @@ def main() -> None:
         databases.database(server) as dsn,
     ):
         folder = Path(name)
-        deploy(folder, dsn)
+        deploy(dsn, SPEC, folder=folder)
         rows = []
         for lines in (given.lines // 10, given.lines):
             file = folder / f"{lines}.csv"
@@ -68,19 +65,6 @@ def main() -> None:
     print(text)
     if given.write:
         RESULTS.write_text(text, encoding="utf-8")
-
-
-def deploy(folder: Path, dsn: str) -> None:
-    """Write the project and load its SQL."""
-    (folder / "entities").mkdir()
-    (folder / "entities/product.yaml").write_text(SPEC, encoding="utf-8")
-    project = load_project([], root=folder).project
-    assert project
-    plan = plan_project(project).plan
-    assert plan
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        for item in render_plan(plan):
-            connection.execute(item.text.encode())
 
 
 def write(file: Path, lines: int) -> None:
@@ -108,16 +92,21 @@ def copied(file: Path, dsn: str) -> float:
         return time.perf_counter() - began
 
 
-def imported(folder: Path, file: Path, dsn: str, workers: int) -> tuple[float, float]:
+def imported(
+    folder: Path, file: Path, dsn: str, workers: int, checkout: Path = CHECKOUT
+) -> tuple[float, float]:
     """Seconds that the import takes, and the client's largest resident size in MB."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("TRUNCATE product, batch_ranges, batch_operations CASCADE")
         connection.execute("VACUUM")
         connection.execute("CHECKPOINT")
-    command = [sys.executable, "-m", "specgen", "run", "import_products", "--input", str(file)]
     began = time.perf_counter()
     process = subprocess.Popen(
-        [*command, "--workers", str(workers), "--project", str(folder), "--database-url", dsn],
+        command(
+            *("run", "import_products", "--input", file, "--workers", str(workers)),
+            *("--project", folder, "--database-url", dsn),
+        ),
+        env=environment(checkout),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +17,10 @@ from threading import Thread
 from typing import TYPE_CHECKING, LiteralString, cast
 
 import psycopg
+from common import deploy
 
 from specgen.database import databases
 from specgen.database.embedded import EmbeddedProvider
-from specgen.plan.project import plan_project
-from specgen.render.engine import render_plan
-from specgen.spec.build import load_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,12 +132,13 @@ class Bench:
         self._tidy()
         self.execute(BY_HAND[case.by_hand])
         for _ in range(self.pairs):
-            by_hand.append(self._timed(lambda: self.execute(BY_HAND[case.by_hand])))
-            ours.append(self._timed(lambda: case.run(self)))
+            by_hand.append(self.timed(lambda: self.execute(BY_HAND[case.by_hand])))
+            ours.append(self.timed(lambda: case.run(self)))
         ratios = [one / other for one, other in zip(ours, by_hand, strict=True)]
         return statistics.median(by_hand), statistics.median(ours), ratios
 
-    def _timed(self, work: Callable[[], None]) -> float:
+    def timed(self, work: Callable[[], None]) -> float:
+        """Return the seconds of some work, begun with tidy tables."""
         self._tidy()
         began = time.perf_counter()
         work()
@@ -166,27 +164,38 @@ INDEXED = (
 )
 
 
-def deploy(bench: Bench) -> None:
-    """Generate the benchmark's operations and load them."""
-    with tempfile.TemporaryDirectory() as folder:
-        spec = Path(folder) / "bench.yaml"
-        spec.write_text(SPEC)
-        loaded = load_project([spec], root=Path(folder))
-    if loaded.project is None:
-        raise SystemExit(str(loaded.findings))
-    plan = plan_project(loaded.project).plan
-    if plan is None:
-        raise SystemExit("the benchmark's spec cannot be planned")
-    for file in render_plan(plan):
-        bench.execute(file.text)
-
-
 def fill(bench: Bench, rows: int) -> None:
     """Make ``rows`` accounts, 1 % of them rare, and the same as keys and as records."""
     bench.execute(
         "INSERT INTO account SELECT gen_random_uuid(), 'user' || g || '@example.org',"
         f" CASE WHEN g % 100 = 0 THEN 'rare' ELSE 'common' END, g, now() FROM generate_series(1, {rows}) AS g"
     )
+
+
+def prepare_full(bench: Bench, rows: int) -> None:
+    """Fill the tables of the cases that go through most rows."""
+    fill(bench, rows)
+    bench.execute("CREATE TABLE key_list AS SELECT array_agg(id ORDER BY n) AS ids FROM account")
+    bench.execute(
+        "CREATE TABLE payload AS SELECT jsonb_agg(jsonb_build_object("
+        "'email', email, 'status', status, 'n', n)) AS records FROM account"
+    )
+    bench.execute("VACUUM FULL account")
+    bench.execute("ANALYZE")
+
+
+def prepare_indexed(bench: Bench, rows: int) -> None:
+    """Fill the table of the cases that go through few rows; it is not analyzed."""
+    bench.execute("CREATE INDEX account_status ON account (status)")
+    fill(bench, 3 * rows)
+    # VACUUM, too, leaves something in pg_class that the planner reads.
+    bench.vacuum = False
+
+
+def analyze(bench: Bench) -> None:
+    """Let the planner know the table."""
+    bench.vacuum = True
+    bench.execute("VACUUM ANALYZE account")
 
 
 def run(bench: Bench, cases: tuple[Case, ...], suffix: str = "") -> list[str]:
@@ -217,28 +226,17 @@ def main() -> None:
         ]
         print("\n".join(lines), flush=True)
         with databases.database(server) as dsn:
+            deploy(dsn, SPEC)
             bench = Bench(dsn, given.pairs)
-            deploy(bench)
-            fill(bench, given.rows)
-            bench.execute("CREATE TABLE key_list AS SELECT array_agg(id ORDER BY n) AS ids FROM account")
-            bench.execute(
-                "CREATE TABLE payload AS SELECT jsonb_agg(jsonb_build_object("
-                "'email', email, 'status', status, 'n', n)) AS records FROM account"
-            )
-            bench.execute("VACUUM FULL account")
-            bench.execute("ANALYZE")
+            prepare_full(bench, given.rows)
             lines += run(bench, FULL)
             bench.connection.close()
         with databases.database(server) as dsn:
+            deploy(dsn, SPEC)
             bench = Bench(dsn, given.pairs)
-            deploy(bench)
-            bench.execute("CREATE INDEX account_status ON account (status)")
-            fill(bench, 3 * given.rows)
-            # VACUUM, too, leaves something in pg_class that the planner reads.
-            bench.vacuum = False
+            prepare_indexed(bench, given.rows)
             lines += run(bench, INDEXED, ", never analyzed")
-            bench.vacuum = True
-            bench.execute("VACUUM ANALYZE account")
+            analyze(bench)
             lines += run(bench, INDEXED, ", analyzed")
             bench.connection.close()
     if given.write:
