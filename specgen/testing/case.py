@@ -1,4 +1,4 @@
-"""One prepared call: the records it gets, and what must be true of each afterwards."""
+"""One prepared step of a call: the records it gets, and what must be true of each afterwards."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from psycopg.types.json import Jsonb
+
+from specgen.testing.subject import ElementsOf, OutputOf
+
 if TYPE_CHECKING:
-    from specgen.testing.subject import Operation
+    from specgen.testing.stand_in import StandIn
+    from specgen.testing.subject import Operation, Step
 
 ANY = "(any value)"
 """Stands for a value that nobody can foresee, such as a random one; it must not be NULL."""
@@ -62,21 +67,30 @@ class Changes:
 
 @dataclass(slots=True)
 class Case:
-    """What one call gets, and what it must do.
+    """What one step of a call gets, and what it must do.
 
     Attributes:
+        operation: What is called.
+        step: What the records are prepared for.
         arguments: Parameter to value.
         records: The records in the order in which batches take them.
         unstable: Columns whose new values nobody can foresee.
         failure: How its failing records fail.
-        snapshot: The table before the call: key to place and row.
+        outputs: What stands in place of the outputs of earlier steps.
+        stand_in: What stands in place of the function that the step calls.
+        alone: Whether no other step of the operation is to run.
+        snapshot: The step's table before the call: key to place and row.
     """
 
     operation: Operation
+    step: Step
     arguments: dict[str, Any]
     records: list[Record]
     unstable: frozenset[str] = frozenset()
     failure: Failure | None = None
+    outputs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    stand_in: StandIn | None = None
+    alone: bool = True
     snapshot: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
 
     @property
@@ -115,39 +129,64 @@ class Case:
     def changes(self, records: list[Record]) -> Changes:
         """What writing just these records does."""
         records = [item for item in records if item.mark in "gu"]
-        operation = self.operation
-        if operation.type == "select":
+        step = self.step
+        if step.type == "select":
             return Changes([], [], [])
-        if operation.type == "delete":
+        if step.type == "delete":
             return Changes([], [], ordered([item.before or {} for item in records]))
         inserted = [self.foreseen(item.after) for item in records if item.before is None]
         updated = [
             self.foreseen({**item.before, **item.after}) for item in records if item.before is not None
         ]
-        if operation.type == "upsert" and not operation.updates:
+        if step.type == "upsert" and not step.updates:
             updated = []
         return Changes(ordered(inserted), ordered(updated), [])
 
     def output(self, records: list[Record]) -> list[dict[str, Any]]:
-        """What batch_output() must give for these records."""
+        """What must be kept of these records, in input order."""
         records = sorted((item for item in records if item.mark in "gu"), key=lambda item: item.number)
         rows = []
         for item in records:
-            row = (item.before or {}) | ({} if self.operation.type in ("select", "delete") else item.after)
-            rows.append(self.foreseen({name: row.get(name, ANY) for name in self.operation.returning}))
+            row = (item.before or {}) | ({} if self.step.type in ("select", "delete") else item.after)
+            rows.append(self.foreseen({name: row.get(name, ANY) for name in self.step.returning}))
         return rows
+
+    def kept(self, records: list[Record], size: int) -> list[dict[str, Any]]:
+        """What must be kept of them in batches of a size: by batch, in input order within."""
+        return [
+            row
+            for batch in self.batches(size)
+            for row in self.output([item for item in batch if item in records])
+        ]
+
+    def repeat(self, number: int) -> dict[str, Any]:
+        """Hand in the record of a number once more, at the end; returns it."""
+        match self.step.through:
+            case OutputOf(step):
+                rows = self.outputs[step]
+                rows.append(dict(rows[number - 1]))
+                return rows[-1]
+            case ElementsOf(parameter):
+                values = self.arguments[parameter]
+                self.arguments[parameter] = [*values, values[number - 1]]
+                return {"value": values[number - 1]}
+            case _:
+                name = str(self.step.handed_in)
+                records = self.arguments[name].obj
+                self.arguments[name] = Jsonb([*records, records[number - 1]])
+                return dict(records[number - 1])
 
     def blamed(self, records: list[Record]) -> list[dict[str, Any]]:
         """What the error rows must say when these records have failed, in input order."""
         assert self.failure is not None
         ordered_records = (
-            records if self.operation.source == "rows" else sorted(records, key=lambda item: item.number)
+            records if self.step.source == "rows" else sorted(records, key=lambda item: item.number)
         )
         return [
             {
-                "record_number": None if self.operation.source == "rows" else item.number,
+                "record_number": None if self.step.source == "rows" else item.number,
                 "record_key": self.key_of(item),
-                "failed_records": [item.before if self.operation.by_key else (item.item or {})],
+                "failed_records": [item.before if self.step.by_key else (item.item or {})],
                 "sqlstate": self.failure.sqlstate[0],
                 "constraint_name": self.failure.constraint,
                 "column_name": self.failure.column,
@@ -173,11 +212,11 @@ class Case:
 
     def key_of(self, record: Record) -> dict[str, Any] | None:
         """The key by which an error row names a record."""
-        operation = self.operation
-        if operation.by_key:
+        step = self.step
+        if step.by_key:
             return record.key
-        wanted = operation.match_on or operation.conflict or operation.key
-        fields = {item.name for item in operation.fields}
+        wanted = step.match_on or step.conflict or step.key
+        fields = {item.name for item in step.fields}
         return {name: (record.item or {}).get(name) for name in wanted if name in fields} or None
 
     def foreseen(self, row: dict[str, Any]) -> dict[str, Any]:

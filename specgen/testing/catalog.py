@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import psycopg
+
+    from specgen.testing.subject import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,3 +219,9 @@ def read_table(connection: psycopg.Connection[Any], name: str) -> Table:
             (owner, item) for owner, action, item in found if item.parent == own and action in "ar"
         ),
     )
+
+
+def snapshot(connection: psycopg.Connection[Any], step: Step) -> dict[str, tuple[str, dict[str, Any]]]:
+    """The target table: key to the place of the row and what it holds."""
+    rows = connection.execute(f"SELECT ctid::text, to_jsonb(target.*) FROM {step.table} AS target").fetchall()
+    return {json.dumps([row[name] for name in step.key]): (place, row) for place, row in rows}

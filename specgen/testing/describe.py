@@ -1,24 +1,44 @@
-"""One operation, or one step, as its tests describe it: from plan and model to plain values."""
+"""One step as its tests describe it, and how its records can fail: from plan and model to plain values."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from specgen.plan import naming
 from specgen.plan.sqltext import constant, ident
-from specgen.spec.model import Field, ForeignKey, Literal, OperationType, Reference
+from specgen.spec.model import (
+    Field,
+    ForeignKey,
+    ListRows,
+    Literal,
+    OperationType,
+    QueryRows,
+    Reference,
+    RelationSource,
+    StepRows,
+    TableRows,
+)
 from specgen.testing.candidates import refuses_words
-from specgen.testing.subject import REFUSAL, RULE, ItemField, Operation, Parameter
+from specgen.testing.subject import (
+    REFUSAL,
+    RULE,
+    Called,
+    Column,
+    ElementsOf,
+    ItemField,
+    OutputOf,
+    Parameter,
+    ResultOf,
+    RowsOf,
+    Step,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from specgen.plan.planned import PlannedOperation
     from specgen.spec.model import BatchOperation, Entity, Project
-
-
-def identifier(text: str) -> str:
-    """A name as Python names things."""
-    return re.sub(r"\W", "_", text).strip("_").lower() or "unnamed"
+    from specgen.testing.parts import Part
 
 
 def _invalid(planned: PlannedOperation) -> tuple[str, ...]:
@@ -52,29 +72,18 @@ def _unreadable(planned: PlannedOperation) -> list[str]:
     return [f"unreadable {name}" for name in fields[:1]]
 
 
-def constant_name(name: str) -> str:
-    """The constant that goes with a name."""
-    return name.upper() if name[0].isalpha() else f"OPERATION_{name.upper()}"
-
-
-def subject_of(
-    operation: BatchOperation, planned: PlannedOperation, target: Entity, failures: tuple[str, ...]
-) -> Operation:
-    """Describe an operation, or what a step does.
+def step_of(part: Part, whole: PlannedOperation, target: Entity, failures: tuple[str, ...]) -> Step:
+    """Describe a step of an operation.
 
     Args:
-        operation: What the spec says.
-        planned: What was decided about it.
+        part: What the spec says of it, and what was decided about it.
+        whole: The operation that it belongs to.
         target: The entity that it works on.
         failures: The ways a record of it can fail.
     """
-    inserts = operation.type in (OperationType.INSERT, OperationType.UPSERT)
-    runtime = ident(planned.runtime)
-    item = ident(planned.item_alias)
-    fields = tuple(
-        ItemField(field.name, field.type, f"{item}.{ident(field.name if inserts else field.alias)}")
-        for field in planned.item_fields
-    )
+    operation, planned = part.operation, part.planned
+    read = (*planned.where_parameters, *planned.write_parameters, planned.handed_in)
+    called = planned.call_function
     source = next(
         name
         for name, holds in (
@@ -85,34 +94,33 @@ def subject_of(
         )
         if holds
     )
-    return Operation(
-        name=operation.name,
+    return Step(
+        name=part.name,
         type=str(operation.type),
         source=source,
         table=f"{ident(planned.table.schema)}.{ident(planned.table.name)}",
         alias=planned.table.name,
         key=target.primary_key,
-        call=call_text("* FROM", planned, planned.call, dry_run=True),
-        submit=None if planned.atomic else call_text("", planned, planned.submit, dry_run=False),
-        runtime=runtime,
-        log_table=str(planned.settings.get("log_table", f"{runtime}.batch_operation_logs")),
-        metrics_table=str(planned.settings.get("metrics_table", f"{runtime}.batch_performance_metrics")),
-        handed_in=planned.handed_in.name if planned.handed_in else None,
-        parameters={
-            item.name: Parameter(item.type, item.variable)
+        number=part.number,
+        depends_on=part.depends_on,
+        through=through_of(part),
+        handed_in=_handed_in(part),
+        parameters=_read(planned, whole),
+        lists={
+            ident(item.variable): Column(
+                item.output.step, item.output.column, item.output.element, keys=item == planned.handed_in
+            )
             for item in planned.parameters
-            if item != planned.handed_in
+            if item.output and item in read
         },
         item=planned.item_alias,
-        fields=fields,
+        fields=_fields(part),
         condition=planned.condition,
         sets={item.column: item.value for item in planned.assignments},
         match_on=tuple(item.column for item in planned.matches),
         conflict=planned.conflict_target,
         updates=planned.update_columns,
-        returning=planned.returning,
-        preconditions=tuple(item.condition for item in planned.preconditions if not item.aggregate),
-        aggregate_preconditions=tuple(item.condition for item in planned.preconditions if item.aggregate),
+        returning=() if called else planned.returning,
         rules=tuple(item.condition for item in planned.rules),
         rule_columns={item.condition: item.column for item in planned.rules if item.column},
         skips_invalid=operation.validation.skip_invalid,
@@ -122,37 +130,71 @@ def subject_of(
             for field in target.fields
             if field.examples
         },
+        calls=Called(called.function, called.arguments, called.collected) if called else None,
+        kept=part.kept,
     )
 
 
-def call_text(start: str, planned: PlannedOperation, function: naming.QualifiedName, *, dry_run: bool) -> str:
-    """The call of a function of an operation, with psycopg's placeholders for its arguments."""
-    # psycopg reads a percent sign as the beginning of a placeholder.
-    arguments = [f"{ident(item.name)} => %({item.name})s::{item.type}" for item in planned.parameters]
-    if dry_run:
-        arguments.append("dry_run => %(dry_run)s")
-    if planned.requires_confirmation:
-        arguments.append("confirm => %(confirm)s")
-    arguments.append("options => %(options)s")
-    listed = ",\n        ".join(arguments)
-    name = f"{ident(function.schema)}.{ident(function.name)}".replace("%", "%%")
-    return f"\n    SELECT {start + ' ' if start else ''}{name}(\n        {listed}\n    )\n"
+def through_of(part: Part) -> OutputOf | RowsOf | ResultOf | ElementsOf | None:
+    """What a step goes through, where that is neither rows of its table nor records passed by callers."""
+    match part.operation.source:
+        case RelationSource(relation=StepRows(step)):
+            return OutputOf(step)
+        case RelationSource(relation=TableRows(schema, table, order_by)):
+            return RowsOf(f"{ident(schema)}.{ident(table)}", order_by)
+        case RelationSource(relation=QueryRows()):
+            return ResultOf(part.planned.relation or "")
+        case RelationSource(relation=ListRows(parameter, records=False)):
+            return ElementsOf(parameter)
+        case _:
+            return None
+
+
+def _handed_in(part: Part) -> str | None:
+    match part.operation.source:
+        case RelationSource(relation=ListRows(parameter, records=True)):
+            return parameter
+        case _:
+            return part.planned.handed_in.name if part.planned.handed_in else None
+
+
+def _fields(part: Part) -> tuple[ItemField, ...]:
+    """The fields of its records; where it writes them, or hands them to a function, by their own names."""
+    planned = part.planned
+    named = part.operation.type in (OperationType.INSERT, OperationType.UPSERT) or planned.call_function
+    item = ident(planned.item_alias)
+    return tuple(
+        ItemField(field.name, field.type, f"{item}.{ident(field.name if named else field.alias)}")
+        for field in planned.item_fields
+    )
+
+
+def _read(planned: PlannedOperation, whole: PlannedOperation) -> dict[str, Parameter]:
+    """The parameters that a step's expressions name, and those of the preconditions."""
+    taken = (planned.handed_in, *(planned.source_parameters if planned.relation else ()))
+    named = {
+        item.name for item in (*planned.where_parameters, *planned.write_parameters, *planned.rule_parameters)
+    }
+    conditions = " ".join(item.condition for item in whole.preconditions)
+    named |= {item.name for item in whole.parameters if item.variable in conditions}
+    read = (item for item in planned.parameters if item.name in named and item.output is None)
+    return {item.name: Parameter(item.type, item.variable) for item in read if item not in taken}
 
 
 # How a record can fail
 
 
-def ways_of(
-    operation: BatchOperation, planned: PlannedOperation, target: Entity, project: Project
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Name the ways in which a record of an operation can fail, and those in which it is skipped as invalid.
+def ways_of(part: Part, target: Entity, project: Project) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Name the ways in which a record of a step can fail, and those in which it is skipped as invalid.
 
     Args:
-        operation: What the spec says.
-        planned: What was decided about it.
+        part: What the spec says of it, and what was decided about it.
         target: The entity that it works on.
         project: All entities, since a row may be referred to from any of them.
     """
+    operation, planned = part.operation, part.planned
+    if planned.call_function:
+        return (), ()
     invalid = _invalid(planned)
     failures = _failures(operation, planned, target, project)
     if operation.validation.skip_invalid:
@@ -160,7 +202,24 @@ def ways_of(
     failures = tuple(name for name in failures if not _shadowed(name, operation, target))
     if planned.rules and not operation.validation.skip_invalid:
         failures = (*failures, *(name for name in invalid if name.startswith(RULE)))
-    return failures, invalid if operation.validation.skip_invalid else ()
+    possible = _possible(part)
+    invalid = tuple(filter(possible, invalid)) if operation.validation.skip_invalid else ()
+    return tuple(filter(possible, failures)), invalid
+
+
+def _possible(part: Part) -> Callable[[str], bool]:
+    """Whether what a step goes through can hold such a record."""
+    through = through_of(part)
+    if not isinstance(through, RowsOf | ElementsOf):
+        return lambda _: True
+    # A typed column holds nothing that cannot be read, and a key no NULL.
+    keys = through.order_by if isinstance(through, RowsOf) else ()
+    full = [
+        f"NOT NULL {item.column}"
+        for item in part.operation.data
+        if isinstance(item.value, Reference) and item.value.field in keys
+    ]
+    return lambda name: not name.startswith("unreadable ") and name not in full
 
 
 def _failures(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from specgen.testing.candidates import refuses_words
 from specgen.testing.case import Failure
-from specgen.testing.subject import REFUSAL, RULE, Operation
+from specgen.testing.subject import REFUSAL, RULE, Step
 
 if TYPE_CHECKING:
     from specgen.testing.catalog import Table
@@ -16,17 +16,17 @@ _SQLSTATE = {"c": "23514", "u": "23505", "p": "23505", "f": "23503"}
 _UNREADABLE = ("22P02", "22007", "22008", "22023")
 
 
-def failure_named(operation: Operation, table: Table, name: str | None) -> Failure:
+def failure_named(step: Step, table: Table, name: str | None) -> Failure:
     """Describe a failure by its name in the test file.
 
     Raises:
         LookupError: The table has no such constraint.
     """
-    name = name or default_failure(operation, table)
+    name = name or default_failure(step, table)
     if name == REFUSAL:
-        return Failure(name, ("P0001",), "specgen_test_refusal", operation.key[0])
+        return Failure(name, ("P0001",), "specgen_test_refusal", step.key[0])
     if name.startswith(RULE):
-        return Failure(name, ("P0B08",), None, operation.rule_columns.get(name.removeprefix(RULE)))
+        return Failure(name, ("P0B08",), None, step.rule_columns.get(name.removeprefix(RULE)))
     if name.startswith("NOT NULL "):
         return Failure(name, ("23502",), None, name.removeprefix("NOT NULL "))
     if name.startswith("unreadable "):
@@ -43,18 +43,18 @@ def failure_named(operation: Operation, table: Table, name: str | None) -> Failu
     return Failure(name, (_SQLSTATE[found.kind],), found.name, ", ".join(columns))
 
 
-def default_failure(operation: Operation, table: Table) -> str:
+def default_failure(step: Step, table: Table) -> str:
     """A failure that always can be had for one record among others."""
-    if operation.fallback:
-        return operation.fallback
-    if not operation.inserts:
+    if step.fallback:
+        return step.fallback
+    if not step.inserts:
         return REFUSAL
-    if any(operation.field_of(name) for name in table.unique_columns):
+    if any(step.field_of(name) for name in table.unique_columns):
         return REFUSAL
-    for item in operation.fields:
+    for item in step.fields:
         if refuses_words(item.type):
             return f"unreadable {item.name}"
     for column in table.columns:
-        if column.not_null and operation.field_of(column.name):
+        if column.not_null and step.field_of(column.name):
             return f"NOT NULL {column.name}"
     return REFUSAL

@@ -72,3 +72,24 @@ BEGIN
     INSERT INTO specgen_test.called (arguments) VALUES (note_call.arguments);
 END;
 $$;
+
+-- The steps of an operation that a test sets aside, and what stands in place of what they kept: step to records.
+CREATE TABLE specgen_test.set_aside (steps text[] NOT NULL, outputs jsonb NOT NULL);
+
+CREATE FUNCTION specgen_test.set_step_aside() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    v_aside specgen_test.set_aside;
+BEGIN
+    SELECT s.* INTO STRICT v_aside FROM specgen_test.set_aside AS s;
+    IF NEW.step = ANY (v_aside.steps) THEN
+        NEW.status := 'completed';
+    END IF;
+    EXECUTE format(
+        'INSERT INTO %I.batch_outputs (operation_id, step_number, batch_number, record_number, record)
+         SELECT $1, $2, 1, record.place, record.value
+           FROM jsonb_array_elements($3) WITH ORDINALITY AS record (value, place)',
+        TG_TABLE_SCHEMA
+    ) USING NEW.operation_id, NEW.step_number, v_aside.outputs -> NEW.step_number::text;
+    RETURN NEW;
+END;
+$$;

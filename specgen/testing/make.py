@@ -14,7 +14,7 @@ from specgen.testing.advice import REMEDY
 from specgen.testing.catalog import Table, read_table
 from specgen.testing.joins import quote
 from specgen.testing.solve import Solver, Unsolvable
-from specgen.testing.subject import Operation
+from specgen.testing.subject import Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -151,8 +151,6 @@ class Maker:
         return list(self._solver(table).valueless())
 
     def _solver(self, table: Table) -> Solver:
-        operation = Operation(
-            name=f"a row of {table.name}", type="insert", source="single", table=table.name,
-            alias=table.name.rsplit(".", 1)[-1].strip('"'), key=(),
-        )  # fmt: skip
-        return Solver(self.connection, operation, table, self.extra)
+        title, alias = f"a row of {table.name}", table.name.rsplit(".", 1)[-1].strip('"')
+        step = Step(name=title, type="insert", source="single", table=table.name, alias=alias, key=())
+        return Solver(self.connection, step, table, self.extra, title)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,29 +13,17 @@ from psycopg.types.json import Jsonb
 
 from specgen.database.conninfo import dial
 from specgen.testing.advice import NO_VIOLATION
-from specgen.testing.case import Case, Changes, blurred, ordered
 from specgen.testing.joins import quote
 from specgen.testing.make import Maker
-from specgen.testing.prepare import Preparation, snapshot
+from specgen.testing.prepare import Preparation
 from specgen.testing.solve import Unbreakable, Unsolvable
-from specgen.testing.stepping import Stepping
+from specgen.testing.traces import Traces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from specgen.testing.subject import Operation
-
-TABLES = (
-    "batch_operations", "batch_ranges", "batch_operation_logs", "batch_operation_errors",
-    "batch_performance_metrics", "batch_durations", "batch_outputs", "batch_outbox", "batch_steps",
-)  # fmt: skip
-
-
-MESSAGE = (
-    "{operation}: {status}, {total_records} records = {processed_records} processed"
-    " + {skipped_records} skipped + {error_count} failed"
-)
-"""What an operation tells when its spec gives no notification_message; its remark follows."""
+    from specgen.testing.case import Case, Record
+    from specgen.testing.subject import Operation, Step
 
 
 class Counts(NamedTuple):
@@ -58,7 +45,7 @@ def counts(result: Any) -> Counts:
 
 
 @dataclass(slots=True)
-class Sandbox(Stepping):
+class Sandbox(Traces):
     """A connection to a database of the test's own.
 
     Attributes:
@@ -89,10 +76,28 @@ class Sandbox(Stepping):
 
     # Before
 
-    def prepare(self, operation: Operation, layout: str, failing: str | None = None) -> Case:
-        """Fill the table and the arguments; for the letters see ``specgen.testing.prepare``."""
+    def prepare(
+        self, operation: Operation, layout: str, failing: str | None = None, *, step: str | None = None
+    ) -> Case:
+        """Prepare a step by itself, whatever the steps before it would do.
+
+        A function that the step calls is replaced by one that notes its calls.
+
+        Args:
+            operation: What is to be called.
+            layout: Fills the table and the arguments; for the letters see ``specgen.testing.rows``.
+            failing: How ``x`` fails; None for the first way that the step has.
+            step: Which one, where there are several.
+        """
+        return self._preparation(operation, operation.step(step)).prepare(layout, failing)
+
+    def prepare_whole(self, operation: Operation, layout: str) -> Case:
+        """Prepare the first step of an operation that is to be run whole, with the functions that it has."""
+        return self._preparation(operation, operation.steps[0], alone=False).prepare(layout)
+
+    def _preparation(self, operation: Operation, step: Step, *, alone: bool = True) -> Preparation:
         maker = Maker(self.connection, self.values)
-        return Preparation(self.connection, operation, maker, self.values).prepare(layout, failing)
+        return Preparation(self.connection, operation, step, maker, self.values, alone=alone)
 
     def violate(self, operation: Operation, precondition: str, layout: str) -> Case:
         """Prepare a call whose precondition is not met.
@@ -101,7 +106,7 @@ class Sandbox(Stepping):
             Unbreakable: Nobody knows how to make it false.
         """
         if precondition in self.violations:
-            case = self.prepare(operation, layout)
+            case = self.prepare_whole(operation, layout)
             self.execute(self.violations[precondition])
             return case
         if precondition in operation.preconditions:
@@ -109,51 +114,108 @@ class Sandbox(Stepping):
                 f"({item}) IS NOT TRUE" if item == precondition else item for item in operation.preconditions
             ]
             try:
-                return self.prepare(replace(operation, preconditions=tuple(changed)), layout)
+                return self.prepare_whole(replace(operation, preconditions=tuple(changed)), layout)
             except Unsolvable:
                 raise Unbreakable(NO_VIOLATION.format(precondition)) from None
         for wanted in ("", "-" * len(layout), layout):
             with suppress(Unsolvable), self.connection.transaction():
-                case = self.prepare(operation, wanted)
+                case = self.prepare_whole(operation, wanted)
                 if not self._holds(case, precondition):
                     return case
                 raise Rollback
         raise Unbreakable(NO_VIOLATION.format(precondition))
 
+    def expected_calls(self, case: Case, batches: list[list[Record]]) -> list[list[Any]]:
+        """The arguments of the calls that must be made for records that come in these batches."""
+        preparation = self._preparation(case.operation, case.step)
+        preparation.outputs = case.outputs
+        return preparation.calls(case, batches)
+
     def _holds(self, case: Case, precondition: str) -> bool:
         text = precondition.replace("%", "%%")
         for name, item in case.operation.parameters.items():
             text = text.replace(quote(item.variable), f"(%({name})s::{item.type})")
-        query = f"SELECT ({text}) FROM {case.operation.table}"
+        query = f"SELECT ({text}) FROM {case.step.table}"
         row = self.connection.execute(query, case.arguments).fetchone()
         return bool(row and row[0])
 
-    def watch(self, operation: Operation) -> None:
+    def watch(self, case: Case) -> None:
         """Note from now on which rows each statement writes."""
-        event = {"insert": "INSERT", "upsert": "INSERT OR UPDATE"}.get(operation.type, operation.type.upper())
+        step = case.step
+        event = {"insert": "INSERT", "upsert": "INSERT OR UPDATE"}.get(step.type, step.type.upper())
         first = event.split()[0]
         self.execute(
             f"""
             TRUNCATE specgen_test.written;
-            CREATE TRIGGER specgen_test_begin BEFORE {first} ON {operation.table}
+            CREATE TRIGGER specgen_test_begin BEFORE {first} ON {step.table}
                 FOR EACH STATEMENT EXECUTE FUNCTION specgen_test.begin_statement();
-            CREATE TRIGGER specgen_test_note AFTER {event} ON {operation.table}
+            CREATE TRIGGER specgen_test_note AFTER {event} ON {step.table}
                 FOR EACH ROW EXECUTE FUNCTION specgen_test.note_row()
             """
         )
 
     # Calls
 
-    def call(self, case: Case, *, dry_run: bool = False, confirm: bool = True, **options: Any) -> Any:
-        """Call the operation; returns the row of its result."""
+    def call(
+        self,
+        case: Case,
+        *,
+        dry_run: bool = False,
+        confirm: bool = True,
+        then: Sequence[str] = (),
+        **options: Any,
+    ) -> Any:
+        """Call the operation; returns the row of its result.
+
+        Args:
+            case: What is prepared.
+            dry_run: Whether nothing is to stay of it.
+            confirm: Whether it is confirmed, where that is asked for.
+            then: Steps behind a step that is prepared by itself that have their turn as well.
+            options: Options of the call.
+        """
+        self._set_aside(case, then)
         arguments = {**case.arguments, "dry_run": dry_run, "confirm": confirm, "options": Jsonb(options)}
         return self.one(case.operation.call, arguments)
 
     def submit(self, case: Case, *, confirm: bool = True, **options: Any) -> str:
         """Submit the operation; returns its id."""
         assert case.operation.submit is not None
+        self._set_aside(case)
         arguments = {**case.arguments, "confirm": confirm, "options": Jsonb(options)}
         return str(self.one(case.operation.submit, arguments)[0])
+
+    def _set_aside(self, case: Case, then: Sequence[str] = ()) -> None:
+        """Let other steps be taken for done as they are stored, and what is prepared for what they kept."""
+        operation = case.operation
+        if not case.alone or len(operation.steps) == 1:
+            return
+        names = [item.name for item in operation.steps if item.name not in (case.step.name, *then)]
+        outputs = {str(operation.step(name).number): records for name, records in case.outputs.items()}
+        self.execute("DELETE FROM specgen_test.set_aside")
+        self.execute("INSERT INTO specgen_test.set_aside VALUES (%s, %s)", (names, Jsonb(outputs)))
+        self.execute(
+            "CREATE OR REPLACE TRIGGER specgen_test_set_aside "
+            f"BEFORE INSERT ON {operation.runtime}.batch_steps "
+            "FOR EACH ROW EXECUTE FUNCTION specgen_test.set_step_aside()"
+        )
+
+    def begin(self, case: Case, operation_id: str) -> None:
+        """Let a submitted operation begin, and its step be planned, as far as its first batch."""
+        query = f"""
+            SELECT EXISTS (
+                SELECT
+                  FROM {case.operation.runtime}.batch_ranges AS r
+                  JOIN {case.operation.runtime}.batch_operations AS o USING (operation_id)
+                 WHERE r.operation_id = %s
+                   AND o.status = 'running'
+            )
+        """
+        for _ in range(5):
+            if self.one(query, (operation_id,))[0]:
+                return
+            self.step(case, operation_id)
+        raise AssertionError("the operation does not come to its first batch")
 
     def step(self, case: Case, operation_id: str) -> Any:
         """Let this session do one batch, past the step in which it enters itself among the workers."""
@@ -174,117 +236,16 @@ class Sandbox(Stepping):
         """A second session on the same database."""
         return Sandbox(connect(self.dsn), self.dsn, self.values)
 
-    # After
-
-    def changes(self, case: Case) -> Changes:
-        """What has happened to the target table since the case was prepared."""
-        operation = case.operation
-        now = snapshot(self.connection, operation)
-        computed = {
-            item.name for item in Maker(self.connection, {}).table(operation.table).columns if item.generated
-        }
-
-        def shown(row: dict[str, Any]) -> dict[str, Any]:
-            return case.foreseen({name: value for name, value in row.items() if name not in computed})
-
-        inserted = [
-            case.foreseen({name: row[name] for name in operation.sets if name not in computed})
-            for key, (_, row) in now.items()
-            if key not in case.snapshot
-        ]
-        updated = [
-            shown(row)
-            for key, (place, row) in now.items()
-            if key in case.snapshot and case.snapshot[key][0] != place
-        ]
-        deleted = [row for key, (_, row) in case.snapshot.items() if key not in now]
-        return Changes(ordered(inserted), ordered(updated), ordered(deleted))
-
-    def errors(self, case: Case, result: Any) -> list[Any]:
-        """The error rows of a call, in input order, for tests that look at them one by one."""
-        return self.all(
+    def run_out_of_time(self, case: Case, operation_id: str, deadline: str = "deadline") -> None:
+        """Let the deadline of a submitted operation be over, or the one of its step."""
+        self.execute(
             f"""
-            SELECT e.*
-              FROM {case.operation.runtime}.batch_operation_errors AS e
-             WHERE e.operation_id = %s
-             ORDER BY e.record_number, e.error_id
+            UPDATE {case.operation.runtime}.batch_operations AS o
+               SET {deadline} = clock_timestamp() - interval '1 second'
+             WHERE o.operation_id = %s
             """,
-            (result.operation_id,),
+            (operation_id,),
         )
-
-    def blamed(self, case: Case, result: Any) -> list[dict[str, Any]]:
-        """The error rows of a call, in input order."""
-        rows = self.all(
-            f"""
-            SELECT to_jsonb(e.*) AS row
-              FROM {case.operation.runtime}.batch_operation_errors AS e
-             WHERE e.operation_id = %s
-             ORDER BY e.record_number, e.error_id
-            """,
-            (result.operation_id,),
-        )
-        return case.described([row.row for row in rows])
-
-    def logs(self, case: Case, result: Any) -> list[Any]:
-        """The log rows of a call: those of batches first, then the operation's own."""
-        return self.all(
-            f"""
-            SELECT l.batch_number, l.records_processed, l.records_skipped, l.records_failed, l.status
-              FROM {case.operation.log_table} AS l
-             WHERE l.operation_id = %s
-             ORDER BY l.batch_number NULLS LAST
-            """,
-            (result.operation_id,),
-        )
-
-    def metrics(self, case: Case, result: Any) -> dict[str, float]:
-        """The metrics of a call by their names."""
-        rows = self.all(
-            f"SELECT metric_name, metric_value FROM {case.operation.metrics_table} WHERE operation_id = %s",
-            (result.operation_id,),
-        )
-        return {row.metric_name: row.metric_value for row in rows}
-
-    def output(self, case: Case, result: Any, expected: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """What batch_output() gives; values that nobody can foresee as in ``expected``."""
-        query = f"SELECT record FROM {case.operation.runtime}.batch_output(%s) AS kept (record)"
-        rows = [row.record for row in self.all(query, (result.operation_id,))]
-        return blurred(rows, expected)
-
-    def statements(self) -> list[list[dict[str, Any]]]:
-        """The rows that each watched statement wrote, in order."""
-        rows = self.all("SELECT statement, row FROM specgen_test.written ORDER BY place")
-        found: dict[int, list[dict[str, Any]]] = {}
-        for row in rows:
-            found.setdefault(row.statement, []).append(row.row)
-        return list(found.values())
-
-    def notifications(self) -> list[dict[str, Any]]:
-        """The payloads of all notifications that this session listened to."""
-        self.execute("SELECT")  # they come with an answer
-        return [json.loads(item.payload) for item in self.connection.notifies(timeout=0)]
-
-    def messages(self, case: Case, result: Any) -> list[Any]:
-        """The rows that an operation left in the outbox."""
-        query = f"SELECT * FROM {case.operation.runtime}.batch_outbox WHERE operation_id = %s ORDER BY id"
-        return self.all(query, (result.operation_id,))
-
-    @staticmethod
-    def worded(template: str | None, told: Mapping[str, Any], result: Any) -> str:
-        """A notification_message with the fields of what was told filled in."""
-        fields = {**told, "errors": result.errors}
-        shown = {
-            name: "" if value is None else value if isinstance(value, str) else json.dumps(value)
-            for name, value in fields.items()
-        }
-        remark = f"; {told['message']}" if template is None and told["message"] else ""
-        return (template or MESSAGE).format_map(shown) + remark
-
-    def bookkeeping(self, case: Case) -> dict[str, int]:
-        """How many rows the batch_* tables hold."""
-        names = [f"{case.operation.runtime}.{name}" for name in TABLES]
-        names += [case.operation.log_table, case.operation.metrics_table]
-        return {name: self.one(f"SELECT count(*) FROM {name}")[0] for name in dict.fromkeys(names)}
 
     # SQL
 

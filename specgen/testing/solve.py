@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from specgen.testing.catalog import Column, Constraint, Table
-    from specgen.testing.subject import Operation
+    from specgen.testing.subject import Step
 
 _PROBED: dict[tuple[str, str], bool] = {}
 """Whether a text is a value of a type; that does not change while tests run."""
@@ -57,19 +57,23 @@ class Solution:
 
 @dataclass(slots=True)
 class Solver:
-    """Searches for one operation.
+    """Searches for one step.
 
     Attributes:
         connection: Its transaction sees what the test has done so far.
-        operation: What the test file says.
+        step: What the test file says.
         table: What the catalog says.
         extra: Name of a column, parameter or field to SQL constants that the user gives.
+        title: What messages call it.
+        preconditions: What must hold for its operation to begin.
     """
 
     connection: psycopg.Connection[Any]
-    operation: Operation
+    step: Step
     table: Table
     extra: Mapping[str, Sequence[str]]
+    title: str
+    preconditions: Sequence[str] = ()
 
     def solve(self, bad: Iterable[str] = (), *, good: bool = True, other: bool = True) -> Solution:
         """Find everything a test needs at once, so that it all holds under the same parameters.
@@ -91,11 +95,11 @@ class Solver:
 
     def _differences(self) -> list[list[str]]:
         """What would tell the new row from the old one: all columns, any column, or nothing at all."""
-        if self.operation.type != "update":
+        if self.step.type != "update":
             return [[]]
-        alias = quote(self.operation.alias)
+        alias = quote(self.step.alias)
         tests = []
-        for name, value in self.operation.sets.items():
+        for name, value in self.step.sets.items():
             column = self.table.column(name)
             if not column.generated and family(column.type) is not None and value != "DEFAULT":
                 tests.append(f"{alias}.{quote(name)} IS DISTINCT FROM ({value})::{column.type}")
@@ -109,7 +113,7 @@ class Solver:
             parts.append(("good", self._pair([*self.conditions(), *difference])))
         if wanted_bad:
             parts.append(("bad", self._pair(wanted_bad)))
-        if other and not self.operation.inserts:
+        if other and not self.step.inserts:
             found = self._search([*parts, ("other", self._others())])
             if found is not None:
                 return found
@@ -123,12 +127,12 @@ class Solver:
         if rule is not None:
             return result  # what is invalid never comes as far as a constraint
         for check in self.table.checks:
-            test = f"(SELECT ({check.expression}) FROM ({self._after()}) AS {quote(self.operation.alias)})"
+            test = f"(SELECT ({check.expression}) FROM ({self._after()}) AS {quote(self.step.alias)})"
             result.append(f"{test} IS {'FALSE' if check.name == broken else 'NOT FALSE'}")
         for column in self.table.columns:
-            if column.name not in self.operation.sets or column.generated:
+            if column.name not in self.step.sets or column.generated:
                 continue
-            value = self.operation.sets[column.name]
+            value = self.step.sets[column.name]
             if value == "DEFAULT":
                 continue
             if column.name == null:
@@ -140,8 +144,8 @@ class Solver:
     def _rules(self, broken: str | None = None) -> list[str]:
         """The validation rules; those before a broken one hold, those behind it do not matter."""
         result = []
-        for rule in self.operation.rules:
-            test = f"(SELECT ({rule}) FROM ({self._after()}) AS {quote(self.operation.alias)})"
+        for rule in self.step.rules:
+            test = f"(SELECT ({rule}) FROM ({self._after()}) AS {quote(self.step.alias)})"
             result.append(f"{test} IS {'NOT TRUE' if rule == broken else 'TRUE'}")
             if rule == broken:
                 break
@@ -152,7 +156,7 @@ class Solver:
         mentioned = self._mentioned([item.expression or "" for item in self.table.checks])
         mentioned.names.update(unlike or ())
         relation = self._rows(mentioned)
-        alias = quote(self.operation.alias)
+        alias = quote(self.step.alias)
         differences = [
             f"to_jsonb({alias}.{quote(name)}) IS DISTINCT FROM {self._literal(json.dumps(value))}::jsonb"
             for name, value in (unlike or {}).items()
@@ -177,7 +181,7 @@ class Solver:
     def _search(self, parts: list[tuple[str, str]]) -> Solution | None:
         laterals = "".join(f" CROSS JOIN LATERAL ({text}) AS {name}" for name, text in parts)
         columns = ", ".join(f"{name}.specgen_item, {name}.specgen_record" for name, _ in parts)
-        allowed = where(list(self.operation.preconditions))
+        allowed = where(list(self.preconditions))
         query = (
             f"SELECT to_jsonb(parameters.*){', ' if columns else ''}{columns} "
             f"FROM {self._parameters()} AS parameters{laterals}{allowed} LIMIT 1"
@@ -186,7 +190,7 @@ class Solver:
         if row is None:
             return None
         found = {name: Found(row[1 + 2 * n] or {}, row[2 + 2 * n] or {}) for n, (name, _) in enumerate(parts)}
-        values = {name: row[0][item.variable] for name, item in self.operation.parameters.items()}
+        values = {name: row[0][item.variable] for name, item in self.step.parameters.items()}
         other = found["other"].row if "other" in found else None
         return Solution(values, found.get("good"), found.get("bad"), other)
 
@@ -194,9 +198,9 @@ class Solver:
 
     def _before(self) -> list[str]:
         """The row that is met is valid and concerned."""
-        if self.operation.inserts:
+        if self.step.inserts:
             return []
-        condition = [f"({self.operation.condition}) IS TRUE"] if self.operation.condition else []
+        condition = [f"({self.step.condition}) IS TRUE"] if self.step.condition else []
         return [*self._valid(), *condition]
 
     def _valid(self) -> list[str]:
@@ -204,10 +208,10 @@ class Solver:
 
     def _pair(self, conditions: list[str]) -> str:
         """A record, the row it meets, and the conditions on both."""
-        alias, item = quote(self.operation.alias), quote(self.operation.item)
+        alias, item = quote(self.step.alias), quote(self.step.item)
         source = f"{self._items()} AS {item}"
         record = "NULL::jsonb"
-        if not self.operation.inserts:
+        if not self.step.inserts:
             source += f" CROSS JOIN {self._rows(self._interesting())} AS {alias}"
             record = f"to_jsonb({alias}.*)"
         return (
@@ -216,11 +220,11 @@ class Solver:
         )
 
     def _others(self) -> str:
-        alias, item = quote(self.operation.alias), quote(self.operation.item)
+        alias, item = quote(self.step.alias), quote(self.step.item)
         conditions = self._valid()
-        if self.operation.condition:
-            conditions.append(f"({self.operation.condition}) IS NOT TRUE")
-        elif self.operation.source == "rows":
+        if self.step.condition:
+            conditions.append(f"({self.step.condition}) IS NOT TRUE")
+        elif self.step.source == "rows":
             conditions.append("false")
         return (
             f"SELECT NULL::jsonb AS specgen_item, to_jsonb({alias}.*) AS specgen_record "
@@ -230,29 +234,22 @@ class Solver:
 
     def _after(self) -> str:
         """The row as the operation leaves it."""
-        alias = quote(self.operation.alias)
+        alias = quote(self.step.alias)
         columns = []
         for column in self.table.columns:
             if column.generated:
                 continue
-            value = self.operation.sets.get(column.name)
+            value = self.step.sets.get(column.name)
             if value is None or value == "DEFAULT":
-                value = (
-                    (column.default or "NULL") if self.operation.inserts else f"{alias}.{quote(column.name)}"
-                )
+                value = (column.default or "NULL") if self.step.inserts else f"{alias}.{quote(column.name)}"
             columns.append(f"({value})::{column.type} AS {quote(column.name)}")
         return f"SELECT {', '.join(columns)}"
 
     # What is tried
 
     def _expressions(self) -> list[str]:
-        operation = self.operation
-        texts = [
-            operation.condition or "",
-            *operation.preconditions,
-            *operation.sets.values(),
-            *operation.rules,
-        ]
+        step = self.step
+        texts = [step.condition or "", *self.preconditions, *step.sets.values(), *step.rules]
         return [*texts, *(item.expression or "" for item in self.table.checks)]
 
     def _mentioned(self, expressions: list[str]) -> candidates.Mentions:
@@ -264,8 +261,8 @@ class Solver:
     def _parameters(self) -> str:
         mentioned = self._interesting()
         columns = []
-        for name, item in self.operation.parameters.items():
-            assigned = [key for key, value in self.operation.sets.items() if value == item.variable]
+        for name, item in self.step.parameters.items():
+            assigned = [key for key, value in self.step.sets.items() if value == item.variable]
             columns.append(
                 (item.variable, item.type, self._values(name, item.variable, item.type, assigned, mentioned))
             )
@@ -274,10 +271,10 @@ class Solver:
     def _items(self) -> str:
         mentioned = self._interesting()
         columns = []
-        for item in self.operation.fields:
+        for item in self.step.fields:
             short = item.variable.rsplit(".", 1)[-1].strip('"')
-            assigned = [key for key in self.operation.sets if self.operation.field_of(key) == item]
-            if item.name in self.operation.match_on:
+            assigned = [key for key in self.step.sets if self.step.field_of(key) == item]
+            if item.name in self.step.match_on:
                 assigned.append(item.name)
             columns.append((short, item.type, self._values(item.name, short, item.type, assigned, mentioned)))
         return relation(columns)
@@ -305,7 +302,7 @@ class Solver:
 
     def _given(self, column: Column) -> list[str]:
         """The values that the user gives for a column."""
-        own = self.operation.examples.get(column.name, ())
+        own = self.step.examples.get(column.name, ())
         return distinct([*self.extra.get(column.name, ()), *own, *column.examples])
 
     def _usable(self, texts: Iterable[str], kind: str) -> list[str]:
@@ -313,7 +310,7 @@ class Solver:
 
         But no list is made of a parameter that is none: PostgreSQL would read its text as an array.
         """
-        lists = any(item.type.endswith("[]") for item in self.operation.parameters.values())
+        lists = any(item.type.endswith("[]") for item in self.step.parameters.values())
         trusted = lists or not kind.endswith("[]")
         return distinct(text for text in texts if (trusted and "p_" in text) or self._is_value(text, kind))
 
@@ -370,9 +367,7 @@ class Solver:
     def _partners(self, column: Column, mentioned: candidates.Mentions) -> list[str]:
         """The parameters whose value a column may have; a list of its values is none."""
         array = column.type.endswith("[]")
-        lists = {
-            item.variable for item in self.operation.parameters.values() if item.type.endswith("[]") != array
-        }
+        lists = {item.variable for item in self.step.parameters.values() if item.type.endswith("[]") != array}
         met = mentioned.partners.get(column.name, ())
         return [item for item in met if item.startswith("p_") and item not in lists]
 
@@ -385,9 +380,9 @@ class Solver:
     def _help(self) -> str:
         for column in self.valueless():
             return no_value(self.table, column)
-        rules = [self.operation.condition or "", *(item.expression or "" for item in self.table.checks)]
+        rules = [self.step.condition or "", *(item.expression or "" for item in self.table.checks)]
         asked = " AND ".join(text for text in rules if text) or "the operation"
-        return f"{self.operation.name}: no candidates meet {asked}; {REMEDY}"
+        return f"{self.title}: no candidates meet {asked}; {REMEDY}"
 
 
 def broken(solver: Solver, constraint: Constraint) -> list[str]:

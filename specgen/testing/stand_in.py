@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from specgen.testing.case import Record
-    from specgen.testing.stepped import Called
-    from specgen.testing.subject import Operation
+    from specgen.testing.subject import Called, Step
 
 _FIND = """
     SELECT n.nspname AS schema,
@@ -122,7 +121,7 @@ class StandIn:
     Attributes:
         connection: Where it stands.
         called: How the step calls it.
-        subject: The step.
+        step: What calls it.
         types: The type of each argument that the step passes.
         places: Its place among the function's parameters.
         returns: The rows that each call returns, as a step keeps them.
@@ -130,13 +129,13 @@ class StandIn:
 
     connection: psycopg.Connection[Any]
     called: Called
-    subject: Operation
+    step: Step
     types: list[str]
     places: list[int]
     returns: list[Any]
 
     @classmethod
-    def install(cls, connection: psycopg.Connection[Any], called: Called, subject: Operation) -> StandIn:
+    def install(cls, connection: psycopg.Connection[Any], called: Called, step: Step) -> StandIn:
         """Set the user's function aside and put one in its place.
 
         Raises:
@@ -171,7 +170,7 @@ class StandIn:
         return cls(
             connection=connection,
             called=called,
-            subject=subject,
+            step=step,
             types=[function.types[place - 1] for place in places],
             places=[function.inputs.index(place) for place in places],
             returns=returns,
@@ -194,7 +193,7 @@ class StandIn:
         """The arguments of the calls for records that come in these batches, evaluated by the database."""
         slices = batches if self.called.collected else [[item] for batch in batches for item in batch]
         given = ", ".join(f"%({name})s::{kind} AS {quote(name)}" for name, (kind, _) in values.items())
-        fields = self.subject.fields
+        fields = self.step.fields
         columns = [quote(item.name) for item in fields]
         read = [
             f"array_agg({name} ORDER BY n) AS {name}" if self.called.collected else name for name in columns
@@ -212,7 +211,7 @@ class StandIn:
             arguments.append(f"({value})" if kind.startswith("any") else f"({value})::{kind}")
         query = (
             f"SELECT jsonb_build_array({', '.join(arguments)}) FROM (SELECT {given or '1 AS specgen_none'}) "
-            f"AS parameters CROSS JOIN {record} AS {quote(self.subject.item)}"
+            f"AS parameters CROSS JOIN {record} AS {quote(self.step.item)}"
         )
         found = []
         for part in slices:
