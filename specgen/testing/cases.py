@@ -27,12 +27,10 @@ if TYPE_CHECKING:
 
 _SUBQUERY = re.compile(r"\bselect\b(?! unnest\()", re.IGNORECASE)
 _CALLS = re.compile(r"([A-Za-z_][\w.]*)\s*\(")
-_OF_STEPS = frozenset(
-    (
-        "batch_size max_records on_limit lock_timeout statement_timeout error_handling error_isolation "
-        "max_errors max_error_percent max_attempts backoff logging_level"
-    ).split()
-)
+_OF_STEPS = frozenset((
+    "batch_size", "max_records", "on_limit", "lock_timeout", "statement_timeout", "error_handling",
+    "error_isolation", "max_errors", "max_error_percent", "max_attempts", "backoff", "logging_level",
+))  # fmt: skip
 """The settings that each step has for itself."""
 
 _UNDERSTOOD = frozenset(
