@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 from specgen.plan.project import plan_project
@@ -47,6 +48,14 @@ def test_a_step_and_an_operation_of_one_name_have_tests_of_their_own(tmp_path: P
     (file,) = render_tests(plan, project)
     names = [node.name for node in ast.parse(file.text).body if isinstance(node, ast.FunctionDef)]
     assert len(names) == len(set(names))
+
+
+def test_tests_call_an_operation_as_its_users_do() -> None:
+    for text in render().values():
+        called = re.findall(r"SELECT (?:\* FROM )?public\.(\w+)\(", text)
+        operations = re.findall(r"Operation\(\n    name=\"(\w+)\"", text)
+        assert called
+        assert set(called) <= {f"{name}{suffix}" for name in operations for suffix in ("", "_submit")}
 
 
 def test_every_file_is_python_with_distinct_tests() -> None:
