@@ -15,18 +15,13 @@ types, of `examples:`, and of the conditions, on the database.
 import pytest
 
 from specgen.testing.sandbox import counts
-from specgen.testing.subject import ItemField, Operation
+from specgen.testing.subject import ItemField, Operation, Parameter, Step
 
 RUNTIME = "public"
 
 # import_readings: Take in the file that the meters sent (entities/reading.yaml:14)
 IMPORT_READINGS = Operation(
     name="import_readings",
-    type="insert",
-    source="records",
-    table="public.reading",
-    alias="reading",
-    key=("id",),
     call="""
     SELECT * FROM public.import_readings(
         csv_file => %(csv_file)s::jsonb,
@@ -43,13 +38,26 @@ IMPORT_READINGS = Operation(
     runtime=RUNTIME,
     log_table="public.batch_operation_logs",
     metrics_table="public.batch_performance_metrics",
-    handed_in="csv_file",
-    fields=(
-        ItemField("customer_id", "bigint", "item.customer_id"),
-        ItemField("read_on", "date", "item.read_on"),
-        ItemField("units", "numeric(10,3)", "item.units"),
+    parameters={
+        "csv_file": Parameter("jsonb", "p_csv_file"),
+    },
+    steps=(
+        Step(
+            name="insert",
+            type="insert",
+            source="records",
+            table="public.reading",
+            alias="reading",
+            key=("id",),
+            handed_in="csv_file",
+            fields=(
+                ItemField("customer_id", "bigint", "item.customer_id"),
+                ItemField("read_on", "date", "item.read_on"),
+                ItemField("units", "numeric(10,3)", "item.units"),
+            ),
+            sets={"customer_id": "item.customer_id", "read_on": "item.read_on", "units": "item.units"},
+        ),
     ),
-    sets={"customer_id": "item.customer_id", "read_on": "item.read_on", "units": "item.units"},
 )
 IMPORT_READINGS_FAILURES = (
     "reading_customer_id_fkey",
@@ -61,21 +69,19 @@ IMPORT_READINGS_FAILURES = (
 )
 
 
-def test_import_readings_does_every_record_and_nothing_else(sandbox):
-    case = sandbox.prepare(IMPORT_READINGS, "ggggggg--")
+def test_import_readings_run_again_accounts_for_every_record(sandbox):
+    case = sandbox.prepare_whole(IMPORT_READINGS, "ggggg--")
+    first = sandbox.call(case)
 
-    result = sandbox.call(case)
+    second = sandbox.call(case, max_errors=1000)
 
-    assert result.status == "completed"
-    assert counts(result) == (case.total, case.total, 0, 0)
-    assert not result.limit_reached
-    assert result.started_at <= result.completed_at
-    assert sandbox.changes(case) == case.changes(case.good)
-    assert sandbox.errors(case, result) == []
+    assert second.operation_id != first.operation_id
+    row = sandbox.row_of(case, second)
+    assert counts(second) == (row["total_records"], row["processed_records"], row["skipped_records"], row["error_count"])
 
 
 def test_import_readings_runs_with_what_its_spec_says(sandbox):
-    case = sandbox.prepare(IMPORT_READINGS, "g")
+    case = sandbox.prepare_whole(IMPORT_READINGS, "g")
     expected = {
         "operation": "import_readings",
         "entity": "reading",
@@ -100,14 +106,7 @@ def test_import_readings_runs_with_what_its_spec_says(sandbox):
 
     result = sandbox.call(case)
 
-    row = sandbox.one(
-        f"""
-        SELECT to_jsonb(o) || jsonb_build_object('timeout', o.timeout = %s::interval) AS stored
-          FROM {RUNTIME}.batch_operations AS o
-         WHERE o.operation_id = %s
-        """,
-        (expected.get("timeout"), result.operation_id),
-    ).stored
+    row = sandbox.row_of(case, result, timeout=expected.get("timeout"))
     for interval in ("lock_timeout", "statement_timeout", "backoff", "heartbeat_interval"):
         expected.pop(interval, None)
     expected["timeout"] = True if "timeout" in expected else None
@@ -119,21 +118,19 @@ def test_import_readings_runs_with_what_its_spec_says(sandbox):
 
 
 def test_import_readings_keeps_context_and_priority(sandbox):
-    case = sandbox.prepare(IMPORT_READINGS, "g")
+    case = sandbox.prepare_whole(IMPORT_READINGS, "g")
 
     result = sandbox.call(case, context={"ticket": 7}, priority=5)
 
-    row = sandbox.one(
-        f"SELECT context, priority FROM {RUNTIME}.batch_operations WHERE operation_id = %s", (result.operation_id,)
-    )
-    assert (row.context, row.priority) == ({"ticket": 7}, 5)
+    row = sandbox.row_of(case, result)
+    assert (row["context"], row["priority"]) == ({"ticket": 7}, 5)
 
 
 @pytest.mark.parametrize(
     "options", [{"no_such_option": 1}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
 )
 def test_import_readings_refuses_options_it_does_not_know(sandbox, options):
-    case = sandbox.prepare(IMPORT_READINGS, "g")
+    case = sandbox.prepare_whole(IMPORT_READINGS, "g")
 
     with sandbox.refused("22023"):
         sandbox.call(case, **options)
@@ -141,10 +138,69 @@ def test_import_readings_refuses_options_it_does_not_know(sandbox, options):
     assert sandbox.changes(case) == case.changes([])
 
 
+def test_import_readings_measures_nothing_unasked(sandbox):
+    case = sandbox.prepare_whole(IMPORT_READINGS, "ggggg--")
+
+    result = sandbox.call(case, batch_size=2)
+
+    metrics = sandbox.metrics(case, result)
+    assert metrics == {}
+
+
+def test_import_readings_runs_once_for_an_idempotency_key(sandbox):
+    case = sandbox.prepare_whole(IMPORT_READINGS, "ggggg--")
+
+    first = sandbox.call(case, idempotency_key="once")
+    changes = sandbox.changes(case)
+    again = sandbox.call(case, idempotency_key="once")
+
+    assert again.operation_id == first.operation_id
+    assert counts(again) == counts(first)
+    assert sandbox.changes(case) == changes == case.changes(case.good)
+    assert sandbox.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
+
+
+def test_import_readings_stops_at_its_timeout_and_keeps_what_is_done(sandbox):
+    case = sandbox.prepare_whole(IMPORT_READINGS, "ggggg")
+
+    result = sandbox.call(case, timeout="0 seconds", batch_size=2)
+
+    kept = case.records[:2]
+    assert result.status == "timed_out"
+    assert counts(result) == (5, 2, 3, 0)
+    assert sandbox.changes(case) == case.changes(kept)
+
+
+def test_import_readings_submitted_once_for_an_idempotency_key(sandbox_copy):
+    case = sandbox_copy.prepare_whole(IMPORT_READINGS, "ggggg--")
+
+    first = sandbox_copy.submit(case, idempotency_key="once")
+    again = sandbox_copy.submit(case, idempotency_key="once")
+    result = sandbox_copy.work(case, first)
+
+    assert again == first
+    assert counts(result) == (case.total, case.total, 0, 0)
+    assert sandbox_copy.changes(case) == case.changes(case.good)
+    assert sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
+
+
+def test_import_readings_does_every_record_and_nothing_else(sandbox):
+    case = sandbox.prepare(IMPORT_READINGS, "ggggggg--")
+
+    result = sandbox.call(case)
+
+    assert result.status == "completed"
+    assert counts(result) == (case.total, case.total, 0, 0)
+    assert not result.limit_reached
+    assert result.started_at <= result.completed_at
+    assert sandbox.changes(case) == case.changes(case.good)
+    assert sandbox.errors(case, result) == []
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 6, 7, 8])
 def test_import_readings_works_in_batches_in_order(sandbox, size):
     case = sandbox.prepare(IMPORT_READINGS, "ggggggg--")
-    sandbox.watch(IMPORT_READINGS)
+    sandbox.watch(case)
 
     result = sandbox.call(case, batch_size=size)
 
@@ -165,6 +221,19 @@ def test_import_readings_takes_nothing_for_nothing(sandbox, nothing):
     assert (result.status, result.batch_count) == ("completed", 0)
     assert counts(result) == (0, 0, 0, 0)
     assert sandbox.changes(case) == case.changes([])
+
+
+@pytest.mark.parametrize("most", [1, 3, 4, 5])
+def test_import_readings_leaves_what_is_over_max_records(sandbox, most):
+    case = sandbox.prepare(IMPORT_READINGS, "gggg-")
+
+    result = sandbox.call(case, max_records=most, batch_size=2)
+
+    kept = sorted(case.records, key=lambda item: item.number)[:most]
+    assert result.status == "completed"
+    assert result.limit_reached == (most < 4)
+    assert counts(result) == (len(kept), len(kept), 0, 0)
+    assert sandbox.changes(case) == case.changes(kept)
 
 
 @pytest.mark.parametrize("layout", ["ggggggg--", "gxg"])
@@ -189,15 +258,6 @@ def test_import_readings_logs_basic(sandbox):
 
     whole = (None, case.total, 0, 0, "completed")
     assert sandbox.logs(case, result) == [whole]
-
-
-def test_import_readings_measures_nothing_unasked(sandbox):
-    case = sandbox.prepare(IMPORT_READINGS, "ggg")
-
-    result = sandbox.call(case, batch_size=2)
-
-    metrics = sandbox.metrics(case, result)
-    assert metrics == {}
 
 
 @pytest.mark.parametrize("failing", IMPORT_READINGS_FAILURES)
@@ -310,44 +370,6 @@ def test_import_readings_ends_past_the_max_errors_of_its_spec(sandbox):
     assert counts(result).skipped == 5
 
 
-@pytest.mark.parametrize("most", [1, 3, 4, 5])
-def test_import_readings_leaves_what_is_over_max_records(sandbox, most):
-    case = sandbox.prepare(IMPORT_READINGS, "gggg-")
-
-    result = sandbox.call(case, max_records=most, batch_size=2)
-
-    kept = sorted(case.records, key=lambda item: item.number)[:most]
-    assert result.status == "completed"
-    assert result.limit_reached == (most < 4)
-    assert counts(result) == (len(kept), len(kept), 0, 0)
-    assert sandbox.changes(case) == case.changes(kept)
-
-
-def test_import_readings_runs_once_for_an_idempotency_key(sandbox):
-    case = sandbox.prepare(IMPORT_READINGS, "ggg-")
-
-    first = sandbox.call(case, idempotency_key="once")
-    changes = sandbox.changes(case)
-    again = sandbox.call(case, idempotency_key="once")
-    stored = sandbox.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0]
-
-    assert again.operation_id == first.operation_id
-    assert counts(again) == counts(first)
-    assert sandbox.changes(case) == changes == case.changes(case.good)
-    assert stored == 1
-
-
-def test_import_readings_stops_at_its_timeout_and_keeps_what_is_done(sandbox):
-    case = sandbox.prepare(IMPORT_READINGS, "ggggg")
-
-    result = sandbox.call(case, timeout="0 seconds", batch_size=2)
-
-    kept = case.records[:2]
-    assert result.status == "timed_out"
-    assert counts(result) == (5, 2, 3, 0)
-    assert sandbox.changes(case) == case.changes(kept)
-
-
 @pytest.mark.parametrize("layout", ["gggggggggggggggggggggggggggggggggggggggg"])
 def test_import_readings_submitted_does_the_same_as_one_call(sandbox_copy, layout):
     case = sandbox_copy.prepare(IMPORT_READINGS, layout)
@@ -371,7 +393,7 @@ def test_import_readings_submitted_does_the_same_as_one_call(sandbox_copy, layou
 def test_import_readings_submitted_goes_on_where_a_batch_was_lost(sandbox_copy):
     case = sandbox_copy.prepare(IMPORT_READINGS, "ggggggggg")
     submitted = sandbox_copy.submit(case, batch_size=2)
-    sandbox_copy.step(case, submitted)  # starts it
+    sandbox_copy.begin(case, submitted)
     done = [sandbox_copy.step(case, submitted) for _ in range(2)]
     before = sandbox_copy.status(case, submitted)
 
@@ -381,7 +403,7 @@ def test_import_readings_submitted_goes_on_where_a_batch_was_lost(sandbox_copy):
     after = sandbox_copy.status(case, submitted)
     result = sandbox_copy.work(case, submitted)
 
-    assert [step.processed_records for step in done] == [2, 2]
+    assert [item.processed_records for item in done] == [2, 2]
     assert before.processed_records == after.processed_records == 4
     assert result.status == "completed"
     assert counts(result) == (9, 9, 0, 0)
@@ -392,17 +414,17 @@ def test_import_readings_submitted_goes_on_where_a_batch_was_lost(sandbox_copy):
 def test_import_readings_submitted_is_shared_by_two_workers(sandbox_copy):
     case = sandbox_copy.prepare(IMPORT_READINGS, "gggggggggggggggggggggggggggggggggggggggg")
     submitted = sandbox_copy.submit(case, batch_size=2)
-    sandbox_copy.step(case, submitted)
+    sandbox_copy.begin(case, submitted)
 
     with sandbox_copy.another() as other:
         with other.connection.transaction():
             other.step(case, submitted)
             # The first worker's range is locked; this one takes another, and waits for nobody.
-            step = sandbox_copy.step(case, submitted)
+            done = sandbox_copy.step(case, submitted)
     result = sandbox_copy.work(case, submitted)
 
     ranges = sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_ranges WHERE operation_id = %s", (submitted,))[0]
-    assert (step.state, step.processed_records) == (("worked", 2) if ranges > 1 else ("idle", 0))
+    assert (done.state, done.processed_records) == (("worked", 2) if ranges > 1 else ("idle", 0))
     assert result.status == "completed"
     assert counts(result) == (40, 40, 0, 0)
     assert sandbox_copy.changes(case) == case.changes(case.good)
@@ -411,7 +433,7 @@ def test_import_readings_submitted_is_shared_by_two_workers(sandbox_copy):
 def test_import_readings_submitted_is_not_finished_while_a_worker_is_at_it(sandbox_copy):
     case = sandbox_copy.prepare(IMPORT_READINGS, "gg")
     submitted = sandbox_copy.submit(case, batch_size=10)
-    sandbox_copy.step(case, submitted)
+    sandbox_copy.begin(case, submitted)
 
     with sandbox_copy.another() as other:
         with other.connection.transaction():
@@ -424,22 +446,10 @@ def test_import_readings_submitted_is_not_finished_while_a_worker_is_at_it(sandb
     assert counts(sandbox_copy.status(case, submitted)) == (2, 2, 0, 0)
 
 
-def test_import_readings_submitted_once_for_an_idempotency_key(sandbox_copy):
-    case = sandbox_copy.prepare(IMPORT_READINGS, "ggg")
-
-    first = sandbox_copy.submit(case, idempotency_key="once")
-    again = sandbox_copy.submit(case, idempotency_key="once")
-    result = sandbox_copy.work(case, first)
-
-    assert again == first
-    assert counts(result) == (3, 3, 0, 0)
-    assert sandbox_copy.changes(case) == case.changes(case.good)
-
-
 def test_import_readings_submitted_is_resumed_after_its_timeout(sandbox_copy):
     case = sandbox_copy.prepare(IMPORT_READINGS, "ggggg")
     submitted = sandbox_copy.submit(case, batch_size=2, timeout="1 hour")
-    sandbox_copy.step(case, submitted)
+    sandbox_copy.begin(case, submitted)
     sandbox_copy.step(case, submitted)
     sandbox_copy.run_out_of_time(case, submitted)
 
@@ -453,6 +463,7 @@ def test_import_readings_submitted_is_resumed_after_its_timeout(sandbox_copy):
     assert changes == case.changes(case.records[:2])
     assert result.status == "completed"
     assert counts(result) == (5, 5, 0, 0)
+    assert result.batch_count == 3
     assert sandbox_copy.changes(case) == case.changes(case.good)
 
 
@@ -493,6 +504,6 @@ def test_import_readings_submitted_ends_past_max_errors(sandbox_copy):
 
     assert result.status == "failed"
     assert counts(result) == (6, 1, 3, 2)
-    assert sandbox_copy.changes(case) == case.changes(case.records[:3])
+    assert sandbox_copy.changes(case) == case.changes(case.records[1:2])
 
 

@@ -15,18 +15,13 @@ types, of `examples:`, and of the conditions, on the database.
 import pytest
 
 from specgen.testing.sandbox import counts
-from specgen.testing.subject import ItemField, Operation
+from specgen.testing.subject import ItemField, Operation, Parameter, Step
 
 RUNTIME = "batch"
 
 # add_brands: Add brands (entities/brand.yaml:10)
 ADD_BRANDS = Operation(
     name="add_brands",
-    type="insert",
-    source="records",
-    table="shop.brand",
-    alias="brand",
-    key=("id",),
     call="""
     SELECT * FROM shop.add_brands(
         brands => %(brands)s::jsonb,
@@ -43,31 +38,42 @@ ADD_BRANDS = Operation(
     runtime=RUNTIME,
     log_table="batch.batch_operation_logs",
     metrics_table="batch.batch_performance_metrics",
-    handed_in="brands",
-    fields=(
-        ItemField("id", "integer", "item.id"),
-        ItemField("name", "text", "item.name"),
+    parameters={
+        "brands": Parameter("jsonb", "p_brands"),
+    },
+    steps=(
+        Step(
+            name="insert",
+            type="insert",
+            source="records",
+            table="shop.brand",
+            alias="brand",
+            key=("id",),
+            handed_in="brands",
+            fields=(
+                ItemField("id", "integer", "item.id"),
+                ItemField("name", "text", "item.name"),
+            ),
+            sets={"id": "item.id", "name": "item.name"},
+        ),
     ),
-    sets={"id": "item.id", "name": "item.name"},
 )
 ADD_BRANDS_FAILURES = ("NOT NULL id", "NOT NULL name", "unreadable id", "a trigger of the test")
 
 
-def test_add_brands_does_every_record_and_nothing_else(sandbox):
-    case = sandbox.prepare(ADD_BRANDS, "ggggggg--")
+def test_add_brands_run_again_accounts_for_every_record(sandbox):
+    case = sandbox.prepare_whole(ADD_BRANDS, "ggggg--")
+    first = sandbox.call(case)
 
-    result = sandbox.call(case)
+    second = sandbox.call(case, max_errors=1000)
 
-    assert result.status == "completed"
-    assert counts(result) == (case.total, case.total, 0, 0)
-    assert not result.limit_reached
-    assert result.started_at <= result.completed_at
-    assert sandbox.changes(case) == case.changes(case.good)
-    assert sandbox.errors(case, result) == []
+    assert second.operation_id != first.operation_id
+    row = sandbox.row_of(case, second)
+    assert counts(second) == (row["total_records"], row["processed_records"], row["skipped_records"], row["error_count"])
 
 
 def test_add_brands_runs_with_what_its_spec_says(sandbox):
-    case = sandbox.prepare(ADD_BRANDS, "g")
+    case = sandbox.prepare_whole(ADD_BRANDS, "g")
     expected = {
         "operation": "add_brands",
         "entity": "brand",
@@ -91,14 +97,7 @@ def test_add_brands_runs_with_what_its_spec_says(sandbox):
 
     result = sandbox.call(case)
 
-    row = sandbox.one(
-        f"""
-        SELECT to_jsonb(o) || jsonb_build_object('timeout', o.timeout = %s::interval) AS stored
-          FROM {RUNTIME}.batch_operations AS o
-         WHERE o.operation_id = %s
-        """,
-        (expected.get("timeout"), result.operation_id),
-    ).stored
+    row = sandbox.row_of(case, result, timeout=expected.get("timeout"))
     for interval in ("lock_timeout", "statement_timeout", "backoff", "heartbeat_interval"):
         expected.pop(interval, None)
     expected["timeout"] = True if "timeout" in expected else None
@@ -110,21 +109,19 @@ def test_add_brands_runs_with_what_its_spec_says(sandbox):
 
 
 def test_add_brands_keeps_context_and_priority(sandbox):
-    case = sandbox.prepare(ADD_BRANDS, "g")
+    case = sandbox.prepare_whole(ADD_BRANDS, "g")
 
     result = sandbox.call(case, context={"ticket": 7}, priority=5)
 
-    row = sandbox.one(
-        f"SELECT context, priority FROM {RUNTIME}.batch_operations WHERE operation_id = %s", (result.operation_id,)
-    )
-    assert (row.context, row.priority) == ({"ticket": 7}, 5)
+    row = sandbox.row_of(case, result)
+    assert (row["context"], row["priority"]) == ({"ticket": 7}, 5)
 
 
 @pytest.mark.parametrize(
     "options", [{"no_such_option": 1}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
 )
 def test_add_brands_refuses_options_it_does_not_know(sandbox, options):
-    case = sandbox.prepare(ADD_BRANDS, "g")
+    case = sandbox.prepare_whole(ADD_BRANDS, "g")
 
     with sandbox.refused("22023"):
         sandbox.call(case, **options)
@@ -132,10 +129,69 @@ def test_add_brands_refuses_options_it_does_not_know(sandbox, options):
     assert sandbox.changes(case) == case.changes([])
 
 
+def test_add_brands_measures_nothing_unasked(sandbox):
+    case = sandbox.prepare_whole(ADD_BRANDS, "ggggg--")
+
+    result = sandbox.call(case, batch_size=2)
+
+    metrics = sandbox.metrics(case, result)
+    assert metrics == {}
+
+
+def test_add_brands_runs_once_for_an_idempotency_key(sandbox):
+    case = sandbox.prepare_whole(ADD_BRANDS, "ggggg--")
+
+    first = sandbox.call(case, idempotency_key="once")
+    changes = sandbox.changes(case)
+    again = sandbox.call(case, idempotency_key="once")
+
+    assert again.operation_id == first.operation_id
+    assert counts(again) == counts(first)
+    assert sandbox.changes(case) == changes == case.changes(case.good)
+    assert sandbox.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
+
+
+def test_add_brands_stops_at_its_timeout_and_keeps_what_is_done(sandbox):
+    case = sandbox.prepare_whole(ADD_BRANDS, "ggggg")
+
+    result = sandbox.call(case, timeout="0 seconds", batch_size=2)
+
+    kept = case.records[:2]
+    assert result.status == "timed_out"
+    assert counts(result) == (5, 2, 3, 0)
+    assert sandbox.changes(case) == case.changes(kept)
+
+
+def test_add_brands_submitted_once_for_an_idempotency_key(sandbox_copy):
+    case = sandbox_copy.prepare_whole(ADD_BRANDS, "ggggg--")
+
+    first = sandbox_copy.submit(case, idempotency_key="once")
+    again = sandbox_copy.submit(case, idempotency_key="once")
+    result = sandbox_copy.work(case, first)
+
+    assert again == first
+    assert counts(result) == (case.total, case.total, 0, 0)
+    assert sandbox_copy.changes(case) == case.changes(case.good)
+    assert sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
+
+
+def test_add_brands_does_every_record_and_nothing_else(sandbox):
+    case = sandbox.prepare(ADD_BRANDS, "ggggggg--")
+
+    result = sandbox.call(case)
+
+    assert result.status == "completed"
+    assert counts(result) == (case.total, case.total, 0, 0)
+    assert not result.limit_reached
+    assert result.started_at <= result.completed_at
+    assert sandbox.changes(case) == case.changes(case.good)
+    assert sandbox.errors(case, result) == []
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 6, 7, 8])
 def test_add_brands_works_in_batches_in_order(sandbox, size):
     case = sandbox.prepare(ADD_BRANDS, "ggggggg--")
-    sandbox.watch(ADD_BRANDS)
+    sandbox.watch(case)
 
     result = sandbox.call(case, batch_size=size)
 
@@ -156,6 +212,19 @@ def test_add_brands_takes_nothing_for_nothing(sandbox, nothing):
     assert (result.status, result.batch_count) == ("completed", 0)
     assert counts(result) == (0, 0, 0, 0)
     assert sandbox.changes(case) == case.changes([])
+
+
+@pytest.mark.parametrize("most", [1, 3, 4, 5])
+def test_add_brands_leaves_what_is_over_max_records(sandbox, most):
+    case = sandbox.prepare(ADD_BRANDS, "gggg-")
+
+    result = sandbox.call(case, max_records=most, batch_size=2)
+
+    kept = sorted(case.records, key=lambda item: item.number)[:most]
+    assert result.status == "completed"
+    assert result.limit_reached == (most < 4)
+    assert counts(result) == (len(kept), len(kept), 0, 0)
+    assert sandbox.changes(case) == case.changes(kept)
 
 
 @pytest.mark.parametrize("layout", ["ggggggg--", "gxg"])
@@ -180,15 +249,6 @@ def test_add_brands_logs_basic(sandbox):
 
     whole = (None, case.total, 0, 0, "completed")
     assert sandbox.logs(case, result) == [whole]
-
-
-def test_add_brands_measures_nothing_unasked(sandbox):
-    case = sandbox.prepare(ADD_BRANDS, "ggg")
-
-    result = sandbox.call(case, batch_size=2)
-
-    metrics = sandbox.metrics(case, result)
-    assert metrics == {}
 
 
 @pytest.mark.parametrize("failing", ADD_BRANDS_FAILURES)
@@ -290,44 +350,6 @@ def test_add_brands_ends_past_a_percentage_of_errors_judged_after_100_records(sa
     assert sandbox.changes(case) == case.changes(good)
 
 
-@pytest.mark.parametrize("most", [1, 3, 4, 5])
-def test_add_brands_leaves_what_is_over_max_records(sandbox, most):
-    case = sandbox.prepare(ADD_BRANDS, "gggg-")
-
-    result = sandbox.call(case, max_records=most, batch_size=2)
-
-    kept = sorted(case.records, key=lambda item: item.number)[:most]
-    assert result.status == "completed"
-    assert result.limit_reached == (most < 4)
-    assert counts(result) == (len(kept), len(kept), 0, 0)
-    assert sandbox.changes(case) == case.changes(kept)
-
-
-def test_add_brands_runs_once_for_an_idempotency_key(sandbox):
-    case = sandbox.prepare(ADD_BRANDS, "ggg-")
-
-    first = sandbox.call(case, idempotency_key="once")
-    changes = sandbox.changes(case)
-    again = sandbox.call(case, idempotency_key="once")
-    stored = sandbox.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0]
-
-    assert again.operation_id == first.operation_id
-    assert counts(again) == counts(first)
-    assert sandbox.changes(case) == changes == case.changes(case.good)
-    assert stored == 1
-
-
-def test_add_brands_stops_at_its_timeout_and_keeps_what_is_done(sandbox):
-    case = sandbox.prepare(ADD_BRANDS, "ggggg")
-
-    result = sandbox.call(case, timeout="0 seconds", batch_size=2)
-
-    kept = case.records[:2]
-    assert result.status == "timed_out"
-    assert counts(result) == (5, 2, 3, 0)
-    assert sandbox.changes(case) == case.changes(kept)
-
-
 @pytest.mark.parametrize("layout", ["gggggggggggggggggggggggggggggggggggggggg"])
 def test_add_brands_submitted_does_the_same_as_one_call(sandbox_copy, layout):
     case = sandbox_copy.prepare(ADD_BRANDS, layout)
@@ -351,7 +373,7 @@ def test_add_brands_submitted_does_the_same_as_one_call(sandbox_copy, layout):
 def test_add_brands_submitted_goes_on_where_a_batch_was_lost(sandbox_copy):
     case = sandbox_copy.prepare(ADD_BRANDS, "ggggggggg")
     submitted = sandbox_copy.submit(case, batch_size=2)
-    sandbox_copy.step(case, submitted)  # starts it
+    sandbox_copy.begin(case, submitted)
     done = [sandbox_copy.step(case, submitted) for _ in range(2)]
     before = sandbox_copy.status(case, submitted)
 
@@ -361,7 +383,7 @@ def test_add_brands_submitted_goes_on_where_a_batch_was_lost(sandbox_copy):
     after = sandbox_copy.status(case, submitted)
     result = sandbox_copy.work(case, submitted)
 
-    assert [step.processed_records for step in done] == [2, 2]
+    assert [item.processed_records for item in done] == [2, 2]
     assert before.processed_records == after.processed_records == 4
     assert result.status == "completed"
     assert counts(result) == (9, 9, 0, 0)
@@ -372,17 +394,17 @@ def test_add_brands_submitted_goes_on_where_a_batch_was_lost(sandbox_copy):
 def test_add_brands_submitted_is_shared_by_two_workers(sandbox_copy):
     case = sandbox_copy.prepare(ADD_BRANDS, "gggggggggggggggggggggggggggggggggggggggg")
     submitted = sandbox_copy.submit(case, batch_size=2)
-    sandbox_copy.step(case, submitted)
+    sandbox_copy.begin(case, submitted)
 
     with sandbox_copy.another() as other:
         with other.connection.transaction():
             other.step(case, submitted)
             # The first worker's range is locked; this one takes another, and waits for nobody.
-            step = sandbox_copy.step(case, submitted)
+            done = sandbox_copy.step(case, submitted)
     result = sandbox_copy.work(case, submitted)
 
     ranges = sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_ranges WHERE operation_id = %s", (submitted,))[0]
-    assert (step.state, step.processed_records) == (("worked", 2) if ranges > 1 else ("idle", 0))
+    assert (done.state, done.processed_records) == (("worked", 2) if ranges > 1 else ("idle", 0))
     assert result.status == "completed"
     assert counts(result) == (40, 40, 0, 0)
     assert sandbox_copy.changes(case) == case.changes(case.good)
@@ -391,7 +413,7 @@ def test_add_brands_submitted_is_shared_by_two_workers(sandbox_copy):
 def test_add_brands_submitted_is_not_finished_while_a_worker_is_at_it(sandbox_copy):
     case = sandbox_copy.prepare(ADD_BRANDS, "gg")
     submitted = sandbox_copy.submit(case, batch_size=10)
-    sandbox_copy.step(case, submitted)
+    sandbox_copy.begin(case, submitted)
 
     with sandbox_copy.another() as other:
         with other.connection.transaction():
@@ -404,22 +426,10 @@ def test_add_brands_submitted_is_not_finished_while_a_worker_is_at_it(sandbox_co
     assert counts(sandbox_copy.status(case, submitted)) == (2, 2, 0, 0)
 
 
-def test_add_brands_submitted_once_for_an_idempotency_key(sandbox_copy):
-    case = sandbox_copy.prepare(ADD_BRANDS, "ggg")
-
-    first = sandbox_copy.submit(case, idempotency_key="once")
-    again = sandbox_copy.submit(case, idempotency_key="once")
-    result = sandbox_copy.work(case, first)
-
-    assert again == first
-    assert counts(result) == (3, 3, 0, 0)
-    assert sandbox_copy.changes(case) == case.changes(case.good)
-
-
 def test_add_brands_submitted_is_resumed_after_its_timeout(sandbox_copy):
     case = sandbox_copy.prepare(ADD_BRANDS, "ggggg")
     submitted = sandbox_copy.submit(case, batch_size=2, timeout="1 hour")
-    sandbox_copy.step(case, submitted)
+    sandbox_copy.begin(case, submitted)
     sandbox_copy.step(case, submitted)
     sandbox_copy.run_out_of_time(case, submitted)
 
@@ -433,6 +443,7 @@ def test_add_brands_submitted_is_resumed_after_its_timeout(sandbox_copy):
     assert changes == case.changes(case.records[:2])
     assert result.status == "completed"
     assert counts(result) == (5, 5, 0, 0)
+    assert result.batch_count == 3
     assert sandbox_copy.changes(case) == case.changes(case.good)
 
 
@@ -473,6 +484,6 @@ def test_add_brands_submitted_ends_past_max_errors(sandbox_copy):
 
     assert result.status == "failed"
     assert counts(result) == (6, 1, 3, 2)
-    assert sandbox_copy.changes(case) == case.changes(case.records[:3])
+    assert sandbox_copy.changes(case) == case.changes(case.records[1:2])
 
 

@@ -15,18 +15,13 @@ types, of `examples:`, and of the conditions, on the database.
 import pytest
 
 from specgen.testing.sandbox import counts
-from specgen.testing.subject import ItemField, Operation, Parameter
+from specgen.testing.subject import ItemField, Operation, Parameter, Step
 
 RUNTIME = "batch"
 
 # refresh_items: Add items, or refresh those that are there, by SKU (entities/item.yaml:15)
 REFRESH_ITEMS = Operation(
     name="refresh_items",
-    type="upsert",
-    source="records",
-    table="shop.item",
-    alias="item",
-    key=("id",),
     call="""
     SELECT * FROM shop.refresh_items(
         items => %(items)s::jsonb,
@@ -43,25 +38,38 @@ REFRESH_ITEMS = Operation(
     runtime=RUNTIME,
     log_table="batch.batch_operation_logs",
     metrics_table="batch.batch_performance_metrics",
-    handed_in="items",
-    item="item_",
-    fields=(
-        ItemField("sku", "text", "item_.sku"),
-        ItemField("title", "text", "item_.title"),
-        ItemField("brand_id", "integer", "item_.brand_id"),
-        ItemField("price", "numeric(10,2)", "item_.price"),
-        ItemField("currency", "shop.currency", "item_.currency"),
-    ),
-    sets={
-        "sku": "item_.sku",
-        "title": "item_.title",
-        "brand_id": "item_.brand_id",
-        "price": "item_.price",
-        "currency": "item_.currency",
+    parameters={
+        "items": Parameter("jsonb", "p_items_"),
     },
-    conflict=("sku",),
-    updates=("title", "brand_id", "price", "currency"),
-    examples={"currency": ("'EUR'::shop.currency", "'USD'::shop.currency")},
+    steps=(
+        Step(
+            name="upsert",
+            type="upsert",
+            source="records",
+            table="shop.item",
+            alias="item",
+            key=("id",),
+            handed_in="items",
+            item="item_",
+            fields=(
+                ItemField("sku", "text", "item_.sku"),
+                ItemField("title", "text", "item_.title"),
+                ItemField("brand_id", "integer", "item_.brand_id"),
+                ItemField("price", "numeric(10,2)", "item_.price"),
+                ItemField("currency", "shop.currency", "item_.currency"),
+            ),
+            sets={
+                "sku": "item_.sku",
+                "title": "item_.title",
+                "brand_id": "item_.brand_id",
+                "price": "item_.price",
+                "currency": "item_.currency",
+            },
+            conflict=("sku",),
+            updates=("title", "brand_id", "price", "currency"),
+            examples={"currency": ("'EUR'::shop.currency", "'USD'::shop.currency")},
+        ),
+    ),
 )
 REFRESH_ITEMS_FAILURES = (
     "NOT NULL title",
@@ -72,21 +80,19 @@ REFRESH_ITEMS_FAILURES = (
 )
 
 
-def test_refresh_items_does_every_record_and_nothing_else(sandbox):
-    case = sandbox.prepare(REFRESH_ITEMS, "gugugug--")
+def test_refresh_items_run_again_accounts_for_every_record(sandbox):
+    case = sandbox.prepare_whole(REFRESH_ITEMS, "ggggg--")
+    first = sandbox.call(case)
 
-    result = sandbox.call(case)
+    second = sandbox.call(case, max_errors=1000)
 
-    assert result.status == "completed"
-    assert counts(result) == (case.total, case.total, 0, 0)
-    assert not result.limit_reached
-    assert result.started_at <= result.completed_at
-    assert sandbox.changes(case) == case.changes(case.good)
-    assert sandbox.errors(case, result) == []
+    assert second.operation_id != first.operation_id
+    row = sandbox.row_of(case, second)
+    assert counts(second) == (row["total_records"], row["processed_records"], row["skipped_records"], row["error_count"])
 
 
 def test_refresh_items_runs_with_what_its_spec_says(sandbox):
-    case = sandbox.prepare(REFRESH_ITEMS, "g")
+    case = sandbox.prepare_whole(REFRESH_ITEMS, "g")
     expected = {
         "operation": "refresh_items",
         "entity": "item",
@@ -111,14 +117,7 @@ def test_refresh_items_runs_with_what_its_spec_says(sandbox):
 
     result = sandbox.call(case)
 
-    row = sandbox.one(
-        f"""
-        SELECT to_jsonb(o) || jsonb_build_object('timeout', o.timeout = %s::interval) AS stored
-          FROM {RUNTIME}.batch_operations AS o
-         WHERE o.operation_id = %s
-        """,
-        (expected.get("timeout"), result.operation_id),
-    ).stored
+    row = sandbox.row_of(case, result, timeout=expected.get("timeout"))
     for interval in ("lock_timeout", "statement_timeout", "backoff", "heartbeat_interval"):
         expected.pop(interval, None)
     expected["timeout"] = True if "timeout" in expected else None
@@ -130,21 +129,19 @@ def test_refresh_items_runs_with_what_its_spec_says(sandbox):
 
 
 def test_refresh_items_keeps_context_and_priority(sandbox):
-    case = sandbox.prepare(REFRESH_ITEMS, "g")
+    case = sandbox.prepare_whole(REFRESH_ITEMS, "g")
 
     result = sandbox.call(case, context={"ticket": 7}, priority=5)
 
-    row = sandbox.one(
-        f"SELECT context, priority FROM {RUNTIME}.batch_operations WHERE operation_id = %s", (result.operation_id,)
-    )
-    assert (row.context, row.priority) == ({"ticket": 7}, 5)
+    row = sandbox.row_of(case, result)
+    assert (row["context"], row["priority"]) == ({"ticket": 7}, 5)
 
 
 @pytest.mark.parametrize(
     "options", [{"no_such_option": 1}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
 )
 def test_refresh_items_refuses_options_it_does_not_know(sandbox, options):
-    case = sandbox.prepare(REFRESH_ITEMS, "g")
+    case = sandbox.prepare_whole(REFRESH_ITEMS, "g")
 
     with sandbox.refused("22023"):
         sandbox.call(case, **options)
@@ -152,10 +149,69 @@ def test_refresh_items_refuses_options_it_does_not_know(sandbox, options):
     assert sandbox.changes(case) == case.changes([])
 
 
+def test_refresh_items_measures_nothing_unasked(sandbox):
+    case = sandbox.prepare_whole(REFRESH_ITEMS, "ggggg--")
+
+    result = sandbox.call(case, batch_size=2)
+
+    metrics = sandbox.metrics(case, result)
+    assert metrics == {}
+
+
+def test_refresh_items_runs_once_for_an_idempotency_key(sandbox):
+    case = sandbox.prepare_whole(REFRESH_ITEMS, "ggggg--")
+
+    first = sandbox.call(case, idempotency_key="once")
+    changes = sandbox.changes(case)
+    again = sandbox.call(case, idempotency_key="once")
+
+    assert again.operation_id == first.operation_id
+    assert counts(again) == counts(first)
+    assert sandbox.changes(case) == changes == case.changes(case.good)
+    assert sandbox.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
+
+
+def test_refresh_items_stops_at_its_timeout_and_keeps_what_is_done(sandbox):
+    case = sandbox.prepare_whole(REFRESH_ITEMS, "ggggg")
+
+    result = sandbox.call(case, timeout="0 seconds", batch_size=2)
+
+    kept = case.records[:2]
+    assert result.status == "timed_out"
+    assert counts(result) == (5, 2, 3, 0)
+    assert sandbox.changes(case) == case.changes(kept)
+
+
+def test_refresh_items_submitted_once_for_an_idempotency_key(sandbox_copy):
+    case = sandbox_copy.prepare_whole(REFRESH_ITEMS, "ggggg--")
+
+    first = sandbox_copy.submit(case, idempotency_key="once")
+    again = sandbox_copy.submit(case, idempotency_key="once")
+    result = sandbox_copy.work(case, first)
+
+    assert again == first
+    assert counts(result) == (case.total, case.total, 0, 0)
+    assert sandbox_copy.changes(case) == case.changes(case.good)
+    assert sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
+
+
+def test_refresh_items_does_every_record_and_nothing_else(sandbox):
+    case = sandbox.prepare(REFRESH_ITEMS, "gugugug--")
+
+    result = sandbox.call(case)
+
+    assert result.status == "completed"
+    assert counts(result) == (case.total, case.total, 0, 0)
+    assert not result.limit_reached
+    assert result.started_at <= result.completed_at
+    assert sandbox.changes(case) == case.changes(case.good)
+    assert sandbox.errors(case, result) == []
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 6, 7, 8])
 def test_refresh_items_works_in_batches_in_order(sandbox, size):
     case = sandbox.prepare(REFRESH_ITEMS, "gugugug--")
-    sandbox.watch(REFRESH_ITEMS)
+    sandbox.watch(case)
 
     result = sandbox.call(case, batch_size=size)
 
@@ -180,16 +236,28 @@ def test_refresh_items_takes_nothing_for_nothing(sandbox, nothing):
 
 def test_refresh_items_takes_the_first_of_records_with_one_key(sandbox):
     case = sandbox.prepare(REFRESH_ITEMS, "ggg-")
-    first = case.arguments["items"].obj
-    case.arguments["items"] = type(case.arguments["items"])([*first, first[1]])
+    again = case.repeat(2)
 
-    result = sandbox.call(case, batch_size=2)
+    result = sandbox.call(case, batch_size=2, error_handling="continue_on_error")
 
     assert result.status == "completed_with_errors"
     assert counts(result) == (4, 3, 0, 1)
     assert sandbox.changes(case) == case.changes(case.good)
     (error,) = sandbox.errors(case, result)
-    assert (error.record_number, error.sqlstate, error.failed_records) == (4, "21000", [first[1]])
+    assert (error.record_number, error.sqlstate, error.failed_records) == (4, "21000", [again])
+
+
+@pytest.mark.parametrize("most", [1, 3, 4, 5])
+def test_refresh_items_leaves_what_is_over_max_records(sandbox, most):
+    case = sandbox.prepare(REFRESH_ITEMS, "gggg-")
+
+    result = sandbox.call(case, max_records=most, batch_size=2)
+
+    kept = sorted(case.records, key=lambda item: item.number)[:most]
+    assert result.status == "completed"
+    assert result.limit_reached == (most < 4)
+    assert counts(result) == (len(kept), len(kept), 0, 0)
+    assert sandbox.changes(case) == case.changes(kept)
 
 
 @pytest.mark.parametrize("layout", ["gugugug--", "gxg"])
@@ -214,15 +282,6 @@ def test_refresh_items_logs_basic(sandbox):
 
     whole = (None, case.total, 0, 0, "completed")
     assert sandbox.logs(case, result) == [whole]
-
-
-def test_refresh_items_measures_nothing_unasked(sandbox):
-    case = sandbox.prepare(REFRESH_ITEMS, "ggg")
-
-    result = sandbox.call(case, batch_size=2)
-
-    metrics = sandbox.metrics(case, result)
-    assert metrics == {}
 
 
 @pytest.mark.parametrize("failing", REFRESH_ITEMS_FAILURES)
@@ -324,44 +383,6 @@ def test_refresh_items_ends_past_a_percentage_of_errors_judged_after_100_records
     assert sandbox.changes(case) == case.changes(good)
 
 
-@pytest.mark.parametrize("most", [1, 3, 4, 5])
-def test_refresh_items_leaves_what_is_over_max_records(sandbox, most):
-    case = sandbox.prepare(REFRESH_ITEMS, "gggg-")
-
-    result = sandbox.call(case, max_records=most, batch_size=2)
-
-    kept = sorted(case.records, key=lambda item: item.number)[:most]
-    assert result.status == "completed"
-    assert result.limit_reached == (most < 4)
-    assert counts(result) == (len(kept), len(kept), 0, 0)
-    assert sandbox.changes(case) == case.changes(kept)
-
-
-def test_refresh_items_runs_once_for_an_idempotency_key(sandbox):
-    case = sandbox.prepare(REFRESH_ITEMS, "ggg-")
-
-    first = sandbox.call(case, idempotency_key="once")
-    changes = sandbox.changes(case)
-    again = sandbox.call(case, idempotency_key="once")
-    stored = sandbox.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0]
-
-    assert again.operation_id == first.operation_id
-    assert counts(again) == counts(first)
-    assert sandbox.changes(case) == changes == case.changes(case.good)
-    assert stored == 1
-
-
-def test_refresh_items_stops_at_its_timeout_and_keeps_what_is_done(sandbox):
-    case = sandbox.prepare(REFRESH_ITEMS, "ggggg")
-
-    result = sandbox.call(case, timeout="0 seconds", batch_size=2)
-
-    kept = case.records[:2]
-    assert result.status == "timed_out"
-    assert counts(result) == (5, 2, 3, 0)
-    assert sandbox.changes(case) == case.changes(kept)
-
-
 @pytest.mark.parametrize("layout", ["gggggggggggggggggggggggggggggggggggggggg"])
 def test_refresh_items_submitted_does_the_same_as_one_call(sandbox_copy, layout):
     case = sandbox_copy.prepare(REFRESH_ITEMS, layout)
@@ -385,7 +406,7 @@ def test_refresh_items_submitted_does_the_same_as_one_call(sandbox_copy, layout)
 def test_refresh_items_submitted_goes_on_where_a_batch_was_lost(sandbox_copy):
     case = sandbox_copy.prepare(REFRESH_ITEMS, "ggggggggg")
     submitted = sandbox_copy.submit(case, batch_size=2)
-    sandbox_copy.step(case, submitted)  # starts it
+    sandbox_copy.begin(case, submitted)
     done = [sandbox_copy.step(case, submitted) for _ in range(2)]
     before = sandbox_copy.status(case, submitted)
 
@@ -395,7 +416,7 @@ def test_refresh_items_submitted_goes_on_where_a_batch_was_lost(sandbox_copy):
     after = sandbox_copy.status(case, submitted)
     result = sandbox_copy.work(case, submitted)
 
-    assert [step.processed_records for step in done] == [2, 2]
+    assert [item.processed_records for item in done] == [2, 2]
     assert before.processed_records == after.processed_records == 4
     assert result.status == "completed"
     assert counts(result) == (9, 9, 0, 0)
@@ -406,17 +427,17 @@ def test_refresh_items_submitted_goes_on_where_a_batch_was_lost(sandbox_copy):
 def test_refresh_items_submitted_is_shared_by_two_workers(sandbox_copy):
     case = sandbox_copy.prepare(REFRESH_ITEMS, "gggggggggggggggggggggggggggggggggggggggg")
     submitted = sandbox_copy.submit(case, batch_size=2)
-    sandbox_copy.step(case, submitted)
+    sandbox_copy.begin(case, submitted)
 
     with sandbox_copy.another() as other:
         with other.connection.transaction():
             other.step(case, submitted)
             # The first worker's range is locked; this one takes another, and waits for nobody.
-            step = sandbox_copy.step(case, submitted)
+            done = sandbox_copy.step(case, submitted)
     result = sandbox_copy.work(case, submitted)
 
     ranges = sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_ranges WHERE operation_id = %s", (submitted,))[0]
-    assert (step.state, step.processed_records) == (("worked", 2) if ranges > 1 else ("idle", 0))
+    assert (done.state, done.processed_records) == (("worked", 2) if ranges > 1 else ("idle", 0))
     assert result.status == "completed"
     assert counts(result) == (40, 40, 0, 0)
     assert sandbox_copy.changes(case) == case.changes(case.good)
@@ -425,7 +446,7 @@ def test_refresh_items_submitted_is_shared_by_two_workers(sandbox_copy):
 def test_refresh_items_submitted_is_not_finished_while_a_worker_is_at_it(sandbox_copy):
     case = sandbox_copy.prepare(REFRESH_ITEMS, "gg")
     submitted = sandbox_copy.submit(case, batch_size=10)
-    sandbox_copy.step(case, submitted)
+    sandbox_copy.begin(case, submitted)
 
     with sandbox_copy.another() as other:
         with other.connection.transaction():
@@ -438,22 +459,10 @@ def test_refresh_items_submitted_is_not_finished_while_a_worker_is_at_it(sandbox
     assert counts(sandbox_copy.status(case, submitted)) == (2, 2, 0, 0)
 
 
-def test_refresh_items_submitted_once_for_an_idempotency_key(sandbox_copy):
-    case = sandbox_copy.prepare(REFRESH_ITEMS, "ggg")
-
-    first = sandbox_copy.submit(case, idempotency_key="once")
-    again = sandbox_copy.submit(case, idempotency_key="once")
-    result = sandbox_copy.work(case, first)
-
-    assert again == first
-    assert counts(result) == (3, 3, 0, 0)
-    assert sandbox_copy.changes(case) == case.changes(case.good)
-
-
 def test_refresh_items_submitted_is_resumed_after_its_timeout(sandbox_copy):
     case = sandbox_copy.prepare(REFRESH_ITEMS, "ggggg")
     submitted = sandbox_copy.submit(case, batch_size=2, timeout="1 hour")
-    sandbox_copy.step(case, submitted)
+    sandbox_copy.begin(case, submitted)
     sandbox_copy.step(case, submitted)
     sandbox_copy.run_out_of_time(case, submitted)
 
@@ -467,6 +476,7 @@ def test_refresh_items_submitted_is_resumed_after_its_timeout(sandbox_copy):
     assert changes == case.changes(case.records[:2])
     assert result.status == "completed"
     assert counts(result) == (5, 5, 0, 0)
+    assert result.batch_count == 3
     assert sandbox_copy.changes(case) == case.changes(case.good)
 
 
@@ -507,17 +517,12 @@ def test_refresh_items_submitted_ends_past_max_errors(sandbox_copy):
 
     assert result.status == "failed"
     assert counts(result) == (6, 1, 3, 2)
-    assert sandbox_copy.changes(case) == case.changes(case.records[:3])
+    assert sandbox_copy.changes(case) == case.changes(case.records[1:2])
 
 
 # label_items: Put a label on some items (entities/item.yaml:30)
 LABEL_ITEMS = Operation(
     name="label_items",
-    type="update",
-    source="keys",
-    table="shop.item",
-    alias="item",
-    key=("id",),
     call="""
     SELECT * FROM shop.label_items(
         label => %(label)s::text,
@@ -536,33 +541,45 @@ LABEL_ITEMS = Operation(
     runtime=RUNTIME,
     log_table="batch.batch_operation_logs",
     metrics_table="batch.batch_performance_metrics",
-    handed_in="ids",
     parameters={
         "label": Parameter("text", "p_label"),
+        "ids": Parameter("uuid[]", "p_ids"),
     },
-    item="item_",
-    condition="NOT (p_label = ANY(labels))",
-    sets={"labels": "array_append(labels, p_label)"},
-    examples={"currency": ("'EUR'::shop.currency", "'USD'::shop.currency")},
+    steps=(
+        Step(
+            name="update",
+            type="update",
+            source="keys",
+            table="shop.item",
+            alias="item",
+            key=("id",),
+            handed_in="ids",
+            parameters={
+                "label": Parameter("text", "p_label"),
+            },
+            item="item_",
+            condition="NOT (p_label = ANY(labels))",
+            sets={"labels": "array_append(labels, p_label)"},
+            examples={"currency": ("'EUR'::shop.currency", "'USD'::shop.currency")},
+        ),
+    ),
 )
 LABEL_ITEMS_FAILURES = ("a trigger of the test",)
 
 
-def test_label_items_does_every_record_and_nothing_else(sandbox):
-    case = sandbox.prepare(LABEL_ITEMS, "ggggggg--")
+def test_label_items_run_again_accounts_for_every_record(sandbox):
+    case = sandbox.prepare_whole(LABEL_ITEMS, "ggggg--")
+    first = sandbox.call(case)
 
-    result = sandbox.call(case)
+    second = sandbox.call(case, max_errors=1000)
 
-    assert result.status == "completed"
-    assert counts(result) == (case.total, case.total, 0, 0)
-    assert not result.limit_reached
-    assert result.started_at <= result.completed_at
-    assert sandbox.changes(case) == case.changes(case.good)
-    assert sandbox.errors(case, result) == []
+    assert second.operation_id != first.operation_id
+    row = sandbox.row_of(case, second)
+    assert counts(second) == (row["total_records"], row["processed_records"], row["skipped_records"], row["error_count"])
 
 
 def test_label_items_runs_with_what_its_spec_says(sandbox):
-    case = sandbox.prepare(LABEL_ITEMS, "g")
+    case = sandbox.prepare_whole(LABEL_ITEMS, "g")
     expected = {
         "operation": "label_items",
         "entity": "item",
@@ -586,14 +603,7 @@ def test_label_items_runs_with_what_its_spec_says(sandbox):
 
     result = sandbox.call(case)
 
-    row = sandbox.one(
-        f"""
-        SELECT to_jsonb(o) || jsonb_build_object('timeout', o.timeout = %s::interval) AS stored
-          FROM {RUNTIME}.batch_operations AS o
-         WHERE o.operation_id = %s
-        """,
-        (expected.get("timeout"), result.operation_id),
-    ).stored
+    row = sandbox.row_of(case, result, timeout=expected.get("timeout"))
     for interval in ("lock_timeout", "statement_timeout", "backoff", "heartbeat_interval"):
         expected.pop(interval, None)
     expected["timeout"] = True if "timeout" in expected else None
@@ -605,21 +615,19 @@ def test_label_items_runs_with_what_its_spec_says(sandbox):
 
 
 def test_label_items_keeps_context_and_priority(sandbox):
-    case = sandbox.prepare(LABEL_ITEMS, "g")
+    case = sandbox.prepare_whole(LABEL_ITEMS, "g")
 
     result = sandbox.call(case, context={"ticket": 7}, priority=5)
 
-    row = sandbox.one(
-        f"SELECT context, priority FROM {RUNTIME}.batch_operations WHERE operation_id = %s", (result.operation_id,)
-    )
-    assert (row.context, row.priority) == ({"ticket": 7}, 5)
+    row = sandbox.row_of(case, result)
+    assert (row["context"], row["priority"]) == ({"ticket": 7}, 5)
 
 
 @pytest.mark.parametrize(
     "options", [{"no_such_option": 1}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
 )
 def test_label_items_refuses_options_it_does_not_know(sandbox, options):
-    case = sandbox.prepare(LABEL_ITEMS, "g")
+    case = sandbox.prepare_whole(LABEL_ITEMS, "g")
 
     with sandbox.refused("22023"):
         sandbox.call(case, **options)
@@ -627,10 +635,69 @@ def test_label_items_refuses_options_it_does_not_know(sandbox, options):
     assert sandbox.changes(case) == case.changes([])
 
 
+def test_label_items_measures_nothing_unasked(sandbox):
+    case = sandbox.prepare_whole(LABEL_ITEMS, "ggggg--")
+
+    result = sandbox.call(case, batch_size=2)
+
+    metrics = sandbox.metrics(case, result)
+    assert metrics == {}
+
+
+def test_label_items_runs_once_for_an_idempotency_key(sandbox):
+    case = sandbox.prepare_whole(LABEL_ITEMS, "ggggg--")
+
+    first = sandbox.call(case, idempotency_key="once")
+    changes = sandbox.changes(case)
+    again = sandbox.call(case, idempotency_key="once")
+
+    assert again.operation_id == first.operation_id
+    assert counts(again) == counts(first)
+    assert sandbox.changes(case) == changes == case.changes(case.good)
+    assert sandbox.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
+
+
+def test_label_items_stops_at_its_timeout_and_keeps_what_is_done(sandbox):
+    case = sandbox.prepare_whole(LABEL_ITEMS, "ggggg")
+
+    result = sandbox.call(case, timeout="0 seconds", batch_size=2)
+
+    kept = case.records[:2]
+    assert result.status == "timed_out"
+    assert counts(result) == (5, 2, 3, 0)
+    assert sandbox.changes(case) == case.changes(kept)
+
+
+def test_label_items_submitted_once_for_an_idempotency_key(sandbox_copy):
+    case = sandbox_copy.prepare_whole(LABEL_ITEMS, "ggggg--")
+
+    first = sandbox_copy.submit(case, idempotency_key="once")
+    again = sandbox_copy.submit(case, idempotency_key="once")
+    result = sandbox_copy.work(case, first)
+
+    assert again == first
+    assert counts(result) == (case.total, case.total, 0, 0)
+    assert sandbox_copy.changes(case) == case.changes(case.good)
+    assert sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
+
+
+def test_label_items_does_every_record_and_nothing_else(sandbox):
+    case = sandbox.prepare(LABEL_ITEMS, "ggggggg--")
+
+    result = sandbox.call(case)
+
+    assert result.status == "completed"
+    assert counts(result) == (case.total, case.total, 0, 0)
+    assert not result.limit_reached
+    assert result.started_at <= result.completed_at
+    assert sandbox.changes(case) == case.changes(case.good)
+    assert sandbox.errors(case, result) == []
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 6, 7, 8])
 def test_label_items_works_in_batches_in_order(sandbox, size):
     case = sandbox.prepare(LABEL_ITEMS, "ggggggg--")
-    sandbox.watch(LABEL_ITEMS)
+    sandbox.watch(case)
 
     result = sandbox.call(case, batch_size=size)
 
@@ -639,9 +706,9 @@ def test_label_items_works_in_batches_in_order(sandbox, size):
     assert sandbox.changes(case) == case.changes(case.good)
     written = sandbox.statements()
     assert [len(rows) for rows in written] == [len(batch) for batch in case.batches(size)]
-    keys = [[row[name] for name in LABEL_ITEMS.key] for rows in written for row in rows]
+    keys = [[row[name] for name in case.step.key] for rows in written for row in rows]
     batches = [sorted(keys[start : start + size]) for start in range(0, len(keys), size)]
-    assert batches == [[[item.key[name] for name in LABEL_ITEMS.key] for item in batch] for batch in case.batches(size)]
+    assert batches == [[[item.key[name] for name in case.step.key] for item in batch] for batch in case.batches(size)]
 
 
 @pytest.mark.parametrize("nothing", [None, "[]"])
@@ -670,6 +737,19 @@ def test_label_items_takes_each_key_once_and_skips_what_is_not_there(sandbox):
     assert sandbox.changes(case) == case.changes(case.good)
 
 
+@pytest.mark.parametrize("most", [1, 3, 4, 5])
+def test_label_items_leaves_what_is_over_max_records(sandbox, most):
+    case = sandbox.prepare(LABEL_ITEMS, "gggg-")
+
+    result = sandbox.call(case, max_records=most, batch_size=2)
+
+    kept = sorted(case.records, key=lambda item: item.number)[:most]
+    assert result.status == "completed"
+    assert result.limit_reached == (most < 4)
+    assert counts(result) == (len(kept), len(kept), 0, 0)
+    assert sandbox.changes(case) == case.changes(kept)
+
+
 @pytest.mark.parametrize("layout", ["ggggggg--", "gxg"])
 def test_label_items_dry_run_tells_the_outcome_and_leaves_nothing(sandbox, layout):
     case = sandbox.prepare(LABEL_ITEMS, layout)
@@ -692,15 +772,6 @@ def test_label_items_logs_basic(sandbox):
 
     whole = (None, case.total, 0, 0, "completed")
     assert sandbox.logs(case, result) == [whole]
-
-
-def test_label_items_measures_nothing_unasked(sandbox):
-    case = sandbox.prepare(LABEL_ITEMS, "ggg")
-
-    result = sandbox.call(case, batch_size=2)
-
-    metrics = sandbox.metrics(case, result)
-    assert metrics == {}
 
 
 @pytest.mark.parametrize("failing", LABEL_ITEMS_FAILURES)
@@ -802,44 +873,6 @@ def test_label_items_ends_past_a_percentage_of_errors_judged_after_100_records(s
     assert sandbox.changes(case) == case.changes(good)
 
 
-@pytest.mark.parametrize("most", [1, 3, 4, 5])
-def test_label_items_leaves_what_is_over_max_records(sandbox, most):
-    case = sandbox.prepare(LABEL_ITEMS, "gggg-")
-
-    result = sandbox.call(case, max_records=most, batch_size=2)
-
-    kept = sorted(case.records, key=lambda item: item.number)[:most]
-    assert result.status == "completed"
-    assert result.limit_reached == (most < 4)
-    assert counts(result) == (len(kept), len(kept), 0, 0)
-    assert sandbox.changes(case) == case.changes(kept)
-
-
-def test_label_items_runs_once_for_an_idempotency_key(sandbox):
-    case = sandbox.prepare(LABEL_ITEMS, "ggg-")
-
-    first = sandbox.call(case, idempotency_key="once")
-    changes = sandbox.changes(case)
-    again = sandbox.call(case, idempotency_key="once")
-    stored = sandbox.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0]
-
-    assert again.operation_id == first.operation_id
-    assert counts(again) == counts(first)
-    assert sandbox.changes(case) == changes == case.changes(case.good)
-    assert stored == 1
-
-
-def test_label_items_stops_at_its_timeout_and_keeps_what_is_done(sandbox):
-    case = sandbox.prepare(LABEL_ITEMS, "ggggg")
-
-    result = sandbox.call(case, timeout="0 seconds", batch_size=2)
-
-    kept = case.records[:2]
-    assert result.status == "timed_out"
-    assert counts(result) == (5, 2, 3, 0)
-    assert sandbox.changes(case) == case.changes(kept)
-
-
 @pytest.mark.parametrize("layout", ["gggggggggggggggggggggggggggggggggggggggg"])
 def test_label_items_submitted_does_the_same_as_one_call(sandbox_copy, layout):
     case = sandbox_copy.prepare(LABEL_ITEMS, layout)
@@ -863,7 +896,7 @@ def test_label_items_submitted_does_the_same_as_one_call(sandbox_copy, layout):
 def test_label_items_submitted_goes_on_where_a_batch_was_lost(sandbox_copy):
     case = sandbox_copy.prepare(LABEL_ITEMS, "ggggggggg")
     submitted = sandbox_copy.submit(case, batch_size=2)
-    sandbox_copy.step(case, submitted)  # starts it
+    sandbox_copy.begin(case, submitted)
     done = [sandbox_copy.step(case, submitted) for _ in range(2)]
     before = sandbox_copy.status(case, submitted)
 
@@ -873,7 +906,7 @@ def test_label_items_submitted_goes_on_where_a_batch_was_lost(sandbox_copy):
     after = sandbox_copy.status(case, submitted)
     result = sandbox_copy.work(case, submitted)
 
-    assert [step.processed_records for step in done] == [2, 2]
+    assert [item.processed_records for item in done] == [2, 2]
     assert before.processed_records == after.processed_records == 4
     assert result.status == "completed"
     assert counts(result) == (9, 9, 0, 0)
@@ -884,17 +917,17 @@ def test_label_items_submitted_goes_on_where_a_batch_was_lost(sandbox_copy):
 def test_label_items_submitted_is_shared_by_two_workers(sandbox_copy):
     case = sandbox_copy.prepare(LABEL_ITEMS, "gggggggggggggggggggggggggggggggggggggggg")
     submitted = sandbox_copy.submit(case, batch_size=2)
-    sandbox_copy.step(case, submitted)
+    sandbox_copy.begin(case, submitted)
 
     with sandbox_copy.another() as other:
         with other.connection.transaction():
             other.step(case, submitted)
             # The first worker's range is locked; this one takes another, and waits for nobody.
-            step = sandbox_copy.step(case, submitted)
+            done = sandbox_copy.step(case, submitted)
     result = sandbox_copy.work(case, submitted)
 
     ranges = sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_ranges WHERE operation_id = %s", (submitted,))[0]
-    assert (step.state, step.processed_records) == (("worked", 2) if ranges > 1 else ("idle", 0))
+    assert (done.state, done.processed_records) == (("worked", 2) if ranges > 1 else ("idle", 0))
     assert result.status == "completed"
     assert counts(result) == (40, 40, 0, 0)
     assert sandbox_copy.changes(case) == case.changes(case.good)
@@ -903,7 +936,7 @@ def test_label_items_submitted_is_shared_by_two_workers(sandbox_copy):
 def test_label_items_submitted_is_not_finished_while_a_worker_is_at_it(sandbox_copy):
     case = sandbox_copy.prepare(LABEL_ITEMS, "gg")
     submitted = sandbox_copy.submit(case, batch_size=10)
-    sandbox_copy.step(case, submitted)
+    sandbox_copy.begin(case, submitted)
 
     with sandbox_copy.another() as other:
         with other.connection.transaction():
@@ -916,22 +949,10 @@ def test_label_items_submitted_is_not_finished_while_a_worker_is_at_it(sandbox_c
     assert counts(sandbox_copy.status(case, submitted)) == (2, 2, 0, 0)
 
 
-def test_label_items_submitted_once_for_an_idempotency_key(sandbox_copy):
-    case = sandbox_copy.prepare(LABEL_ITEMS, "ggg")
-
-    first = sandbox_copy.submit(case, idempotency_key="once")
-    again = sandbox_copy.submit(case, idempotency_key="once")
-    result = sandbox_copy.work(case, first)
-
-    assert again == first
-    assert counts(result) == (3, 3, 0, 0)
-    assert sandbox_copy.changes(case) == case.changes(case.good)
-
-
 def test_label_items_submitted_is_resumed_after_its_timeout(sandbox_copy):
     case = sandbox_copy.prepare(LABEL_ITEMS, "ggggg")
     submitted = sandbox_copy.submit(case, batch_size=2, timeout="1 hour")
-    sandbox_copy.step(case, submitted)
+    sandbox_copy.begin(case, submitted)
     sandbox_copy.step(case, submitted)
     sandbox_copy.run_out_of_time(case, submitted)
 
@@ -945,17 +966,18 @@ def test_label_items_submitted_is_resumed_after_its_timeout(sandbox_copy):
     assert changes == case.changes(case.records[:2])
     assert result.status == "completed"
     assert counts(result) == (5, 5, 0, 0)
+    assert result.batch_count == 3
     assert sandbox_copy.changes(case) == case.changes(case.good)
 
 
 def test_label_items_submitted_counts_what_each_batch_skipped(sandbox_copy):
     case = sandbox_copy.prepare(LABEL_ITEMS, "gmmg")
     submitted = sandbox_copy.submit(case, batch_size=2)
-    sandbox_copy.step(case, submitted)
+    sandbox_copy.begin(case, submitted)
 
-    steps = [sandbox_copy.step(case, submitted) for _ in range(2)]
+    done = [sandbox_copy.step(case, submitted) for _ in range(2)]
 
-    assert [(step.total_records, step.processed_records, step.skipped_records) for step in steps] == [(2, 1, 1)] * 2
+    assert [(item.total_records, item.processed_records, item.skipped_records) for item in done] == [(2, 1, 1)] * 2
     assert counts(sandbox_copy.work(case, submitted)) == (4, 2, 2, 0)
 
 
@@ -996,17 +1018,12 @@ def test_label_items_submitted_ends_past_max_errors(sandbox_copy):
 
     assert result.status == "failed"
     assert counts(result) == (6, 1, 3, 2)
-    assert sandbox_copy.changes(case) == case.changes(case.records[:3])
+    assert sandbox_copy.changes(case) == case.changes(case.records[1:2])
 
 
 # expensive_items: Items above a price, for review (entities/item.yaml:40)
 EXPENSIVE_ITEMS = Operation(
     name="expensive_items",
-    type="select",
-    source="rows",
-    table="shop.item",
-    alias="item",
-    key=("id",),
     call="""
     SELECT * FROM shop.expensive_items(
         limit_price => %(limit_price)s::numeric,
@@ -1026,11 +1043,140 @@ EXPENSIVE_ITEMS = Operation(
     parameters={
         "limit_price": Parameter("numeric", "p_limit_price"),
     },
-    item="item_",
-    condition="price > p_limit_price",
-    returning=("sku", "title", "price"),
-    examples={"currency": ("'EUR'::shop.currency", "'USD'::shop.currency")},
+    steps=(
+        Step(
+            name="select",
+            type="select",
+            source="rows",
+            table="shop.item",
+            alias="item",
+            key=("id",),
+            parameters={
+                "limit_price": Parameter("numeric", "p_limit_price"),
+            },
+            item="item_",
+            condition="price > p_limit_price",
+            returning=("sku", "title", "price"),
+            examples={"currency": ("'EUR'::shop.currency", "'USD'::shop.currency")},
+            kept=True,
+        ),
+    ),
 )
+
+
+def test_expensive_items_run_again_accounts_for_every_record(sandbox):
+    case = sandbox.prepare_whole(EXPENSIVE_ITEMS, "ggggg--")
+    first = sandbox.call(case)
+
+    second = sandbox.call(case, max_errors=1000)
+
+    assert second.operation_id != first.operation_id
+    row = sandbox.row_of(case, second)
+    assert counts(second) == (row["total_records"], row["processed_records"], row["skipped_records"], row["error_count"])
+
+
+def test_expensive_items_runs_with_what_its_spec_says(sandbox):
+    case = sandbox.prepare_whole(EXPENSIVE_ITEMS, "g")
+    expected = {
+        "operation": "expensive_items",
+        "entity": "item",
+        "target_table": "shop.item",
+        "batch_function": "shop.expensive_items_batch",
+        "kept": ["sku", "title", "price"],
+        "batch_size": 1000,
+        "on_limit": "stop",
+        "error_handling": "continue_on_error",
+        "error_isolation": "record",
+        "max_attempts": 3,
+        "backoff": "100 ms",
+        "logging_level": "basic",
+        "atomic": False,
+        "exclusive": False,
+        "progress_tracking": False,
+        "collect_metrics": False,
+        "notify_on_completion": False,
+        "parallel": False,
+        "contract": "0e750822",
+    }
+
+    result = sandbox.call(case)
+
+    row = sandbox.row_of(case, result, timeout=expected.get("timeout"))
+    for interval in ("lock_timeout", "statement_timeout", "backoff", "heartbeat_interval"):
+        expected.pop(interval, None)
+    expected["timeout"] = True if "timeout" in expected else None
+    assert {name: row[name] for name in expected} == expected
+    assert row["status"] == result.status
+    assert row["batch_count"] == result.batch_count == 1
+    assert (row["total_records"], row["processed_records"]) == (result.total_records, result.processed_records)
+    assert not row["submitted"]
+
+
+def test_expensive_items_keeps_context_and_priority(sandbox):
+    case = sandbox.prepare_whole(EXPENSIVE_ITEMS, "g")
+
+    result = sandbox.call(case, context={"ticket": 7}, priority=5)
+
+    row = sandbox.row_of(case, result)
+    assert (row["context"], row["priority"]) == ({"ticket": 7}, 5)
+
+
+@pytest.mark.parametrize(
+    "options", [{"no_such_option": 1}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
+)
+def test_expensive_items_refuses_options_it_does_not_know(sandbox, options):
+    case = sandbox.prepare_whole(EXPENSIVE_ITEMS, "g")
+
+    with sandbox.refused("22023"):
+        sandbox.call(case, **options)
+
+    assert sandbox.changes(case) == case.changes([])
+
+
+def test_expensive_items_measures_nothing_unasked(sandbox):
+    case = sandbox.prepare_whole(EXPENSIVE_ITEMS, "ggggg--")
+
+    result = sandbox.call(case, batch_size=2)
+
+    metrics = sandbox.metrics(case, result)
+    assert metrics == {}
+
+
+def test_expensive_items_runs_once_for_an_idempotency_key(sandbox):
+    case = sandbox.prepare_whole(EXPENSIVE_ITEMS, "ggggg--")
+
+    first = sandbox.call(case, idempotency_key="once")
+    changes = sandbox.changes(case)
+    again = sandbox.call(case, idempotency_key="once")
+
+    assert again.operation_id == first.operation_id
+    assert counts(again) == counts(first)
+    assert sandbox.changes(case) == changes == case.changes(case.good)
+    assert sandbox.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
+
+
+def test_expensive_items_stops_at_its_timeout_and_keeps_what_is_done(sandbox):
+    case = sandbox.prepare_whole(EXPENSIVE_ITEMS, "ggggg")
+
+    result = sandbox.call(case, timeout="0 seconds", batch_size=2)
+
+    kept = case.records[:2]
+    assert result.status == "timed_out"
+    assert counts(result) == (5, 2, 3, 0)
+    assert sandbox.changes(case) == case.changes(kept)
+
+
+def test_expensive_items_submitted_once_for_an_idempotency_key(sandbox_copy):
+    case = sandbox_copy.prepare_whole(EXPENSIVE_ITEMS, "ggggg--")
+
+    first = sandbox_copy.submit(case, idempotency_key="once")
+    again = sandbox_copy.submit(case, idempotency_key="once")
+    result = sandbox_copy.work(case, first)
+
+    assert again == first
+    assert counts(result) == (case.total, case.total, 0, 0)
+    assert sandbox_copy.changes(case) == case.changes(case.good)
+    assert sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
 
 
 def test_expensive_items_does_every_record_and_nothing_else(sandbox):
@@ -1057,73 +1203,6 @@ def test_expensive_items_keeps_each_call_s_output_apart(sandbox):
     assert sandbox.output(case, first, expected) == sandbox.output(case, second, expected) == expected
 
 
-def test_expensive_items_runs_with_what_its_spec_says(sandbox):
-    case = sandbox.prepare(EXPENSIVE_ITEMS, "g")
-    expected = {
-        "operation": "expensive_items",
-        "entity": "item",
-        "target_table": "shop.item",
-        "batch_function": "shop.expensive_items_batch",
-        "kept": ["sku", "title", "price"],
-        "batch_size": 1000,
-        "on_limit": "stop",
-        "error_handling": "continue_on_error",
-        "error_isolation": "record",
-        "max_attempts": 3,
-        "backoff": "100 ms",
-        "logging_level": "basic",
-        "atomic": False,
-        "exclusive": False,
-        "progress_tracking": False,
-        "collect_metrics": False,
-        "notify_on_completion": False,
-        "parallel": False,
-        "contract": "0e750822",
-    }
-
-    result = sandbox.call(case)
-
-    row = sandbox.one(
-        f"""
-        SELECT to_jsonb(o) || jsonb_build_object('timeout', o.timeout = %s::interval) AS stored
-          FROM {RUNTIME}.batch_operations AS o
-         WHERE o.operation_id = %s
-        """,
-        (expected.get("timeout"), result.operation_id),
-    ).stored
-    for interval in ("lock_timeout", "statement_timeout", "backoff", "heartbeat_interval"):
-        expected.pop(interval, None)
-    expected["timeout"] = True if "timeout" in expected else None
-    assert {name: row[name] for name in expected} == expected
-    assert row["status"] == result.status
-    assert row["batch_count"] == result.batch_count == 1
-    assert (row["total_records"], row["processed_records"]) == (result.total_records, result.processed_records)
-    assert not row["submitted"]
-
-
-def test_expensive_items_keeps_context_and_priority(sandbox):
-    case = sandbox.prepare(EXPENSIVE_ITEMS, "g")
-
-    result = sandbox.call(case, context={"ticket": 7}, priority=5)
-
-    row = sandbox.one(
-        f"SELECT context, priority FROM {RUNTIME}.batch_operations WHERE operation_id = %s", (result.operation_id,)
-    )
-    assert (row.context, row.priority) == ({"ticket": 7}, 5)
-
-
-@pytest.mark.parametrize(
-    "options", [{"no_such_option": 1}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
-)
-def test_expensive_items_refuses_options_it_does_not_know(sandbox, options):
-    case = sandbox.prepare(EXPENSIVE_ITEMS, "g")
-
-    with sandbox.refused("22023"):
-        sandbox.call(case, **options)
-
-    assert sandbox.changes(case) == case.changes([])
-
-
 @pytest.mark.parametrize("size", [1, 2, 3, 6, 7, 8])
 def test_expensive_items_works_in_batches_in_order(sandbox, size):
     case = sandbox.prepare(EXPENSIVE_ITEMS, "ggggggg--")
@@ -1143,11 +1222,9 @@ def test_expensive_items_does_the_same_over_ranges_and_lists(sandbox, layout, st
 
     result = sandbox.call(case, batch_size=2)
 
-    row = sandbox.one(
-        f"SELECT strategy FROM {RUNTIME}.batch_operations WHERE operation_id = %s", (result.operation_id,)
-    )
+    row = sandbox.row_of(case, result)
     if strategy == "ranges" or len(case.snapshot) > case.total:
-        assert row.strategy == (strategy)
+        assert row["strategy"] == (strategy)
     assert counts(result) == (case.total, case.total, 0, 0)
     assert result.batch_count == len(case.batches(2))
     assert sandbox.changes(case) == case.changes(case.good)
@@ -1175,6 +1252,19 @@ def test_expensive_items_run_again_does_what_still_matches(sandbox):
     assert third.operation_id != first.operation_id
 
 
+@pytest.mark.parametrize("most", [1, 3, 4, 5])
+def test_expensive_items_leaves_what_is_over_max_records(sandbox, most):
+    case = sandbox.prepare(EXPENSIVE_ITEMS, "gggg-")
+
+    result = sandbox.call(case, max_records=most, batch_size=2)
+
+    kept = sorted(case.records, key=lambda item: item.number)[:most]
+    assert result.status == "completed"
+    assert result.limit_reached == (most < 4)
+    assert counts(result) == (len(kept), len(kept), 0, 0)
+    assert sandbox.changes(case) == case.changes(kept)
+
+
 @pytest.mark.parametrize("layout", ["ggggggg--"])
 def test_expensive_items_dry_run_tells_the_outcome_and_leaves_nothing(sandbox, layout):
     case = sandbox.prepare(EXPENSIVE_ITEMS, layout)
@@ -1197,53 +1287,6 @@ def test_expensive_items_logs_basic(sandbox):
 
     whole = (None, case.total, 0, 0, "completed")
     assert sandbox.logs(case, result) == [whole]
-
-
-def test_expensive_items_measures_nothing_unasked(sandbox):
-    case = sandbox.prepare(EXPENSIVE_ITEMS, "ggg")
-
-    result = sandbox.call(case, batch_size=2)
-
-    metrics = sandbox.metrics(case, result)
-    assert metrics == {}
-
-
-@pytest.mark.parametrize("most", [1, 3, 4, 5])
-def test_expensive_items_leaves_what_is_over_max_records(sandbox, most):
-    case = sandbox.prepare(EXPENSIVE_ITEMS, "gggg-")
-
-    result = sandbox.call(case, max_records=most, batch_size=2)
-
-    kept = sorted(case.records, key=lambda item: item.number)[:most]
-    assert result.status == "completed"
-    assert result.limit_reached == (most < 4)
-    assert counts(result) == (len(kept), len(kept), 0, 0)
-    assert sandbox.changes(case) == case.changes(kept)
-
-
-def test_expensive_items_runs_once_for_an_idempotency_key(sandbox):
-    case = sandbox.prepare(EXPENSIVE_ITEMS, "ggg-")
-
-    first = sandbox.call(case, idempotency_key="once")
-    changes = sandbox.changes(case)
-    again = sandbox.call(case, idempotency_key="once")
-    stored = sandbox.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0]
-
-    assert again.operation_id == first.operation_id
-    assert counts(again) == counts(first)
-    assert sandbox.changes(case) == changes == case.changes(case.good)
-    assert stored == 1
-
-
-def test_expensive_items_stops_at_its_timeout_and_keeps_what_is_done(sandbox):
-    case = sandbox.prepare(EXPENSIVE_ITEMS, "ggggg")
-
-    result = sandbox.call(case, timeout="0 seconds", batch_size=2)
-
-    kept = case.records[:2]
-    assert result.status == "timed_out"
-    assert counts(result) == (5, 2, 3, 0)
-    assert sandbox.changes(case) == case.changes(kept)
 
 
 @pytest.mark.parametrize("layout", ["gggggggggggggggggggggggggggggggggggggggg", "g---------------g---------------g---------------g---------------g---------------"])
@@ -1271,7 +1314,7 @@ def test_expensive_items_submitted_does_the_same_as_one_call(sandbox_copy, layou
 def test_expensive_items_submitted_goes_on_where_a_batch_was_lost(sandbox_copy):
     case = sandbox_copy.prepare(EXPENSIVE_ITEMS, "ggggggggg")
     submitted = sandbox_copy.submit(case, batch_size=2)
-    sandbox_copy.step(case, submitted)  # starts it
+    sandbox_copy.begin(case, submitted)
     done = [sandbox_copy.step(case, submitted) for _ in range(2)]
     before = sandbox_copy.status(case, submitted)
 
@@ -1281,7 +1324,7 @@ def test_expensive_items_submitted_goes_on_where_a_batch_was_lost(sandbox_copy):
     after = sandbox_copy.status(case, submitted)
     result = sandbox_copy.work(case, submitted)
 
-    assert [step.processed_records for step in done] == [2, 2]
+    assert [item.processed_records for item in done] == [2, 2]
     assert before.processed_records == after.processed_records == 4
     assert result.status == "completed"
     assert counts(result) == (9, 9, 0, 0)
@@ -1292,17 +1335,17 @@ def test_expensive_items_submitted_goes_on_where_a_batch_was_lost(sandbox_copy):
 def test_expensive_items_submitted_is_shared_by_two_workers(sandbox_copy):
     case = sandbox_copy.prepare(EXPENSIVE_ITEMS, "gggggggggggggggggggggggggggggggggggggggg")
     submitted = sandbox_copy.submit(case, batch_size=2)
-    sandbox_copy.step(case, submitted)
+    sandbox_copy.begin(case, submitted)
 
     with sandbox_copy.another() as other:
         with other.connection.transaction():
             other.step(case, submitted)
             # The first worker's range is locked; this one takes another, and waits for nobody.
-            step = sandbox_copy.step(case, submitted)
+            done = sandbox_copy.step(case, submitted)
     result = sandbox_copy.work(case, submitted)
 
     ranges = sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_ranges WHERE operation_id = %s", (submitted,))[0]
-    assert (step.state, step.processed_records) == (("worked", 2) if ranges > 1 else ("idle", 0))
+    assert (done.state, done.processed_records) == (("worked", 2) if ranges > 1 else ("idle", 0))
     assert result.status == "completed"
     assert counts(result) == (40, 40, 0, 0)
     assert sandbox_copy.changes(case) == case.changes(case.good)
@@ -1311,7 +1354,7 @@ def test_expensive_items_submitted_is_shared_by_two_workers(sandbox_copy):
 def test_expensive_items_submitted_is_not_finished_while_a_worker_is_at_it(sandbox_copy):
     case = sandbox_copy.prepare(EXPENSIVE_ITEMS, "gg")
     submitted = sandbox_copy.submit(case, batch_size=10)
-    sandbox_copy.step(case, submitted)
+    sandbox_copy.begin(case, submitted)
 
     with sandbox_copy.another() as other:
         with other.connection.transaction():
@@ -1324,22 +1367,10 @@ def test_expensive_items_submitted_is_not_finished_while_a_worker_is_at_it(sandb
     assert counts(sandbox_copy.status(case, submitted)) == (2, 2, 0, 0)
 
 
-def test_expensive_items_submitted_once_for_an_idempotency_key(sandbox_copy):
-    case = sandbox_copy.prepare(EXPENSIVE_ITEMS, "ggg")
-
-    first = sandbox_copy.submit(case, idempotency_key="once")
-    again = sandbox_copy.submit(case, idempotency_key="once")
-    result = sandbox_copy.work(case, first)
-
-    assert again == first
-    assert counts(result) == (3, 3, 0, 0)
-    assert sandbox_copy.changes(case) == case.changes(case.good)
-
-
 def test_expensive_items_submitted_is_resumed_after_its_timeout(sandbox_copy):
     case = sandbox_copy.prepare(EXPENSIVE_ITEMS, "ggggg")
     submitted = sandbox_copy.submit(case, batch_size=2, timeout="1 hour")
-    sandbox_copy.step(case, submitted)
+    sandbox_copy.begin(case, submitted)
     sandbox_copy.step(case, submitted)
     sandbox_copy.run_out_of_time(case, submitted)
 
@@ -1353,6 +1384,7 @@ def test_expensive_items_submitted_is_resumed_after_its_timeout(sandbox_copy):
     assert changes == case.changes(case.records[:2])
     assert result.status == "completed"
     assert counts(result) == (5, 5, 0, 0)
+    assert result.batch_count == 3
     assert sandbox_copy.changes(case) == case.changes(case.good)
 
 
