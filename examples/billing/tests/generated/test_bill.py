@@ -151,269 +151,6 @@ def test_bill_month_finds_the_functions_that_it_calls(sandbox):
     assert missing == [], "name the files that make these functions in setup_sql of specgen.yaml"
 
 
-def test_bill_month_does_its_steps_in_order(sandbox):
-    case = sandbox.prepare_whole(BILL_MONTH, "g")
-
-    result = sandbox.call(case, batch_size=2)
-
-    steps = sandbox.steps_of(case, result)
-    sandbox.account_for(case, result)
-    assert [(step.step, step.status, step.message) for step in steps] == [
-        ("calculate_usage", "completed", None),
-        ("create_bills", "completed", None),
-        ("write_files", "completed", None),
-        ("send_bills", "completed", None),
-        ("tell_customers", "completed", None),
-    ]
-    assert result.status == "completed"
-    assert counts(result) == tuple(map(sum, zip(*map(counts, steps), strict=True)))
-    assert result.batch_count == sum(step.batch_count for step in steps)
-    assert counts(steps[0]) == (case.total, case.total, 0, 0)
-    assert steps[1].total_records == len(sandbox.kept(case, result, step="calculate_usage"))
-    assert steps[2].total_records == len(sandbox.kept(case, result, step="create_bills"))
-    assert steps[4].total_records == len(sandbox.kept(case, result, step="create_bills"))
-    for step, next_step in zip(steps, steps[1:], strict=False):
-        assert step.started_at <= step.completed_at <= next_step.started_at
-    # What bound one step does not bind the next.
-    row = sandbox.row_of(case, result)
-    limits = {"max_records": None, "max_errors": None, "max_error_percent": None}
-    assert {name: row[name] for name in limits} == limits
-
-
-def test_bill_month_dry_run_tells_the_outcome_and_leaves_nothing(sandbox):
-    case = sandbox.prepare_whole(BILL_MONTH, "g")
-
-    told = sandbox.call(case, dry_run=True)
-    changes, left = sandbox.changes(case), sandbox.bookkeeping(case)
-    done = sandbox.call(case)
-
-    assert told.status == "dry_run"
-    assert counts(told) == counts(done)
-    assert "nothing was changed" in told.message
-    assert changes == case.changes([])
-    assert set(left.values()) == {0}
-
-
-def test_bill_month_run_again_accounts_for_every_record(sandbox):
-    case = sandbox.prepare_whole(BILL_MONTH, "g")
-    first = sandbox.call(case)
-
-    second = sandbox.call(case, max_errors=1000)
-
-    assert second.operation_id != first.operation_id
-    assert counts(second) == tuple(map(sum, zip(*map(counts, sandbox.steps_of(case, second)), strict=True)))
-
-
-def test_bill_month_runs_with_what_its_spec_says(sandbox):
-    case = sandbox.prepare_whole(BILL_MONTH, "g")
-    expected = {
-        "operation": "bill_month",
-        "entity": "bill",
-        "timeout": "3600000 ms",
-        "atomic": False,
-        "exclusive": False,
-        "progress_tracking": True,
-        "collect_metrics": False,
-        "notify_on_completion": True,
-        "notification_message": "Bills: {processed_records} of {total_records} records, {error_count} failed",
-        "parallel": True,
-        "max_workers": 4,
-        "contract": "2683ff3f",
-    }
-
-    result = sandbox.call(case)
-
-    row = sandbox.row_of(case, result, timeout=expected.get("timeout"))
-    for interval in ("lock_timeout", "statement_timeout", "backoff", "heartbeat_interval"):
-        expected.pop(interval, None)
-    expected["timeout"] = True if "timeout" in expected else None
-    assert {name: row[name] for name in expected} == expected
-    assert row["status"] == result.status
-    assert row["batch_count"] == result.batch_count
-    assert (row["total_records"], row["processed_records"]) == (result.total_records, result.processed_records)
-    assert not row["submitted"]
-
-
-def test_bill_month_keeps_context_and_priority(sandbox):
-    case = sandbox.prepare_whole(BILL_MONTH, "g")
-
-    result = sandbox.call(case, context={"ticket": 7}, priority=5)
-
-    row = sandbox.row_of(case, result)
-    assert (row["context"], row["priority"]) == ({"ticket": 7}, 5)
-
-
-@pytest.mark.parametrize(
-    "options", [{"no_such_option": 1}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
-)
-def test_bill_month_refuses_options_it_does_not_know(sandbox, options):
-    case = sandbox.prepare_whole(BILL_MONTH, "g")
-
-    with sandbox.refused("22023"):
-        sandbox.call(case, **options)
-
-    assert sandbox.changes(case) == case.changes([])
-
-
-def test_bill_month_measures_nothing_unasked(sandbox):
-    case = sandbox.prepare_whole(BILL_MONTH, "g")
-
-    result = sandbox.call(case, batch_size=2)
-
-    metrics = sandbox.metrics(case, result)
-    assert metrics == {}
-
-
-def test_bill_month_tells_its_progress(sandbox):
-    case = sandbox.prepare_whole(BILL_MONTH, "g")
-
-    result = sandbox.call(case, batch_size=2)
-
-    sandbox.account_for(case, result)
-    total = result.total_records
-    assert sandbox.notices[-1] == f"bill_month, tell_customers: {total} of {total} records"
-    for step in ["calculate_usage", "create_bills", "write_files", "send_bills", "tell_customers"]:
-        assert any(notice.startswith(f"bill_month, {step}: ") for notice in sandbox.notices)
-
-
-def test_bill_month_runs_once_for_an_idempotency_key(sandbox):
-    case = sandbox.prepare_whole(BILL_MONTH, "g")
-
-    first = sandbox.call(case, idempotency_key="once")
-    changes = sandbox.changes(case)
-    again = sandbox.call(case, idempotency_key="once")
-
-    assert again.operation_id == first.operation_id
-    assert counts(again) == counts(first)
-    assert sandbox.changes(case) == changes
-    assert sandbox.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
-
-
-def test_bill_month_begins_no_step_after_its_timeout(sandbox):
-    case = sandbox.prepare_whole(BILL_MONTH, "g")
-
-    result = sandbox.call(case, timeout="0 seconds")
-
-    assert result.status == "timed_out"
-    assert counts(result).processed == 0
-    assert sandbox.changes(case) == case.changes([])
-
-
-def test_bill_month_tells_its_end(sandbox_copy):
-    case = sandbox_copy.prepare_whole(BILL_MONTH, "g")
-    sandbox_copy.execute("LISTEN batch_completed")
-
-    result = sandbox_copy.call(case)
-
-    (told,) = sandbox_copy.notifications()
-    assert (told["operation_id"], told["operation"]) == (str(result.operation_id), "bill_month")
-    assert (told["status"], told["processed_records"]) == (result.status, result.processed_records)
-    assert told["notification"] == sandbox_copy.worded("Bills: {processed_records} of {total_records} records, {error_count} failed", told, result)
-    left = [(row.channel, row.message, row.status) for row in sandbox_copy.messages(case, result)]
-    assert left == [(channel, told["notification"], "pending") for channel in []]
-
-
-def test_bill_month_submitted_once_for_an_idempotency_key(sandbox_copy):
-    case = sandbox_copy.prepare_whole(BILL_MONTH, "g")
-
-    first = sandbox_copy.submit(case, idempotency_key="once")
-    again = sandbox_copy.submit(case, idempotency_key="once")
-    result = sandbox_copy.work(case, first)
-
-    assert again == first
-    assert len(sandbox_copy.steps_of(case, result)) == 5
-    assert sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
-
-
-def test_bill_month_submitted_does_the_same_as_one_call(sandbox_copy):
-    case = sandbox_copy.prepare_whole(BILL_MONTH, "g")
-
-    submitted = sandbox_copy.submit(case, batch_size=2)
-    waiting = sandbox_copy.status(case, submitted)
-    untouched = sandbox_copy.changes(case)
-    result = sandbox_copy.work(case, submitted)
-
-    assert waiting.status == "pending"
-    assert untouched == case.changes([])
-    steps = sandbox_copy.steps_of(case, result)
-    sandbox_copy.account_for(case, result)
-    assert [(step.step, step.status, step.message) for step in steps] == [
-        ("calculate_usage", "completed", None),
-        ("create_bills", "completed", None),
-        ("write_files", "completed", None),
-        ("send_bills", "completed", None),
-        ("tell_customers", "completed", None),
-    ]
-    assert result.status == "completed"
-    assert counts(result) == tuple(map(sum, zip(*map(counts, steps), strict=True)))
-    assert result.batch_count == sum(step.batch_count for step in steps)
-    assert counts(steps[0]) == (case.total, case.total, 0, 0)
-    assert steps[1].total_records == len(sandbox_copy.kept(case, result, step="calculate_usage"))
-    assert steps[2].total_records == len(sandbox_copy.kept(case, result, step="create_bills"))
-    assert steps[4].total_records == len(sandbox_copy.kept(case, result, step="create_bills"))
-
-
-def test_bill_month_submitted_is_shared_by_two_workers(sandbox_copy):
-    case = sandbox_copy.prepare_whole(BILL_MONTH, "g")
-    submitted = sandbox_copy.submit(case, batch_size=2)
-
-    with sandbox_copy.another() as other:
-        while sandbox_copy.step(case, submitted).state != "finished":
-            other.step(case, submitted)
-    result = sandbox_copy.status(case, submitted)
-
-    steps = sandbox_copy.steps_of(case, result)
-    sandbox_copy.account_for(case, result)
-    assert [(step.step, step.status, step.message) for step in steps] == [
-        ("calculate_usage", "completed", None),
-        ("create_bills", "completed", None),
-        ("write_files", "completed", None),
-        ("send_bills", "completed", None),
-        ("tell_customers", "completed", None),
-    ]
-    assert result.status == "completed"
-    assert counts(result) == tuple(map(sum, zip(*map(counts, steps), strict=True)))
-    assert result.batch_count == sum(step.batch_count for step in steps)
-    assert counts(steps[0]) == (case.total, case.total, 0, 0)
-    assert steps[1].total_records == len(sandbox_copy.kept(case, result, step="calculate_usage"))
-    assert steps[2].total_records == len(sandbox_copy.kept(case, result, step="create_bills"))
-    assert steps[4].total_records == len(sandbox_copy.kept(case, result, step="create_bills"))
-
-
-def test_bill_month_submitted_is_resumed_between_two_steps(sandbox_copy):
-    case = sandbox_copy.prepare_whole(BILL_MONTH, "g")
-    submitted = sandbox_copy.submit(case, timeout="1 hour")
-    while sandbox_copy.step_of(case, submitted).batch_count == 0 and sandbox_copy.step(case, submitted).batch_number is None:
-        pass
-    sandbox_copy.run_out_of_time(case, submitted)
-    late = sandbox_copy.work(case, submitted)
-    begun = sandbox_copy.step_of(case, submitted)
-    left = [step.status for step in sandbox_copy.steps_of(case, late)[1:]]
-
-    sandbox_copy.execute(f"SELECT {RUNTIME}.batch_resume(%s)", (submitted,))
-    result = sandbox_copy.work(case, submitted)
-
-    assert late.status == "timed_out"
-    assert left == ["pending"] * 4
-    steps = sandbox_copy.steps_of(case, result)
-    sandbox_copy.account_for(case, result)
-    assert [(step.step, step.status, step.message) for step in steps] == [
-        ("calculate_usage", "completed", None),
-        ("create_bills", "completed", None),
-        ("write_files", "completed", None),
-        ("send_bills", "completed", None),
-        ("tell_customers", "completed", None),
-    ]
-    assert result.status == "completed"
-    assert counts(result) == tuple(map(sum, zip(*map(counts, steps), strict=True)))
-    assert result.batch_count == sum(step.batch_count for step in steps)
-    assert counts(steps[0]) == (case.total, case.total, 0, 0)
-    assert steps[1].total_records == len(sandbox_copy.kept(case, result, step="calculate_usage"))
-    assert steps[2].total_records == len(sandbox_copy.kept(case, result, step="create_bills"))
-    assert steps[4].total_records == len(sandbox_copy.kept(case, result, step="create_bills"))
-    assert (counts(steps[0]), steps[0].started_at) == (counts(begun), begun.started_at)
-
-
 def test_bill_month_calculate_usage_calls_its_function_once(sandbox):
     case = sandbox.prepare(BILL_MONTH, "g", step="calculate_usage")
 
@@ -1683,6 +1420,269 @@ def test_bill_month_tell_customers_submitted_ends_past_max_errors(sandbox_copy):
     assert sandbox_copy.calls(case) == sandbox_copy.expected_calls(case, [case.records[1:2]])
 
 
+def test_bill_month_does_its_steps_in_order(sandbox):
+    case = sandbox.prepare_whole(BILL_MONTH, "g")
+
+    result = sandbox.call(case, batch_size=2)
+
+    steps = sandbox.steps_of(case, result)
+    sandbox.account_for(case, result)
+    assert [(step.step, step.status, step.message) for step in steps] == [
+        ("calculate_usage", "completed", None),
+        ("create_bills", "completed", None),
+        ("write_files", "completed", None),
+        ("send_bills", "completed", None),
+        ("tell_customers", "completed", None),
+    ]
+    assert result.status == "completed"
+    assert counts(result) == tuple(map(sum, zip(*map(counts, steps), strict=True)))
+    assert result.batch_count == sum(step.batch_count for step in steps)
+    assert counts(steps[0]) == (case.total, case.total, 0, 0)
+    assert steps[1].total_records == len(sandbox.kept(case, result, step="calculate_usage"))
+    assert steps[2].total_records == len(sandbox.kept(case, result, step="create_bills"))
+    assert steps[4].total_records == len(sandbox.kept(case, result, step="create_bills"))
+    for step, next_step in zip(steps, steps[1:], strict=False):
+        assert step.started_at <= step.completed_at <= next_step.started_at
+    # What bound one step does not bind the next.
+    row = sandbox.row_of(case, result)
+    limits = {"max_records": None, "max_errors": None, "max_error_percent": None}
+    assert {name: row[name] for name in limits} == limits
+
+
+def test_bill_month_dry_run_tells_the_outcome_and_leaves_nothing(sandbox):
+    case = sandbox.prepare_whole(BILL_MONTH, "g")
+
+    told = sandbox.call(case, dry_run=True)
+    changes, left = sandbox.changes(case), sandbox.bookkeeping(case)
+    done = sandbox.call(case)
+
+    assert told.status == "dry_run"
+    assert counts(told) == counts(done)
+    assert "nothing was changed" in told.message
+    assert changes == case.changes([])
+    assert set(left.values()) == {0}
+
+
+def test_bill_month_run_again_accounts_for_every_record(sandbox):
+    case = sandbox.prepare_whole(BILL_MONTH, "g")
+    first = sandbox.call(case)
+
+    second = sandbox.call(case, max_errors=1000)
+
+    assert second.operation_id != first.operation_id
+    assert counts(second) == tuple(map(sum, zip(*map(counts, sandbox.steps_of(case, second)), strict=True)))
+
+
+def test_bill_month_runs_with_what_its_spec_says(sandbox):
+    case = sandbox.prepare_whole(BILL_MONTH, "g")
+    expected = {
+        "operation": "bill_month",
+        "entity": "bill",
+        "timeout": "3600000 ms",
+        "atomic": False,
+        "exclusive": False,
+        "progress_tracking": True,
+        "collect_metrics": False,
+        "notify_on_completion": True,
+        "notification_message": "Bills: {processed_records} of {total_records} records, {error_count} failed",
+        "parallel": True,
+        "max_workers": 4,
+        "contract": "2683ff3f",
+    }
+
+    result = sandbox.call(case)
+
+    row = sandbox.row_of(case, result, timeout=expected.get("timeout"))
+    for interval in ("lock_timeout", "statement_timeout", "backoff", "heartbeat_interval"):
+        expected.pop(interval, None)
+    expected["timeout"] = True if "timeout" in expected else None
+    assert {name: row[name] for name in expected} == expected
+    assert row["status"] == result.status
+    assert row["batch_count"] == result.batch_count
+    assert (row["total_records"], row["processed_records"]) == (result.total_records, result.processed_records)
+    assert not row["submitted"]
+
+
+def test_bill_month_keeps_context_and_priority(sandbox):
+    case = sandbox.prepare_whole(BILL_MONTH, "g")
+
+    result = sandbox.call(case, context={"ticket": 7}, priority=5)
+
+    row = sandbox.row_of(case, result)
+    assert (row["context"], row["priority"]) == ({"ticket": 7}, 5)
+
+
+@pytest.mark.parametrize(
+    "options", [{"no_such_option": 1}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
+)
+def test_bill_month_refuses_options_it_does_not_know(sandbox, options):
+    case = sandbox.prepare_whole(BILL_MONTH, "g")
+
+    with sandbox.refused("22023"):
+        sandbox.call(case, **options)
+
+    assert sandbox.changes(case) == case.changes([])
+
+
+def test_bill_month_measures_nothing_unasked(sandbox):
+    case = sandbox.prepare_whole(BILL_MONTH, "g")
+
+    result = sandbox.call(case, batch_size=2)
+
+    metrics = sandbox.metrics(case, result)
+    assert metrics == {}
+
+
+def test_bill_month_tells_its_progress(sandbox):
+    case = sandbox.prepare_whole(BILL_MONTH, "g")
+
+    result = sandbox.call(case, batch_size=2)
+
+    sandbox.account_for(case, result)
+    total = result.total_records
+    assert sandbox.notices[-1] == f"bill_month, tell_customers: {total} of {total} records"
+    for step in ["calculate_usage", "create_bills", "write_files", "send_bills", "tell_customers"]:
+        assert any(notice.startswith(f"bill_month, {step}: ") for notice in sandbox.notices)
+
+
+def test_bill_month_runs_once_for_an_idempotency_key(sandbox):
+    case = sandbox.prepare_whole(BILL_MONTH, "g")
+
+    first = sandbox.call(case, idempotency_key="once")
+    changes = sandbox.changes(case)
+    again = sandbox.call(case, idempotency_key="once")
+
+    assert again.operation_id == first.operation_id
+    assert counts(again) == counts(first)
+    assert sandbox.changes(case) == changes
+    assert sandbox.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
+
+
+def test_bill_month_begins_no_step_after_its_timeout(sandbox):
+    case = sandbox.prepare_whole(BILL_MONTH, "g")
+
+    result = sandbox.call(case, timeout="0 seconds")
+
+    assert result.status == "timed_out"
+    assert counts(result).processed == 0
+    assert sandbox.changes(case) == case.changes([])
+
+
+def test_bill_month_tells_its_end(sandbox_copy):
+    case = sandbox_copy.prepare_whole(BILL_MONTH, "g")
+    sandbox_copy.execute("LISTEN batch_completed")
+
+    result = sandbox_copy.call(case)
+
+    (told,) = sandbox_copy.notifications()
+    assert (told["operation_id"], told["operation"]) == (str(result.operation_id), "bill_month")
+    assert (told["status"], told["processed_records"]) == (result.status, result.processed_records)
+    assert told["notification"] == sandbox_copy.worded("Bills: {processed_records} of {total_records} records, {error_count} failed", told, result)
+    left = [(row.channel, row.message, row.status) for row in sandbox_copy.messages(case, result)]
+    assert left == [(channel, told["notification"], "pending") for channel in []]
+
+
+def test_bill_month_submitted_once_for_an_idempotency_key(sandbox_copy):
+    case = sandbox_copy.prepare_whole(BILL_MONTH, "g")
+
+    first = sandbox_copy.submit(case, idempotency_key="once")
+    again = sandbox_copy.submit(case, idempotency_key="once")
+    result = sandbox_copy.work(case, first)
+
+    assert again == first
+    assert len(sandbox_copy.steps_of(case, result)) == 5
+    assert sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
+
+
+def test_bill_month_submitted_does_the_same_as_one_call(sandbox_copy):
+    case = sandbox_copy.prepare_whole(BILL_MONTH, "g")
+
+    submitted = sandbox_copy.submit(case, batch_size=2)
+    waiting = sandbox_copy.status(case, submitted)
+    untouched = sandbox_copy.changes(case)
+    result = sandbox_copy.work(case, submitted)
+
+    assert waiting.status == "pending"
+    assert untouched == case.changes([])
+    steps = sandbox_copy.steps_of(case, result)
+    sandbox_copy.account_for(case, result)
+    assert [(step.step, step.status, step.message) for step in steps] == [
+        ("calculate_usage", "completed", None),
+        ("create_bills", "completed", None),
+        ("write_files", "completed", None),
+        ("send_bills", "completed", None),
+        ("tell_customers", "completed", None),
+    ]
+    assert result.status == "completed"
+    assert counts(result) == tuple(map(sum, zip(*map(counts, steps), strict=True)))
+    assert result.batch_count == sum(step.batch_count for step in steps)
+    assert counts(steps[0]) == (case.total, case.total, 0, 0)
+    assert steps[1].total_records == len(sandbox_copy.kept(case, result, step="calculate_usage"))
+    assert steps[2].total_records == len(sandbox_copy.kept(case, result, step="create_bills"))
+    assert steps[4].total_records == len(sandbox_copy.kept(case, result, step="create_bills"))
+
+
+def test_bill_month_submitted_is_shared_by_two_workers(sandbox_copy):
+    case = sandbox_copy.prepare_whole(BILL_MONTH, "g")
+    submitted = sandbox_copy.submit(case, batch_size=2)
+
+    with sandbox_copy.another() as other:
+        while sandbox_copy.step(case, submitted).state != "finished":
+            other.step(case, submitted)
+    result = sandbox_copy.status(case, submitted)
+
+    steps = sandbox_copy.steps_of(case, result)
+    sandbox_copy.account_for(case, result)
+    assert [(step.step, step.status, step.message) for step in steps] == [
+        ("calculate_usage", "completed", None),
+        ("create_bills", "completed", None),
+        ("write_files", "completed", None),
+        ("send_bills", "completed", None),
+        ("tell_customers", "completed", None),
+    ]
+    assert result.status == "completed"
+    assert counts(result) == tuple(map(sum, zip(*map(counts, steps), strict=True)))
+    assert result.batch_count == sum(step.batch_count for step in steps)
+    assert counts(steps[0]) == (case.total, case.total, 0, 0)
+    assert steps[1].total_records == len(sandbox_copy.kept(case, result, step="calculate_usage"))
+    assert steps[2].total_records == len(sandbox_copy.kept(case, result, step="create_bills"))
+    assert steps[4].total_records == len(sandbox_copy.kept(case, result, step="create_bills"))
+
+
+def test_bill_month_submitted_is_resumed_between_two_steps(sandbox_copy):
+    case = sandbox_copy.prepare_whole(BILL_MONTH, "g")
+    submitted = sandbox_copy.submit(case, timeout="1 hour")
+    while sandbox_copy.step_of(case, submitted).batch_count == 0 and sandbox_copy.step(case, submitted).batch_number is None:
+        pass
+    sandbox_copy.run_out_of_time(case, submitted)
+    late = sandbox_copy.work(case, submitted)
+    begun = sandbox_copy.step_of(case, submitted)
+    left = [step.status for step in sandbox_copy.steps_of(case, late)[1:]]
+
+    sandbox_copy.execute(f"SELECT {RUNTIME}.batch_resume(%s)", (submitted,))
+    result = sandbox_copy.work(case, submitted)
+
+    assert late.status == "timed_out"
+    assert left == ["pending"] * 4
+    steps = sandbox_copy.steps_of(case, result)
+    sandbox_copy.account_for(case, result)
+    assert [(step.step, step.status, step.message) for step in steps] == [
+        ("calculate_usage", "completed", None),
+        ("create_bills", "completed", None),
+        ("write_files", "completed", None),
+        ("send_bills", "completed", None),
+        ("tell_customers", "completed", None),
+    ]
+    assert result.status == "completed"
+    assert counts(result) == tuple(map(sum, zip(*map(counts, steps), strict=True)))
+    assert result.batch_count == sum(step.batch_count for step in steps)
+    assert counts(steps[0]) == (case.total, case.total, 0, 0)
+    assert steps[1].total_records == len(sandbox_copy.kept(case, result, step="calculate_usage"))
+    assert steps[2].total_records == len(sandbox_copy.kept(case, result, step="create_bills"))
+    assert steps[4].total_records == len(sandbox_copy.kept(case, result, step="create_bills"))
+    assert (counts(steps[0]), steps[0].started_at) == (counts(begun), begun.started_at)
+
+
 # discard_open_bills: Delete bills that nobody has been sent (entities/bill.yaml:54)
 DISCARD_OPEN_BILLS = Operation(
     name="discard_open_bills",
@@ -1723,133 +1723,6 @@ DISCARD_OPEN_BILLS = Operation(
     ),
 )
 DISCARD_OPEN_BILLS_FAILURES = ("a trigger of the test",)
-
-
-def test_discard_open_bills_run_again_accounts_for_every_record(sandbox):
-    case = sandbox.prepare_whole(DISCARD_OPEN_BILLS, "ggggg--")
-    first = sandbox.call(case)
-
-    second = sandbox.call(case, max_errors=1000)
-
-    assert second.operation_id != first.operation_id
-    row = sandbox.row_of(case, second)
-    assert counts(second) == (row["total_records"], row["processed_records"], row["skipped_records"], row["error_count"])
-
-
-def test_discard_open_bills_runs_with_what_its_spec_says(sandbox):
-    case = sandbox.prepare_whole(DISCARD_OPEN_BILLS, "g")
-    expected = {
-        "operation": "discard_open_bills",
-        "entity": "bill",
-        "target_table": "public.bill",
-        "batch_function": "public.discard_open_bills_batch",
-        "batch_size": 1000,
-        "on_limit": "stop",
-        "error_handling": "continue_on_error",
-        "error_isolation": "record",
-        "max_attempts": 3,
-        "backoff": "100 ms",
-        "logging_level": "basic",
-        "atomic": False,
-        "exclusive": False,
-        "progress_tracking": False,
-        "collect_metrics": False,
-        "notify_on_completion": False,
-        "parallel": False,
-        "contract": "6a3289b6",
-    }
-
-    result = sandbox.call(case)
-
-    row = sandbox.row_of(case, result, timeout=expected.get("timeout"))
-    for interval in ("lock_timeout", "statement_timeout", "backoff", "heartbeat_interval"):
-        expected.pop(interval, None)
-    expected["timeout"] = True if "timeout" in expected else None
-    assert {name: row[name] for name in expected} == expected
-    assert row["status"] == result.status
-    assert row["batch_count"] == result.batch_count == 1
-    assert (row["total_records"], row["processed_records"]) == (result.total_records, result.processed_records)
-    assert not row["submitted"]
-
-
-def test_discard_open_bills_keeps_context_and_priority(sandbox):
-    case = sandbox.prepare_whole(DISCARD_OPEN_BILLS, "g")
-
-    result = sandbox.call(case, context={"ticket": 7}, priority=5)
-
-    row = sandbox.row_of(case, result)
-    assert (row["context"], row["priority"]) == ({"ticket": 7}, 5)
-
-
-@pytest.mark.parametrize(
-    "options", [{"no_such_option": 1}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
-)
-def test_discard_open_bills_refuses_options_it_does_not_know(sandbox, options):
-    case = sandbox.prepare_whole(DISCARD_OPEN_BILLS, "g")
-
-    with sandbox.refused("22023"):
-        sandbox.call(case, **options)
-
-    assert sandbox.changes(case) == case.changes([])
-
-
-def test_discard_open_bills_measures_nothing_unasked(sandbox):
-    case = sandbox.prepare_whole(DISCARD_OPEN_BILLS, "ggggg--")
-
-    result = sandbox.call(case, batch_size=2)
-
-    metrics = sandbox.metrics(case, result)
-    assert metrics == {}
-
-
-def test_discard_open_bills_asks_for_confirmation(sandbox):
-    case = sandbox.prepare_whole(DISCARD_OPEN_BILLS, "ggggg--")
-
-    result = sandbox.call(case, confirm=False)
-
-    assert (result.status, result.processed_records) == ("confirmation_required", 0)
-    assert result.total_records == case.total
-    assert sandbox.changes(case) == case.changes([])
-    assert set(sandbox.bookkeeping(case).values()) == {0}
-    with sandbox.refused("P0B04"):
-        sandbox.submit(case, confirm=False)
-
-
-def test_discard_open_bills_runs_once_for_an_idempotency_key(sandbox):
-    case = sandbox.prepare_whole(DISCARD_OPEN_BILLS, "ggggg--")
-
-    first = sandbox.call(case, idempotency_key="once")
-    changes = sandbox.changes(case)
-    again = sandbox.call(case, idempotency_key="once")
-
-    assert again.operation_id == first.operation_id
-    assert counts(again) == counts(first)
-    assert sandbox.changes(case) == changes == case.changes(case.good)
-    assert sandbox.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
-
-
-def test_discard_open_bills_stops_at_its_timeout_and_keeps_what_is_done(sandbox):
-    case = sandbox.prepare_whole(DISCARD_OPEN_BILLS, "ggggg")
-
-    result = sandbox.call(case, timeout="0 seconds", batch_size=2)
-
-    kept = case.records[:2]
-    assert result.status == "timed_out"
-    assert counts(result) == (5, 2, 3, 0)
-    assert sandbox.changes(case) == case.changes(kept)
-
-
-def test_discard_open_bills_submitted_once_for_an_idempotency_key(sandbox_copy):
-    case = sandbox_copy.prepare_whole(DISCARD_OPEN_BILLS, "ggggg--")
-
-    first = sandbox_copy.submit(case, idempotency_key="once")
-    again = sandbox_copy.submit(case, idempotency_key="once")
-    result = sandbox_copy.work(case, first)
-
-    assert again == first
-    assert counts(result) == (case.total, case.total, 0, 0)
-    assert sandbox_copy.changes(case) == case.changes(case.good)
-    assert sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
 
 
 def test_discard_open_bills_does_every_record_and_nothing_else(sandbox):
@@ -2189,5 +2062,132 @@ def test_discard_open_bills_submitted_ends_past_max_errors(sandbox_copy):
     assert result.status == "failed"
     assert counts(result) == (6, 1, 3, 2)
     assert sandbox_copy.changes(case) == case.changes(case.records[1:2])
+
+
+def test_discard_open_bills_run_again_accounts_for_every_record(sandbox):
+    case = sandbox.prepare_whole(DISCARD_OPEN_BILLS, "ggggg--")
+    first = sandbox.call(case)
+
+    second = sandbox.call(case, max_errors=1000)
+
+    assert second.operation_id != first.operation_id
+    row = sandbox.row_of(case, second)
+    assert counts(second) == (row["total_records"], row["processed_records"], row["skipped_records"], row["error_count"])
+
+
+def test_discard_open_bills_runs_with_what_its_spec_says(sandbox):
+    case = sandbox.prepare_whole(DISCARD_OPEN_BILLS, "g")
+    expected = {
+        "operation": "discard_open_bills",
+        "entity": "bill",
+        "target_table": "public.bill",
+        "batch_function": "public.discard_open_bills_batch",
+        "batch_size": 1000,
+        "on_limit": "stop",
+        "error_handling": "continue_on_error",
+        "error_isolation": "record",
+        "max_attempts": 3,
+        "backoff": "100 ms",
+        "logging_level": "basic",
+        "atomic": False,
+        "exclusive": False,
+        "progress_tracking": False,
+        "collect_metrics": False,
+        "notify_on_completion": False,
+        "parallel": False,
+        "contract": "6a3289b6",
+    }
+
+    result = sandbox.call(case)
+
+    row = sandbox.row_of(case, result, timeout=expected.get("timeout"))
+    for interval in ("lock_timeout", "statement_timeout", "backoff", "heartbeat_interval"):
+        expected.pop(interval, None)
+    expected["timeout"] = True if "timeout" in expected else None
+    assert {name: row[name] for name in expected} == expected
+    assert row["status"] == result.status
+    assert row["batch_count"] == result.batch_count == 1
+    assert (row["total_records"], row["processed_records"]) == (result.total_records, result.processed_records)
+    assert not row["submitted"]
+
+
+def test_discard_open_bills_keeps_context_and_priority(sandbox):
+    case = sandbox.prepare_whole(DISCARD_OPEN_BILLS, "g")
+
+    result = sandbox.call(case, context={"ticket": 7}, priority=5)
+
+    row = sandbox.row_of(case, result)
+    assert (row["context"], row["priority"]) == ({"ticket": 7}, 5)
+
+
+@pytest.mark.parametrize(
+    "options", [{"no_such_option": 1}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
+)
+def test_discard_open_bills_refuses_options_it_does_not_know(sandbox, options):
+    case = sandbox.prepare_whole(DISCARD_OPEN_BILLS, "g")
+
+    with sandbox.refused("22023"):
+        sandbox.call(case, **options)
+
+    assert sandbox.changes(case) == case.changes([])
+
+
+def test_discard_open_bills_measures_nothing_unasked(sandbox):
+    case = sandbox.prepare_whole(DISCARD_OPEN_BILLS, "ggggg--")
+
+    result = sandbox.call(case, batch_size=2)
+
+    metrics = sandbox.metrics(case, result)
+    assert metrics == {}
+
+
+def test_discard_open_bills_asks_for_confirmation(sandbox):
+    case = sandbox.prepare_whole(DISCARD_OPEN_BILLS, "ggggg--")
+
+    result = sandbox.call(case, confirm=False)
+
+    assert (result.status, result.processed_records) == ("confirmation_required", 0)
+    assert result.total_records == case.total
+    assert sandbox.changes(case) == case.changes([])
+    assert set(sandbox.bookkeeping(case).values()) == {0}
+    with sandbox.refused("P0B04"):
+        sandbox.submit(case, confirm=False)
+
+
+def test_discard_open_bills_runs_once_for_an_idempotency_key(sandbox):
+    case = sandbox.prepare_whole(DISCARD_OPEN_BILLS, "ggggg--")
+
+    first = sandbox.call(case, idempotency_key="once")
+    changes = sandbox.changes(case)
+    again = sandbox.call(case, idempotency_key="once")
+
+    assert again.operation_id == first.operation_id
+    assert counts(again) == counts(first)
+    assert sandbox.changes(case) == changes == case.changes(case.good)
+    assert sandbox.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
+
+
+def test_discard_open_bills_stops_at_its_timeout_and_keeps_what_is_done(sandbox):
+    case = sandbox.prepare_whole(DISCARD_OPEN_BILLS, "ggggg")
+
+    result = sandbox.call(case, timeout="0 seconds", batch_size=2)
+
+    kept = case.records[:2]
+    assert result.status == "timed_out"
+    assert counts(result) == (5, 2, 3, 0)
+    assert sandbox.changes(case) == case.changes(kept)
+
+
+def test_discard_open_bills_submitted_once_for_an_idempotency_key(sandbox_copy):
+    case = sandbox_copy.prepare_whole(DISCARD_OPEN_BILLS, "ggggg--")
+
+    first = sandbox_copy.submit(case, idempotency_key="once")
+    again = sandbox_copy.submit(case, idempotency_key="once")
+    result = sandbox_copy.work(case, first)
+
+    assert again == first
+    assert counts(result) == (case.total, case.total, 0, 0)
+    assert sandbox_copy.changes(case) == case.changes(case.good)
+    assert sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
 
 

@@ -61,120 +61,6 @@ ADD_BRANDS = Operation(
 ADD_BRANDS_FAILURES = ("NOT NULL id", "NOT NULL name", "unreadable id", "a trigger of the test")
 
 
-def test_add_brands_run_again_accounts_for_every_record(sandbox):
-    case = sandbox.prepare_whole(ADD_BRANDS, "ggggg--")
-    first = sandbox.call(case)
-
-    second = sandbox.call(case, max_errors=1000)
-
-    assert second.operation_id != first.operation_id
-    row = sandbox.row_of(case, second)
-    assert counts(second) == (row["total_records"], row["processed_records"], row["skipped_records"], row["error_count"])
-
-
-def test_add_brands_runs_with_what_its_spec_says(sandbox):
-    case = sandbox.prepare_whole(ADD_BRANDS, "g")
-    expected = {
-        "operation": "add_brands",
-        "entity": "brand",
-        "target_table": "shop.brand",
-        "batch_function": "shop.add_brands_batch",
-        "batch_size": 1000,
-        "on_limit": "stop",
-        "error_handling": "continue_on_error",
-        "error_isolation": "record",
-        "max_attempts": 3,
-        "backoff": "100 ms",
-        "logging_level": "basic",
-        "atomic": False,
-        "exclusive": False,
-        "progress_tracking": False,
-        "collect_metrics": False,
-        "notify_on_completion": False,
-        "parallel": False,
-        "contract": "0adbbc4f",
-    }
-
-    result = sandbox.call(case)
-
-    row = sandbox.row_of(case, result, timeout=expected.get("timeout"))
-    for interval in ("lock_timeout", "statement_timeout", "backoff", "heartbeat_interval"):
-        expected.pop(interval, None)
-    expected["timeout"] = True if "timeout" in expected else None
-    assert {name: row[name] for name in expected} == expected
-    assert row["status"] == result.status
-    assert row["batch_count"] == result.batch_count == 1
-    assert (row["total_records"], row["processed_records"]) == (result.total_records, result.processed_records)
-    assert not row["submitted"]
-
-
-def test_add_brands_keeps_context_and_priority(sandbox):
-    case = sandbox.prepare_whole(ADD_BRANDS, "g")
-
-    result = sandbox.call(case, context={"ticket": 7}, priority=5)
-
-    row = sandbox.row_of(case, result)
-    assert (row["context"], row["priority"]) == ({"ticket": 7}, 5)
-
-
-@pytest.mark.parametrize(
-    "options", [{"no_such_option": 1}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
-)
-def test_add_brands_refuses_options_it_does_not_know(sandbox, options):
-    case = sandbox.prepare_whole(ADD_BRANDS, "g")
-
-    with sandbox.refused("22023"):
-        sandbox.call(case, **options)
-
-    assert sandbox.changes(case) == case.changes([])
-
-
-def test_add_brands_measures_nothing_unasked(sandbox):
-    case = sandbox.prepare_whole(ADD_BRANDS, "ggggg--")
-
-    result = sandbox.call(case, batch_size=2)
-
-    metrics = sandbox.metrics(case, result)
-    assert metrics == {}
-
-
-def test_add_brands_runs_once_for_an_idempotency_key(sandbox):
-    case = sandbox.prepare_whole(ADD_BRANDS, "ggggg--")
-
-    first = sandbox.call(case, idempotency_key="once")
-    changes = sandbox.changes(case)
-    again = sandbox.call(case, idempotency_key="once")
-
-    assert again.operation_id == first.operation_id
-    assert counts(again) == counts(first)
-    assert sandbox.changes(case) == changes == case.changes(case.good)
-    assert sandbox.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
-
-
-def test_add_brands_stops_at_its_timeout_and_keeps_what_is_done(sandbox):
-    case = sandbox.prepare_whole(ADD_BRANDS, "ggggg")
-
-    result = sandbox.call(case, timeout="0 seconds", batch_size=2)
-
-    kept = case.records[:2]
-    assert result.status == "timed_out"
-    assert counts(result) == (5, 2, 3, 0)
-    assert sandbox.changes(case) == case.changes(kept)
-
-
-def test_add_brands_submitted_once_for_an_idempotency_key(sandbox_copy):
-    case = sandbox_copy.prepare_whole(ADD_BRANDS, "ggggg--")
-
-    first = sandbox_copy.submit(case, idempotency_key="once")
-    again = sandbox_copy.submit(case, idempotency_key="once")
-    result = sandbox_copy.work(case, first)
-
-    assert again == first
-    assert counts(result) == (case.total, case.total, 0, 0)
-    assert sandbox_copy.changes(case) == case.changes(case.good)
-    assert sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
-
-
 def test_add_brands_does_every_record_and_nothing_else(sandbox):
     case = sandbox.prepare(ADD_BRANDS, "ggggggg--")
 
@@ -485,5 +371,119 @@ def test_add_brands_submitted_ends_past_max_errors(sandbox_copy):
     assert result.status == "failed"
     assert counts(result) == (6, 1, 3, 2)
     assert sandbox_copy.changes(case) == case.changes(case.records[1:2])
+
+
+def test_add_brands_run_again_accounts_for_every_record(sandbox):
+    case = sandbox.prepare_whole(ADD_BRANDS, "ggggg--")
+    first = sandbox.call(case)
+
+    second = sandbox.call(case, max_errors=1000)
+
+    assert second.operation_id != first.operation_id
+    row = sandbox.row_of(case, second)
+    assert counts(second) == (row["total_records"], row["processed_records"], row["skipped_records"], row["error_count"])
+
+
+def test_add_brands_runs_with_what_its_spec_says(sandbox):
+    case = sandbox.prepare_whole(ADD_BRANDS, "g")
+    expected = {
+        "operation": "add_brands",
+        "entity": "brand",
+        "target_table": "shop.brand",
+        "batch_function": "shop.add_brands_batch",
+        "batch_size": 1000,
+        "on_limit": "stop",
+        "error_handling": "continue_on_error",
+        "error_isolation": "record",
+        "max_attempts": 3,
+        "backoff": "100 ms",
+        "logging_level": "basic",
+        "atomic": False,
+        "exclusive": False,
+        "progress_tracking": False,
+        "collect_metrics": False,
+        "notify_on_completion": False,
+        "parallel": False,
+        "contract": "0adbbc4f",
+    }
+
+    result = sandbox.call(case)
+
+    row = sandbox.row_of(case, result, timeout=expected.get("timeout"))
+    for interval in ("lock_timeout", "statement_timeout", "backoff", "heartbeat_interval"):
+        expected.pop(interval, None)
+    expected["timeout"] = True if "timeout" in expected else None
+    assert {name: row[name] for name in expected} == expected
+    assert row["status"] == result.status
+    assert row["batch_count"] == result.batch_count == 1
+    assert (row["total_records"], row["processed_records"]) == (result.total_records, result.processed_records)
+    assert not row["submitted"]
+
+
+def test_add_brands_keeps_context_and_priority(sandbox):
+    case = sandbox.prepare_whole(ADD_BRANDS, "g")
+
+    result = sandbox.call(case, context={"ticket": 7}, priority=5)
+
+    row = sandbox.row_of(case, result)
+    assert (row["context"], row["priority"]) == ({"ticket": 7}, 5)
+
+
+@pytest.mark.parametrize(
+    "options", [{"no_such_option": 1}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
+)
+def test_add_brands_refuses_options_it_does_not_know(sandbox, options):
+    case = sandbox.prepare_whole(ADD_BRANDS, "g")
+
+    with sandbox.refused("22023"):
+        sandbox.call(case, **options)
+
+    assert sandbox.changes(case) == case.changes([])
+
+
+def test_add_brands_measures_nothing_unasked(sandbox):
+    case = sandbox.prepare_whole(ADD_BRANDS, "ggggg--")
+
+    result = sandbox.call(case, batch_size=2)
+
+    metrics = sandbox.metrics(case, result)
+    assert metrics == {}
+
+
+def test_add_brands_runs_once_for_an_idempotency_key(sandbox):
+    case = sandbox.prepare_whole(ADD_BRANDS, "ggggg--")
+
+    first = sandbox.call(case, idempotency_key="once")
+    changes = sandbox.changes(case)
+    again = sandbox.call(case, idempotency_key="once")
+
+    assert again.operation_id == first.operation_id
+    assert counts(again) == counts(first)
+    assert sandbox.changes(case) == changes == case.changes(case.good)
+    assert sandbox.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
+
+
+def test_add_brands_stops_at_its_timeout_and_keeps_what_is_done(sandbox):
+    case = sandbox.prepare_whole(ADD_BRANDS, "ggggg")
+
+    result = sandbox.call(case, timeout="0 seconds", batch_size=2)
+
+    kept = case.records[:2]
+    assert result.status == "timed_out"
+    assert counts(result) == (5, 2, 3, 0)
+    assert sandbox.changes(case) == case.changes(kept)
+
+
+def test_add_brands_submitted_once_for_an_idempotency_key(sandbox_copy):
+    case = sandbox_copy.prepare_whole(ADD_BRANDS, "ggggg--")
+
+    first = sandbox_copy.submit(case, idempotency_key="once")
+    again = sandbox_copy.submit(case, idempotency_key="once")
+    result = sandbox_copy.work(case, first)
+
+    assert again == first
+    assert counts(result) == (case.total, case.total, 0, 0)
+    assert sandbox_copy.changes(case) == case.changes(case.good)
+    assert sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
 
 

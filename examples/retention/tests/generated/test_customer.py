@@ -63,173 +63,6 @@ ANONYMIZE_CUSTOMERS = Operation(
 ANONYMIZE_CUSTOMERS_FAILURES = ("a trigger of the test",)
 
 
-def test_anonymize_customers_run_again_accounts_for_every_record(sandbox):
-    case = sandbox.prepare_whole(ANONYMIZE_CUSTOMERS, "ggggg--")
-    first = sandbox.call(case)
-
-    second = sandbox.call(case, max_errors=1000)
-
-    assert second.operation_id != first.operation_id
-    row = sandbox.row_of(case, second)
-    assert counts(second) == (row["total_records"], row["processed_records"], row["skipped_records"], row["error_count"])
-
-
-def test_anonymize_customers_runs_with_what_its_spec_says(sandbox):
-    case = sandbox.prepare_whole(ANONYMIZE_CUSTOMERS, "g")
-    expected = {
-        "operation": "anonymize_customers",
-        "entity": "customer",
-        "target_table": "public.customer",
-        "batch_function": "public.anonymize_customers_batch",
-        "batch_size": 1000,
-        "on_limit": "stop",
-        "lock_timeout": "2000 ms",
-        "error_handling": "continue_on_error",
-        "error_isolation": "record",
-        "max_attempts": 3,
-        "backoff": "100 ms",
-        "logging_level": "detailed",
-        "timeout": "3600000 ms",
-        "atomic": False,
-        "exclusive": True,
-        "progress_tracking": False,
-        "collect_metrics": True,
-        "notify_on_completion": False,
-        "parallel": False,
-        "contract": "339d645a",
-    }
-
-    result = sandbox.call(case)
-
-    row = sandbox.row_of(case, result, timeout=expected.get("timeout"))
-    for interval in ("lock_timeout", "statement_timeout", "backoff", "heartbeat_interval"):
-        expected.pop(interval, None)
-    expected["timeout"] = True if "timeout" in expected else None
-    assert {name: row[name] for name in expected} == expected
-    assert row["status"] == result.status
-    assert row["batch_count"] == result.batch_count == 1
-    assert (row["total_records"], row["processed_records"]) == (result.total_records, result.processed_records)
-    assert not row["submitted"]
-
-
-def test_anonymize_customers_keeps_context_and_priority(sandbox):
-    case = sandbox.prepare_whole(ANONYMIZE_CUSTOMERS, "g")
-
-    result = sandbox.call(case, context={"ticket": 7}, priority=5)
-
-    row = sandbox.row_of(case, result)
-    assert (row["context"], row["priority"]) == ({"ticket": 7}, 5)
-
-
-@pytest.mark.parametrize(
-    "options", [{"no_such_option": 1}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
-)
-def test_anonymize_customers_refuses_options_it_does_not_know(sandbox, options):
-    case = sandbox.prepare_whole(ANONYMIZE_CUSTOMERS, "g")
-
-    with sandbox.refused("22023"):
-        sandbox.call(case, **options)
-
-    assert sandbox.changes(case) == case.changes([])
-
-
-def test_anonymize_customers_measures_itself(sandbox):
-    case = sandbox.prepare_whole(ANONYMIZE_CUSTOMERS, "ggggg--")
-
-    result = sandbox.call(case, batch_size=2)
-
-    metrics = sandbox.metrics(case, result)
-    assert set(metrics) == {
-        "duration_seconds", "records_per_second", "batch_duration_p50_seconds", "batch_duration_p95_seconds",
-        "batch_duration_max_seconds", "errors", "retries",
-    }  # fmt: skip
-    assert (metrics["errors"], metrics["retries"]) == (result.error_count, 0)
-    seconds = (result.completed_at - result.started_at).total_seconds()
-    assert abs(float(metrics["duration_seconds"]) - seconds) < 0.001
-    assert 0 < metrics["batch_duration_p50_seconds"] <= metrics["batch_duration_max_seconds"] <= seconds
-    durations = f"SELECT count(*) FROM {RUNTIME}.batch_durations WHERE operation_id = %s"
-    assert sandbox.one(durations, (result.operation_id,))[0] == len(case.batches(2))
-
-
-def test_anonymize_customers_asks_for_confirmation(sandbox):
-    case = sandbox.prepare_whole(ANONYMIZE_CUSTOMERS, "ggggg--")
-
-    result = sandbox.call(case, confirm=False)
-
-    assert (result.status, result.processed_records) == ("confirmation_required", 0)
-    assert result.total_records == case.total
-    assert sandbox.changes(case) == case.changes([])
-    assert set(sandbox.bookkeeping(case).values()) == {0}
-    with sandbox.refused("P0B04"):
-        sandbox.submit(case, confirm=False)
-
-
-@pytest.mark.parametrize("precondition", ANONYMIZE_CUSTOMERS.preconditions + ANONYMIZE_CUSTOMERS.aggregate_preconditions)
-def test_anonymize_customers_insists_on_its_precondition(sandbox, precondition):
-    case = sandbox.violate(ANONYMIZE_CUSTOMERS, precondition, "ggg")
-
-    with sandbox.refused("P0B01"):
-        sandbox.call(case)
-    with sandbox.refused("P0B01"):
-        sandbox.call(case, dry_run=True)
-    with sandbox.refused("P0B01"):
-        sandbox.submit(case)
-
-    assert sandbox.changes(case) == case.changes([])
-    assert set(sandbox.bookkeeping(case).values()) == {0}
-
-
-def test_anonymize_customers_runs_once_for_an_idempotency_key(sandbox):
-    case = sandbox.prepare_whole(ANONYMIZE_CUSTOMERS, "ggggg--")
-
-    first = sandbox.call(case, idempotency_key="once")
-    changes = sandbox.changes(case)
-    again = sandbox.call(case, idempotency_key="once")
-
-    assert again.operation_id == first.operation_id
-    assert counts(again) == counts(first)
-    assert sandbox.changes(case) == changes == case.changes(case.good)
-    assert sandbox.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
-
-
-def test_anonymize_customers_stops_at_its_timeout_and_keeps_what_is_done(sandbox):
-    case = sandbox.prepare_whole(ANONYMIZE_CUSTOMERS, "ggggg")
-
-    result = sandbox.call(case, timeout="0 seconds", batch_size=2)
-
-    kept = case.records[:2]
-    assert result.status == "timed_out"
-    assert counts(result) == (5, 2, 3, 0)
-    assert sandbox.changes(case) == case.changes(kept)
-
-
-def test_anonymize_customers_submitted_once_for_an_idempotency_key(sandbox_copy):
-    case = sandbox_copy.prepare_whole(ANONYMIZE_CUSTOMERS, "ggggg--")
-
-    first = sandbox_copy.submit(case, idempotency_key="once")
-    again = sandbox_copy.submit(case, idempotency_key="once")
-    result = sandbox_copy.work(case, first)
-
-    assert again == first
-    assert counts(result) == (case.total, case.total, 0, 0)
-    assert sandbox_copy.changes(case) == case.changes(case.good)
-    assert sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
-
-
-def test_anonymize_customers_submitted_twice_is_refused_while_it_is_exclusive(sandbox_copy):
-    case = sandbox_copy.prepare_whole(ANONYMIZE_CUSTOMERS, "ggggg--")
-    first = sandbox_copy.submit(case)
-
-    with sandbox_copy.refused("P0B03"):
-        sandbox_copy.submit(case)
-    with sandbox_copy.refused("P0B03"):
-        sandbox_copy.call(case)
-    result = sandbox_copy.work(case, first)
-
-    assert counts(result).processed == case.total
-    assert sandbox_copy.submit(case) != first
-
-
 def test_anonymize_customers_does_every_record_and_nothing_else(sandbox):
     case = sandbox.prepare(ANONYMIZE_CUSTOMERS, "ggggggg--")
 
@@ -568,5 +401,172 @@ def test_anonymize_customers_submitted_ends_past_max_errors(sandbox_copy):
     assert result.status == "failed"
     assert counts(result) == (6, 1, 3, 2)
     assert sandbox_copy.changes(case) == case.changes(case.records[1:2])
+
+
+def test_anonymize_customers_run_again_accounts_for_every_record(sandbox):
+    case = sandbox.prepare_whole(ANONYMIZE_CUSTOMERS, "ggggg--")
+    first = sandbox.call(case)
+
+    second = sandbox.call(case, max_errors=1000)
+
+    assert second.operation_id != first.operation_id
+    row = sandbox.row_of(case, second)
+    assert counts(second) == (row["total_records"], row["processed_records"], row["skipped_records"], row["error_count"])
+
+
+def test_anonymize_customers_runs_with_what_its_spec_says(sandbox):
+    case = sandbox.prepare_whole(ANONYMIZE_CUSTOMERS, "g")
+    expected = {
+        "operation": "anonymize_customers",
+        "entity": "customer",
+        "target_table": "public.customer",
+        "batch_function": "public.anonymize_customers_batch",
+        "batch_size": 1000,
+        "on_limit": "stop",
+        "lock_timeout": "2000 ms",
+        "error_handling": "continue_on_error",
+        "error_isolation": "record",
+        "max_attempts": 3,
+        "backoff": "100 ms",
+        "logging_level": "detailed",
+        "timeout": "3600000 ms",
+        "atomic": False,
+        "exclusive": True,
+        "progress_tracking": False,
+        "collect_metrics": True,
+        "notify_on_completion": False,
+        "parallel": False,
+        "contract": "339d645a",
+    }
+
+    result = sandbox.call(case)
+
+    row = sandbox.row_of(case, result, timeout=expected.get("timeout"))
+    for interval in ("lock_timeout", "statement_timeout", "backoff", "heartbeat_interval"):
+        expected.pop(interval, None)
+    expected["timeout"] = True if "timeout" in expected else None
+    assert {name: row[name] for name in expected} == expected
+    assert row["status"] == result.status
+    assert row["batch_count"] == result.batch_count == 1
+    assert (row["total_records"], row["processed_records"]) == (result.total_records, result.processed_records)
+    assert not row["submitted"]
+
+
+def test_anonymize_customers_keeps_context_and_priority(sandbox):
+    case = sandbox.prepare_whole(ANONYMIZE_CUSTOMERS, "g")
+
+    result = sandbox.call(case, context={"ticket": 7}, priority=5)
+
+    row = sandbox.row_of(case, result)
+    assert (row["context"], row["priority"]) == ({"ticket": 7}, 5)
+
+
+@pytest.mark.parametrize(
+    "options", [{"no_such_option": 1}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
+)
+def test_anonymize_customers_refuses_options_it_does_not_know(sandbox, options):
+    case = sandbox.prepare_whole(ANONYMIZE_CUSTOMERS, "g")
+
+    with sandbox.refused("22023"):
+        sandbox.call(case, **options)
+
+    assert sandbox.changes(case) == case.changes([])
+
+
+def test_anonymize_customers_measures_itself(sandbox):
+    case = sandbox.prepare_whole(ANONYMIZE_CUSTOMERS, "ggggg--")
+
+    result = sandbox.call(case, batch_size=2)
+
+    metrics = sandbox.metrics(case, result)
+    assert set(metrics) == {
+        "duration_seconds", "records_per_second", "batch_duration_p50_seconds", "batch_duration_p95_seconds",
+        "batch_duration_max_seconds", "errors", "retries",
+    }  # fmt: skip
+    assert (metrics["errors"], metrics["retries"]) == (result.error_count, 0)
+    seconds = (result.completed_at - result.started_at).total_seconds()
+    assert abs(float(metrics["duration_seconds"]) - seconds) < 0.001
+    assert 0 < metrics["batch_duration_p50_seconds"] <= metrics["batch_duration_max_seconds"] <= seconds
+    durations = f"SELECT count(*) FROM {RUNTIME}.batch_durations WHERE operation_id = %s"
+    assert sandbox.one(durations, (result.operation_id,))[0] == len(case.batches(2))
+
+
+def test_anonymize_customers_asks_for_confirmation(sandbox):
+    case = sandbox.prepare_whole(ANONYMIZE_CUSTOMERS, "ggggg--")
+
+    result = sandbox.call(case, confirm=False)
+
+    assert (result.status, result.processed_records) == ("confirmation_required", 0)
+    assert result.total_records == case.total
+    assert sandbox.changes(case) == case.changes([])
+    assert set(sandbox.bookkeeping(case).values()) == {0}
+    with sandbox.refused("P0B04"):
+        sandbox.submit(case, confirm=False)
+
+
+@pytest.mark.parametrize("precondition", ANONYMIZE_CUSTOMERS.preconditions + ANONYMIZE_CUSTOMERS.aggregate_preconditions)
+def test_anonymize_customers_insists_on_its_precondition(sandbox, precondition):
+    case = sandbox.violate(ANONYMIZE_CUSTOMERS, precondition, "ggg")
+
+    with sandbox.refused("P0B01"):
+        sandbox.call(case)
+    with sandbox.refused("P0B01"):
+        sandbox.call(case, dry_run=True)
+    with sandbox.refused("P0B01"):
+        sandbox.submit(case)
+
+    assert sandbox.changes(case) == case.changes([])
+    assert set(sandbox.bookkeeping(case).values()) == {0}
+
+
+def test_anonymize_customers_runs_once_for_an_idempotency_key(sandbox):
+    case = sandbox.prepare_whole(ANONYMIZE_CUSTOMERS, "ggggg--")
+
+    first = sandbox.call(case, idempotency_key="once")
+    changes = sandbox.changes(case)
+    again = sandbox.call(case, idempotency_key="once")
+
+    assert again.operation_id == first.operation_id
+    assert counts(again) == counts(first)
+    assert sandbox.changes(case) == changes == case.changes(case.good)
+    assert sandbox.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
+
+
+def test_anonymize_customers_stops_at_its_timeout_and_keeps_what_is_done(sandbox):
+    case = sandbox.prepare_whole(ANONYMIZE_CUSTOMERS, "ggggg")
+
+    result = sandbox.call(case, timeout="0 seconds", batch_size=2)
+
+    kept = case.records[:2]
+    assert result.status == "timed_out"
+    assert counts(result) == (5, 2, 3, 0)
+    assert sandbox.changes(case) == case.changes(kept)
+
+
+def test_anonymize_customers_submitted_once_for_an_idempotency_key(sandbox_copy):
+    case = sandbox_copy.prepare_whole(ANONYMIZE_CUSTOMERS, "ggggg--")
+
+    first = sandbox_copy.submit(case, idempotency_key="once")
+    again = sandbox_copy.submit(case, idempotency_key="once")
+    result = sandbox_copy.work(case, first)
+
+    assert again == first
+    assert counts(result) == (case.total, case.total, 0, 0)
+    assert sandbox_copy.changes(case) == case.changes(case.good)
+    assert sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
+
+
+def test_anonymize_customers_submitted_twice_is_refused_while_it_is_exclusive(sandbox_copy):
+    case = sandbox_copy.prepare_whole(ANONYMIZE_CUSTOMERS, "ggggg--")
+    first = sandbox_copy.submit(case)
+
+    with sandbox_copy.refused("P0B03"):
+        sandbox_copy.submit(case)
+    with sandbox_copy.refused("P0B03"):
+        sandbox_copy.call(case)
+    result = sandbox_copy.work(case, first)
+
+    assert counts(result).processed == case.total
+    assert sandbox_copy.submit(case) != first
 
 

@@ -59,135 +59,6 @@ PURGE_VISITS = Operation(
 PURGE_VISITS_FAILURES = ("a trigger of the test",)
 
 
-def test_purge_visits_run_again_accounts_for_every_record(sandbox):
-    case = sandbox.prepare_whole(PURGE_VISITS, "ggggg--")
-    first = sandbox.call(case)
-
-    second = sandbox.call(case, max_errors=1000)
-
-    assert second.operation_id != first.operation_id
-    row = sandbox.row_of(case, second)
-    assert counts(second) == (row["total_records"], row["processed_records"], row["skipped_records"], row["error_count"])
-
-
-def test_purge_visits_runs_with_what_its_spec_says(sandbox):
-    case = sandbox.prepare_whole(PURGE_VISITS, "g")
-    expected = {
-        "operation": "purge_visits",
-        "entity": "visit",
-        "target_table": "public.visit",
-        "batch_function": "public.purge_visits_batch",
-        "batch_size": 5000,
-        "max_records": 50000,
-        "on_limit": "stop",
-        "error_handling": "continue_on_error",
-        "error_isolation": "record",
-        "max_attempts": 3,
-        "backoff": "100 ms",
-        "logging_level": "detailed",
-        "atomic": False,
-        "exclusive": True,
-        "progress_tracking": False,
-        "collect_metrics": False,
-        "notify_on_completion": False,
-        "parallel": False,
-        "contract": "5265a3c8",
-    }
-
-    result = sandbox.call(case)
-
-    row = sandbox.row_of(case, result, timeout=expected.get("timeout"))
-    for interval in ("lock_timeout", "statement_timeout", "backoff", "heartbeat_interval"):
-        expected.pop(interval, None)
-    expected["timeout"] = True if "timeout" in expected else None
-    assert {name: row[name] for name in expected} == expected
-    assert row["status"] == result.status
-    assert row["batch_count"] == result.batch_count == 1
-    assert (row["total_records"], row["processed_records"]) == (result.total_records, result.processed_records)
-    assert not row["submitted"]
-
-
-def test_purge_visits_keeps_context_and_priority(sandbox):
-    case = sandbox.prepare_whole(PURGE_VISITS, "g")
-
-    result = sandbox.call(case, context={"ticket": 7}, priority=5)
-
-    row = sandbox.row_of(case, result)
-    assert (row["context"], row["priority"]) == ({"ticket": 7}, 5)
-
-
-@pytest.mark.parametrize(
-    "options", [{"no_such_option": 1}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
-)
-def test_purge_visits_refuses_options_it_does_not_know(sandbox, options):
-    case = sandbox.prepare_whole(PURGE_VISITS, "g")
-
-    with sandbox.refused("22023"):
-        sandbox.call(case, **options)
-
-    assert sandbox.changes(case) == case.changes([])
-
-
-def test_purge_visits_measures_nothing_unasked(sandbox):
-    case = sandbox.prepare_whole(PURGE_VISITS, "ggggg--")
-
-    result = sandbox.call(case, batch_size=2)
-
-    metrics = sandbox.metrics(case, result)
-    assert metrics == {}
-
-
-def test_purge_visits_runs_once_for_an_idempotency_key(sandbox):
-    case = sandbox.prepare_whole(PURGE_VISITS, "ggggg--")
-
-    first = sandbox.call(case, idempotency_key="once")
-    changes = sandbox.changes(case)
-    again = sandbox.call(case, idempotency_key="once")
-
-    assert again.operation_id == first.operation_id
-    assert counts(again) == counts(first)
-    assert sandbox.changes(case) == changes == case.changes(case.good)
-    assert sandbox.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
-
-
-def test_purge_visits_stops_at_its_timeout_and_keeps_what_is_done(sandbox):
-    case = sandbox.prepare_whole(PURGE_VISITS, "ggggg")
-
-    result = sandbox.call(case, timeout="0 seconds", batch_size=2)
-
-    kept = case.records[:2]
-    assert result.status == "timed_out"
-    assert counts(result) == (5, 2, 3, 0)
-    assert sandbox.changes(case) == case.changes(kept)
-
-
-def test_purge_visits_submitted_once_for_an_idempotency_key(sandbox_copy):
-    case = sandbox_copy.prepare_whole(PURGE_VISITS, "ggggg--")
-
-    first = sandbox_copy.submit(case, idempotency_key="once")
-    again = sandbox_copy.submit(case, idempotency_key="once")
-    result = sandbox_copy.work(case, first)
-
-    assert again == first
-    assert counts(result) == (case.total, case.total, 0, 0)
-    assert sandbox_copy.changes(case) == case.changes(case.good)
-    assert sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
-
-
-def test_purge_visits_submitted_twice_is_refused_while_it_is_exclusive(sandbox_copy):
-    case = sandbox_copy.prepare_whole(PURGE_VISITS, "ggggg--")
-    first = sandbox_copy.submit(case)
-
-    with sandbox_copy.refused("P0B03"):
-        sandbox_copy.submit(case)
-    with sandbox_copy.refused("P0B03"):
-        sandbox_copy.call(case)
-    result = sandbox_copy.work(case, first)
-
-    assert counts(result).processed == case.total
-    assert sandbox_copy.submit(case) != first
-
-
 def test_purge_visits_does_every_record_and_nothing_else(sandbox):
     case = sandbox.prepare(PURGE_VISITS, "ggggggg--")
 
@@ -526,5 +397,134 @@ def test_purge_visits_submitted_ends_past_max_errors(sandbox_copy):
     assert result.status == "failed"
     assert counts(result) == (6, 1, 3, 2)
     assert sandbox_copy.changes(case) == case.changes(case.records[1:2])
+
+
+def test_purge_visits_run_again_accounts_for_every_record(sandbox):
+    case = sandbox.prepare_whole(PURGE_VISITS, "ggggg--")
+    first = sandbox.call(case)
+
+    second = sandbox.call(case, max_errors=1000)
+
+    assert second.operation_id != first.operation_id
+    row = sandbox.row_of(case, second)
+    assert counts(second) == (row["total_records"], row["processed_records"], row["skipped_records"], row["error_count"])
+
+
+def test_purge_visits_runs_with_what_its_spec_says(sandbox):
+    case = sandbox.prepare_whole(PURGE_VISITS, "g")
+    expected = {
+        "operation": "purge_visits",
+        "entity": "visit",
+        "target_table": "public.visit",
+        "batch_function": "public.purge_visits_batch",
+        "batch_size": 5000,
+        "max_records": 50000,
+        "on_limit": "stop",
+        "error_handling": "continue_on_error",
+        "error_isolation": "record",
+        "max_attempts": 3,
+        "backoff": "100 ms",
+        "logging_level": "detailed",
+        "atomic": False,
+        "exclusive": True,
+        "progress_tracking": False,
+        "collect_metrics": False,
+        "notify_on_completion": False,
+        "parallel": False,
+        "contract": "5265a3c8",
+    }
+
+    result = sandbox.call(case)
+
+    row = sandbox.row_of(case, result, timeout=expected.get("timeout"))
+    for interval in ("lock_timeout", "statement_timeout", "backoff", "heartbeat_interval"):
+        expected.pop(interval, None)
+    expected["timeout"] = True if "timeout" in expected else None
+    assert {name: row[name] for name in expected} == expected
+    assert row["status"] == result.status
+    assert row["batch_count"] == result.batch_count == 1
+    assert (row["total_records"], row["processed_records"]) == (result.total_records, result.processed_records)
+    assert not row["submitted"]
+
+
+def test_purge_visits_keeps_context_and_priority(sandbox):
+    case = sandbox.prepare_whole(PURGE_VISITS, "g")
+
+    result = sandbox.call(case, context={"ticket": 7}, priority=5)
+
+    row = sandbox.row_of(case, result)
+    assert (row["context"], row["priority"]) == ({"ticket": 7}, 5)
+
+
+@pytest.mark.parametrize(
+    "options", [{"no_such_option": 1}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
+)
+def test_purge_visits_refuses_options_it_does_not_know(sandbox, options):
+    case = sandbox.prepare_whole(PURGE_VISITS, "g")
+
+    with sandbox.refused("22023"):
+        sandbox.call(case, **options)
+
+    assert sandbox.changes(case) == case.changes([])
+
+
+def test_purge_visits_measures_nothing_unasked(sandbox):
+    case = sandbox.prepare_whole(PURGE_VISITS, "ggggg--")
+
+    result = sandbox.call(case, batch_size=2)
+
+    metrics = sandbox.metrics(case, result)
+    assert metrics == {}
+
+
+def test_purge_visits_runs_once_for_an_idempotency_key(sandbox):
+    case = sandbox.prepare_whole(PURGE_VISITS, "ggggg--")
+
+    first = sandbox.call(case, idempotency_key="once")
+    changes = sandbox.changes(case)
+    again = sandbox.call(case, idempotency_key="once")
+
+    assert again.operation_id == first.operation_id
+    assert counts(again) == counts(first)
+    assert sandbox.changes(case) == changes == case.changes(case.good)
+    assert sandbox.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
+
+
+def test_purge_visits_stops_at_its_timeout_and_keeps_what_is_done(sandbox):
+    case = sandbox.prepare_whole(PURGE_VISITS, "ggggg")
+
+    result = sandbox.call(case, timeout="0 seconds", batch_size=2)
+
+    kept = case.records[:2]
+    assert result.status == "timed_out"
+    assert counts(result) == (5, 2, 3, 0)
+    assert sandbox.changes(case) == case.changes(kept)
+
+
+def test_purge_visits_submitted_once_for_an_idempotency_key(sandbox_copy):
+    case = sandbox_copy.prepare_whole(PURGE_VISITS, "ggggg--")
+
+    first = sandbox_copy.submit(case, idempotency_key="once")
+    again = sandbox_copy.submit(case, idempotency_key="once")
+    result = sandbox_copy.work(case, first)
+
+    assert again == first
+    assert counts(result) == (case.total, case.total, 0, 0)
+    assert sandbox_copy.changes(case) == case.changes(case.good)
+    assert sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
+
+
+def test_purge_visits_submitted_twice_is_refused_while_it_is_exclusive(sandbox_copy):
+    case = sandbox_copy.prepare_whole(PURGE_VISITS, "ggggg--")
+    first = sandbox_copy.submit(case)
+
+    with sandbox_copy.refused("P0B03"):
+        sandbox_copy.submit(case)
+    with sandbox_copy.refused("P0B03"):
+        sandbox_copy.call(case)
+    result = sandbox_copy.work(case, first)
+
+    assert counts(result).processed == case.total
+    assert sandbox_copy.submit(case) != first
 
 
