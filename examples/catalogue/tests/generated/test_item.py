@@ -268,9 +268,8 @@ def test_refresh_items_ends_past_a_percentage_of_errors_judged_after_100_records
     assert sandbox.changes(case) == case.changes(good)
 
 
-@pytest.mark.parametrize("layout", ["gggggggggggggggggggggggggggggggggggggggg"])
-def test_refresh_items_submitted_does_the_same_as_one_call(sandbox_copy, layout):
-    case = sandbox_copy.prepare(REFRESH_ITEMS, layout)
+def test_refresh_items_submitted_does_the_same_as_one_call(sandbox_copy):
+    case = sandbox_copy.prepare(REFRESH_ITEMS, "g" * 40)
 
     submitted = sandbox_copy.submit(case, batch_size=2)
     waiting = sandbox_copy.status(case, submitted)
@@ -289,7 +288,7 @@ def test_refresh_items_submitted_does_the_same_as_one_call(sandbox_copy, layout)
 
 
 def test_refresh_items_submitted_goes_on_where_a_batch_was_lost(sandbox_copy):
-    case = sandbox_copy.prepare(REFRESH_ITEMS, "ggggggggg")
+    case = sandbox_copy.prepare(REFRESH_ITEMS, "g" * 9)
     submitted = sandbox_copy.submit(case, batch_size=2)
     sandbox_copy.begin(case, submitted)
     done = [sandbox_copy.step(case, submitted) for _ in range(2)]
@@ -310,7 +309,7 @@ def test_refresh_items_submitted_goes_on_where_a_batch_was_lost(sandbox_copy):
 
 
 def test_refresh_items_submitted_is_shared_by_two_workers(sandbox_copy):
-    case = sandbox_copy.prepare(REFRESH_ITEMS, "gggggggggggggggggggggggggggggggggggggggg")
+    case = sandbox_copy.prepare(REFRESH_ITEMS, "g" * 40)
     submitted = sandbox_copy.submit(case, batch_size=2)
     sandbox_copy.begin(case, submitted)
 
@@ -759,9 +758,8 @@ def test_label_items_ends_past_a_percentage_of_errors_judged_after_100_records(s
     assert sandbox.changes(case) == case.changes(good)
 
 
-@pytest.mark.parametrize("layout", ["gggggggggggggggggggggggggggggggggggggggg"])
-def test_label_items_submitted_does_the_same_as_one_call(sandbox_copy, layout):
-    case = sandbox_copy.prepare(LABEL_ITEMS, layout)
+def test_label_items_submitted_does_the_same_as_one_call(sandbox_copy):
+    case = sandbox_copy.prepare(LABEL_ITEMS, "g" * 40)
 
     submitted = sandbox_copy.submit(case, batch_size=2)
     waiting = sandbox_copy.status(case, submitted)
@@ -780,7 +778,7 @@ def test_label_items_submitted_does_the_same_as_one_call(sandbox_copy, layout):
 
 
 def test_label_items_submitted_goes_on_where_a_batch_was_lost(sandbox_copy):
-    case = sandbox_copy.prepare(LABEL_ITEMS, "ggggggggg")
+    case = sandbox_copy.prepare(LABEL_ITEMS, "g" * 9)
     submitted = sandbox_copy.submit(case, batch_size=2)
     sandbox_copy.begin(case, submitted)
     done = [sandbox_copy.step(case, submitted) for _ in range(2)]
@@ -801,7 +799,7 @@ def test_label_items_submitted_goes_on_where_a_batch_was_lost(sandbox_copy):
 
 
 def test_label_items_submitted_is_shared_by_two_workers(sandbox_copy):
-    case = sandbox_copy.prepare(LABEL_ITEMS, "gggggggggggggggggggggggggggggggggggggggg")
+    case = sandbox_copy.prepare(LABEL_ITEMS, "g" * 40)
     submitted = sandbox_copy.submit(case, batch_size=2)
     sandbox_copy.begin(case, submitted)
 
@@ -1174,11 +1172,11 @@ def test_expensive_items_logs_basic(sandbox):
     assert sandbox.logs(case, result) == [whole]
 
 
-@pytest.mark.parametrize("layout", ["gggggggggggggggggggggggggggggggggggggggg", "g---------------g---------------g---------------g---------------g---------------"])
-def test_expensive_items_submitted_does_the_same_as_one_call(sandbox_copy, layout):
+@pytest.mark.parametrize(("layout", "size"), [("g" * 40, 2), ("g" * 40, 1), ("g---------------" * 5, 2)])
+def test_expensive_items_submitted_does_the_same_as_one_call(sandbox_copy, layout, size):
     case = sandbox_copy.prepare(EXPENSIVE_ITEMS, layout)
 
-    submitted = sandbox_copy.submit(case, batch_size=2)
+    submitted = sandbox_copy.submit(case, batch_size=size)
     waiting = sandbox_copy.status(case, submitted)
     untouched = sandbox_copy.changes(case)
     result = sandbox_copy.work(case, submitted)
@@ -1187,7 +1185,7 @@ def test_expensive_items_submitted_does_the_same_as_one_call(sandbox_copy, layou
     assert untouched == case.changes([])
     assert result.status == "completed"
     assert counts(result) == (case.total, case.total, 0, 0)
-    assert result.batch_count >= len(case.batches(2))
+    assert result.batch_count >= len(case.batches(size))
     assert sandbox_copy.changes(case) == case.changes(case.good)
     expected = case.output(case.good)
     assert sandbox_copy.output(case, result, expected) == expected
@@ -1197,7 +1195,7 @@ def test_expensive_items_submitted_does_the_same_as_one_call(sandbox_copy, layou
 
 
 def test_expensive_items_submitted_goes_on_where_a_batch_was_lost(sandbox_copy):
-    case = sandbox_copy.prepare(EXPENSIVE_ITEMS, "ggggggggg")
+    case = sandbox_copy.prepare(EXPENSIVE_ITEMS, "g" * 9)
     submitted = sandbox_copy.submit(case, batch_size=2)
     sandbox_copy.begin(case, submitted)
     done = [sandbox_copy.step(case, submitted) for _ in range(2)]
@@ -1218,7 +1216,7 @@ def test_expensive_items_submitted_goes_on_where_a_batch_was_lost(sandbox_copy):
 
 
 def test_expensive_items_submitted_is_shared_by_two_workers(sandbox_copy):
-    case = sandbox_copy.prepare(EXPENSIVE_ITEMS, "gggggggggggggggggggggggggggggggggggggggg")
+    case = sandbox_copy.prepare(EXPENSIVE_ITEMS, "g" * 40)
     submitted = sandbox_copy.submit(case, batch_size=2)
     sandbox_copy.begin(case, submitted)
 
