@@ -1509,7 +1509,7 @@ def test_bill_month_keeps_context_and_priority(sandbox):
 
 
 @pytest.mark.parametrize(
-    "options", [{"no_such_option": 1}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
+    "options", [{"no_such_option": "x"}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
 )
 def test_bill_month_refuses_options_it_does_not_know(sandbox, options):
     case = sandbox.prepare_whole(BILL_MONTH, "g")
@@ -2117,7 +2117,7 @@ def test_discard_open_bills_keeps_context_and_priority(sandbox):
 
 
 @pytest.mark.parametrize(
-    "options", [{"no_such_option": 1}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
+    "options", [{"no_such_option": "x"}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
 )
 def test_discard_open_bills_refuses_options_it_does_not_know(sandbox, options):
     case = sandbox.prepare_whole(DISCARD_OPEN_BILLS, "g")

@@ -449,7 +449,7 @@ def test_import_readings_keeps_context_and_priority(sandbox):
 
 
 @pytest.mark.parametrize(
-    "options", [{"no_such_option": 1}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
+    "options", [{"no_such_option": "x"}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
 )
 def test_import_readings_refuses_options_it_does_not_know(sandbox, options):
     case = sandbox.prepare_whole(IMPORT_READINGS, "g")

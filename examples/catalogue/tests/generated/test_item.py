@@ -462,7 +462,7 @@ def test_refresh_items_keeps_context_and_priority(sandbox):
 
 
 @pytest.mark.parametrize(
-    "options", [{"no_such_option": 1}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
+    "options", [{"no_such_option": "x"}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
 )
 def test_refresh_items_refuses_options_it_does_not_know(sandbox, options):
     case = sandbox.prepare_whole(REFRESH_ITEMS, "g")
@@ -962,7 +962,7 @@ def test_label_items_keeps_context_and_priority(sandbox):
 
 
 @pytest.mark.parametrize(
-    "options", [{"no_such_option": 1}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
+    "options", [{"no_such_option": "x"}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
 )
 def test_label_items_refuses_options_it_does_not_know(sandbox, options):
     case = sandbox.prepare_whole(LABEL_ITEMS, "g")
@@ -1329,7 +1329,7 @@ def test_expensive_items_keeps_context_and_priority(sandbox):
 
 
 @pytest.mark.parametrize(
-    "options", [{"no_such_option": 1}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
+    "options", [{"no_such_option": "x"}, {"batch_size": 0}, {"batch_size": "x"}, {"error_handling": "ignore"}, {"max_errors": -1}]
 )
 def test_expensive_items_refuses_options_it_does_not_know(sandbox, options):
     case = sandbox.prepare_whole(EXPENSIVE_ITEMS, "g")
