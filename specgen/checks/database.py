@@ -152,7 +152,7 @@ def _check(checked: _Checked, render: Callable[[Plan], Sequence[Script]], setup:
         for operation in entity.operations:
             _check_operation(operation, tables, there, checked, catalog)
             if entity.name not in failed:
-                inner = parts_of(operation, checked.project).inner
+                inner = parts_of(operation, checked.project).steps
                 check_indexes(inner, checked.project, catalog.probe, checked.findings)
         if len(checked.findings.items) == before and entity.name in failed:
             # What is said at its place need not be said again of the whole file.
@@ -252,26 +252,26 @@ def _check_operation(
     findings = checked.findings
     parts = parts_of(planned, checked.project)
     check_schemas(parts, catalog.probe, findings)
-    _search(parts.outer.planned.search_path, checked)
-    check_whole(parts.outer, catalog, findings, table_exists=tables[parts.outer.target.name])
+    _search(parts.whole.planned.body.search_path, checked)
+    check_whole(parts.whole, catalog, findings, table_exists=tables[parts.whole.target.name])
     returned: dict[str, tuple[Column, ...]] = {}
     calls: dict[str, str] = {}
-    for part in parts.inner:
-        _search(part.planned.search_path, checked)
+    for part in parts.steps:
+        _search(part.planned.body.search_path, checked)
         check_source(part, catalog, findings)
         check_dates(part, catalog.probe, findings)
         call = part.operation.call
         columns = check_call(part, call, catalog, findings) if call else None
-        if call is not None and columns is not None and part.step is not None:
-            returned[part.step] = columns
-            calls[part.step] = call.name
+        if call is not None and columns is not None:
+            returned[part.planned.name] = columns
+            calls[part.planned.name] = call.name
         elif call is None and tables[part.target.name]:
             check_part(part, catalog, findings)
             if part.target.name in there or not part.target.managed:
                 check_inserted(part, catalog, findings)
                 check_key(part, catalog.probe, findings)
     _search_everywhere(checked)
-    for part in parts.inner:
+    for part in parts.steps:
         check_outputs(part, returned, calls, catalog, findings)
 
 

@@ -1,4 +1,4 @@
-"""Whether the functions that a database has are those that a spec makes."""
+"""Whether an operation that a database has is the one that a spec makes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING
 import pglast
 from pglast import ast
 
+from specgen.plan.definition import definition_of
+from specgen.plan.sqltext import ident
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from specgen.database.connection import Connection
+    from specgen.plan.planned import PlannedOperation
 
-_CONTRACT = re.compile(r'"contract": "([0-9a-f]{8})"')
+_DEFINITION = """
+SELECT d.contract, d.digest
+  FROM {runtime}.batch_definitions AS d
+ WHERE d.schema_name = %s
+   AND d.operation = %s
+"""
 _BODIES = """
 SELECT p.prosrc
   FROM pg_catalog.pg_proc AS p
@@ -24,37 +33,40 @@ SELECT p.prosrc
 """
 
 
-def is_stale(connection: Connection, script: str) -> bool:
-    """Say whether a file's functions are in the database with other bodies.
+def is_stale(connection: Connection, operation: PlannedOperation, script: str) -> bool:
+    """Say whether an operation is in the database with other functions or settings.
 
     Functions that are not there at all are none of this: whoever calls them is told.
 
     Args:
-        connection: Where they are deployed.
-        script: The file, as it would be deployed now.
+        connection: Where it is deployed.
+        operation: As the spec has it.
+        script: The file that would deploy it now.
     """
     for schema, name, body in _functions(script):
         found = [row[0] for row in connection.execute(_BODIES, (schema, name))]
         if found and _code(body) not in map(_code, found):
             return True
-    return False
+    deployed = _deployed(connection, operation)
+    return deployed is not None and deployed[1] != definition_of(operation).digest
 
 
-def takes_others(connection: Connection, script: str) -> bool:
-    """Say whether what is deployed does another thing with records than a file's functions would.
+def takes_others(connection: Connection, operation: PlannedOperation) -> bool:
+    """Say whether what is deployed does another thing with records than an operation of the spec would.
 
     Args:
-        connection: Where they are deployed.
-        script: The file, as it would be deployed now.
+        connection: Where it is deployed.
+        operation: As the spec has it.
     """
-    for schema, name, body in _functions(script):
-        wanted = _CONTRACT.search(body)
-        if wanted is None:
-            continue
-        deployed = (_CONTRACT.search(row[0]) for row in connection.execute(_BODIES, (schema, name)))
-        if any(found is not None and found[1] != wanted[1] for found in deployed):
-            return True
-    return False
+    deployed = _deployed(connection, operation)
+    return deployed is not None and deployed[0] != operation.contract
+
+
+def _deployed(connection: Connection, operation: PlannedOperation) -> tuple[str, str] | None:
+    """Return contract and digest that an operation is deployed with, None if it is not."""
+    query = _DEFINITION.format(runtime=ident(operation.runtime).replace("%", "%%"))
+    row = connection.execute(query.encode(), (operation.call.schema, operation.name)).fetchone()
+    return None if row is None else (row[0], row[1])
 
 
 def _functions(script: str) -> Iterator[tuple[str, str, str]]:

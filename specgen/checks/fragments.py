@@ -12,7 +12,7 @@ from specgen.spec.model import Expression, OperationType
 
 if TYPE_CHECKING:
     from specgen.checks.catalog import Catalog
-    from specgen.checks.parts import Part
+    from specgen.checks.parts import Part, Whole
     from specgen.diagnostics import Findings, Span
     from specgen.spec.fragments import SqlFragment
     from specgen.spec.model import Assignment, Entity
@@ -45,17 +45,17 @@ def _check_value(item: Assignment, part: Part, table: str, catalog: Catalog, fin
     _ask(statement, item.span, catalog, findings)
 
 
-def check_whole(part: Part, catalog: Catalog, findings: Findings, *, table_exists: bool) -> None:
+def check_whole(whole: Whole, catalog: Catalog, findings: Findings, *, table_exists: bool) -> None:
     """Check what an operation says once: preconditions and the defaults of parameters."""
-    table = f"{ident(part.target.schema)}.{ident(part.target.table)}"
-    for item in part.operation.preconditions:
+    table = f"{ident(whole.target.schema)}.{ident(whole.target.table)}"
+    for item in whole.operation.preconditions:
         if item.aggregate and not table_exists:
             continue
-        statement = part.statement("SELECT (").fragment(item.fragment).add(") IS TRUE")
+        statement = whole.statement("SELECT (").fragment(item.fragment).add(") IS TRUE")
         statement.add(f" FROM {table}" if item.aggregate else "")
         _ask(statement, item.fragment.span, catalog, findings)
-    types = {item.name: item.type for item in part.planned.parameters}
-    for parameter in part.operation.parameters:
+    types = {item.name: item.type for item in whole.planned.parameters}
+    for parameter in whole.operation.parameters:
         if parameter.default is not None:
             _check_cast(parameter.default, types.get(parameter.name, "text"), catalog, findings)
 

@@ -146,7 +146,7 @@ def _read(part: Part) -> Iterator[tuple[str, str, str, Span]]:
     source = operation.source
     if step is None or not isinstance(source, RelationSource):
         return
-    for item_field in part.planned.item_fields:
+    for item_field in part.planned.fields:
         yield step, item_field.name, item_field.type, field_span(part, item_field.name, source.span)
 
 

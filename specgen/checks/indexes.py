@@ -15,7 +15,9 @@ from psycopg import sql
 from specgen.checks.conditions import tested_columns
 from specgen.checks.indexfacts import Facts, Lack, views_of
 from specgen.database.connection import explain
+from specgen.plan.driving import Rows
 from specgen.plan.sqltext import ident
+from specgen.plan.writes import Call, Delete, Insert, Select, Update, Upsert
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
     from specgen.checks.probe import Probe
     from specgen.database.connection import Connection
     from specgen.diagnostics import Findings
-    from specgen.plan.planned import PlannedOperation
+    from specgen.plan.planned import PlannedOperation, PlannedStep
+    from specgen.plan.writes import Write
     from specgen.spec.model import Project
 
     Below = Callable[[str], str | None]
@@ -40,33 +43,34 @@ _NO_JIT = "SET LOCAL jit = off"
 """How many partitions a table has is only guessed: compiling for that many would take seconds."""
 
 
-def tables_of(operation: PlannedOperation) -> list[str]:
-    """Return the tables that an operation, or its steps, work on."""
-    parts = [step.operation for step in operation.steps] or [operation]
+def tables_of(steps: Sequence[PlannedStep]) -> list[str]:
+    """Return the tables that steps work on."""
     return [
-        f"{ident(part.table.schema)}.{ident(part.table.name)}" for part in parts if part.call_function is None
+        f"{ident(step.table.schema)}.{ident(step.table.name)}"
+        for step in steps
+        if not isinstance(step.write, Call)
     ]
 
 
-def lacks(operation: PlannedOperation, facts: Facts) -> Iterator[Lack]:
-    """Yield the indexes that an operation without steps, or a step, lacks."""
-    relation, below = facts.below(operation.table.schema, operation.table.name)
-    if relation is None or operation.call_function is not None:
+def lacks(step: PlannedStep, facts: Facts) -> Iterator[Lack]:
+    """Yield the indexes that a step lacks."""
+    relation, below = facts.below(step.table.schema, step.table.name)
+    if relation is None or isinstance(step.write, Call):
         return
-    yield from _of_key(operation, relation, facts, below)
-    yield from _of_references(operation, relation, facts, below)
-    yield from _of_condition(operation, relation, facts, below)
+    yield from _of_key(step, relation, facts, below)
+    yield from _of_references(step, relation, facts, below)
+    yield from _of_condition(step, relation, facts, below)
 
 
-def _of_key(operation: PlannedOperation, relation: int, facts: Facts, below: Below) -> Iterator[Lack]:
-    key = operation.key
+def _of_key(step: PlannedStep, relation: int, facts: Facts, below: Below) -> Iterator[Lack]:
+    key = step.key
     columns = _named(key.columns, below) if key else ()
     if key is None or not columns:
         return
     if key.use != "several" and not facts.serves(relation, lambda index: index.tells(columns)):
         return  # key-not-unique says so
     # An upsert finds its conflicts by the unique index that it needs.
-    finds = operation.type not in ("insert", "upsert") and key.use != "rows"
+    finds = not isinstance(step.write, Insert | Upsert) and key.use != "rows"
     if finds and not facts.serves(relation, lambda index: index.finds(columns)):
         why = "each batch reads the whole table to find its records' rows"
         yield facts.lack(relation, columns, MATTERS, why)
@@ -77,17 +81,17 @@ def _of_key(operation: PlannedOperation, relation: int, facts: Facts, below: Bel
         yield facts.lack(relation, columns, MATTERS, why)
 
 
-def _of_references(operation: PlannedOperation, relation: int, facts: Facts, below: Below) -> Iterator[Lack]:
-    written = {below(column) for column in _rewritten(operation)}
+def _of_references(step: PlannedStep, relation: int, facts: Facts, below: Below) -> Iterator[Lack]:
+    written = {below(column) for column in _rewritten(step.write)}
     seen: set[tuple[int, tuple[str, ...]]] = set()
     for found in facts.references.get(relation, ()):
         child, columns = found["child"], tuple(found["columns"])
-        touched = operation.type == "delete" or (found["direct"] and written & set(found["referred"]))
+        touched = isinstance(step.write, Delete) or (found["direct"] and written & set(found["referred"]))
         if not touched or (child, columns) in seen:
             continue
         seen.add((child, columns))
         if not facts.serves(child, lambda index, wanted=columns: index.finds(wanted)):  # type: ignore[misc]
-            done = "deleted" if operation.type == "delete" else "changed"
+            done = "deleted" if isinstance(step.write, Delete) else "changed"
             yield facts.lack(
                 child,
                 columns,
@@ -96,19 +100,23 @@ def _of_references(operation: PlannedOperation, relation: int, facts: Facts, bel
             )
 
 
-def _rewritten(operation: PlannedOperation) -> set[str]:
-    """Return the columns of rows that are there which an operation writes."""
-    if operation.type == "update":
-        return {item.column for item in operation.assignments}
-    return set(operation.update_columns) if operation.type == "upsert" else set()
+def _rewritten(write: Write) -> set[str]:
+    """Return the columns of rows that are there which are written."""
+    match write:
+        case Update(assignments=assignments):
+            return {item.column for item in assignments}
+        case Upsert(update_columns=columns):
+            return set(columns)
+        case Insert() | Delete() | Select() | Call():
+            return set()
 
 
-def _of_condition(operation: PlannedOperation, relation: int, facts: Facts, below: Below) -> Iterator[Lack]:
+def _of_condition(step: PlannedStep, relation: int, facts: Facts, below: Below) -> Iterator[Lack]:
     found = facts.tables[relation]
-    if not operation.walks_rows or not operation.condition or int(found["bytes"]) < LARGE:
+    if not isinstance(step.driving, Rows) or not step.condition or int(found["bytes"]) < LARGE:
         return
-    variables = {item.variable for item in operation.where_parameters}
-    tested = tested_columns(operation.condition, operation.table.name, variables)
+    variables = {item.name for item in step.driving.listing.arguments}
+    tested = tested_columns(step.condition.sql, step.table.name, variables)
     names = _named([item.column for item in tested], below)
     if not names:
         return
@@ -130,7 +138,7 @@ def _named(columns: Sequence[str], below: Below) -> tuple[str, ...]:
 def check_indexes(parts: Sequence[Part], project: Project, probe: Probe, findings: Findings) -> None:
     """Report the indexes that an operation's parts lack, those that its project declares counted as there."""
     probe.connection.execute(_NO_JIT)
-    places = [name for part in parts for name in tables_of(part.planned)]
+    places = tables_of([part.planned for part in parts])
     facts = Facts(probe.rows, places, views_of(probe.rows, places))
     managed = {(item.schema, item.table): item for item in project.entities if item.managed}
     for entity in managed.values():
@@ -167,14 +175,13 @@ def lacking_in_a_run(connection: Connection, operation: PlannedOperation) -> lis
             pass
         return cursor.fetchall()
 
-    parts = [step.operation for step in operation.steps] or [operation]
     try:
-        facts = Facts(rows, tables_of(operation))
+        facts = Facts(rows, tables_of(operation.steps))
     except psycopg.Error as error:
         if error.sqlstate is None:
             raise explain(error) from error
         return []
-    found = [lack for part in parts for lack in lacks(part, facts)]
+    found = [lack for step in operation.steps for lack in lacks(step, facts)]
     return [lack for lack in dict.fromkeys(found) if lack.bytes >= lack.least]
 
 

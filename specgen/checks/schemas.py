@@ -9,7 +9,7 @@ from specgen.plan.sqltext import ident
 from specgen.spec.resolution import called_names
 
 if TYPE_CHECKING:
-    from specgen.checks.parts import Part, Parts
+    from specgen.checks.parts import Part, Parts, Whole
     from specgen.checks.probe import Probe
     from specgen.diagnostics import Findings
 
@@ -42,11 +42,12 @@ SELECT format('%%I.%%s(%%s)', n.nspname, p.proname, pg_get_function_arguments(p.
 
 def check_schemas(parts: Parts, probe: Probe, findings: Findings) -> None:
     """Warn where others may create in a schema that an operation searches, once for each schema."""
-    wide = [part for part in (parts.outer, *parts.inner) if part.planned.search_path != CLOSED]
+    every: tuple[Part | Whole, ...] = (parts.whole, *parts.steps)
+    wide = [part for part in every if part.planned.body.search_path != CLOSED]
     if not wide:
         return
-    outer = parts.outer
-    searched = sorted({name for part in wide for name in part.planned.search_path if name not in CLOSED})
+    whole = parts.whole
+    searched = sorted({name for part in wide for name in part.planned.body.search_path if name not in CLOSED})
     creators: dict[str, list[str]] = {}
     for schema, role in probe.rows(_WHO_MAY_CREATE, (searched,)):
         creators.setdefault(schema, []).append(role if role == "PUBLIC" else ident(role))
@@ -58,15 +59,15 @@ def check_schemas(parts: Parts, probe: Probe, findings: Findings) -> None:
             continue
         findings.warning(
             "open-schema",
-            outer.operation.span,
-            f"{outer.planned.name} looks names up in {schema}, where {who} may create: "
+            whole.operation.span,
+            f"{whole.planned.name} looks names up in {schema}, where {who} may create: "
             "a function or an operator made there is taken where it fits better",
             remedy,
         )
     _tell_beside(wide, [ident(schema) for schema in creators], probe, findings)
 
 
-def _tell_beside(parts: list[Part], schemas: list[str], probe: Probe, findings: Findings) -> None:
+def _tell_beside(parts: list[Part | Whole], schemas: list[str], probe: Probe, findings: Findings) -> None:
     """Warn of functions there that are called like one of PostgreSQL's which an operation calls."""
     names = sorted({name for part in parts for text in part.planned.sources for name in called_names(text)})
     if not schemas or not names:

@@ -67,7 +67,7 @@ def _query(
 
 def _check_fields(part: Part, relation: _Relation, catalog: Catalog, findings: Findings) -> None:
     found = relation.columns
-    for item in part.planned.item_fields:
+    for item in part.planned.fields:
         place = field_span(part, item.name, relation.span)
         if item.name not in found:
             near = did_you_mean(item.name, found) or f"its columns: {', '.join(found)}"

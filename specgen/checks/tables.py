@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from specgen.checks.assigning import category
 from specgen.checks.probe import Trouble
 from specgen.plan.sqltext import ident
+from specgen.plan.writes import written_columns
 from specgen.spec.model import OperationType
 from specgen.spec.suggest import did_you_mean
 
@@ -89,7 +90,9 @@ def check_inserted(part: Part, catalog: Catalog, findings: Findings) -> None:
     if operation.type not in _INSERTING or columns is None:
         return
     table = f"{target.schema}.{target.table}"
-    given = {item.column for item in operation.data} | {item.column for item in part.planned.assignments_kept}
+    given = {item.column for item in operation.data} | {
+        item.column for item in written_columns(part.planned.write)
+    }
     missing = [item.name for item in columns.values() if item.required and item.name not in given]
     span = operation.data[0].span if operation.data else operation.span
     if missing and not catalog.fills(target.schema, target.table):

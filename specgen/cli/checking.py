@@ -71,8 +71,8 @@ def warn_beforehand(
     script = next(file.text for file in render(alone, project=folder) if file.name == home.file)
     with connect(url, application="specgen run") as connection, translated():
         require_version(connection, operation.runtime)
-        stale = is_stale(connection, script)
-        other = reads_file and stale and takes_others(connection, script)
+        stale = is_stale(connection, operation, script)
+        other = reads_file and stale and takes_others(connection, operation)
         lacking = lacking_in_a_run(connection, operation)
     if other:
         raise Refused(

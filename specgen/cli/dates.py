@@ -28,8 +28,9 @@ def dates_in(url: str, planned: PlannedOperation, types: Iterable[str]) -> dict[
     own = [kind for kind in wanted if is_of_user(kind)]
     if own:
         # Their names are looked up as the functions will; what names none of them searches less.
-        parts = (planned, *(step.operation for step in planned.steps))
-        path = max((part.search_path for part in parts), key=len)
+        path = max(
+            (body.search_path for body in (planned.body, *(step.body for step in planned.steps))), key=len
+        )
         with connect(url, application="specgen run") as connection, translated(), connection.transaction():
             connection.execute(f"SET LOCAL search_path = {', '.join(path)}".encode())
             found |= dates_of_types(

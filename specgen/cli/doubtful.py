@@ -25,7 +25,9 @@ def tell_of_records(planned: PlannedOperation, reader: Reader) -> None:
     for column, found in reader.doubtful.items():
         _tell(f"{column}, line {found.line}", found.value)
     if reader.doubtful:
-        in_spec = planned.csv is not None and isinstance(reader, CsvFile)
+        in_spec = (
+            planned.records is not None and planned.records.csv is not None and isinstance(reader, CsvFile)
+        )
         say(f"   help: {'in the spec: csv_date_format: DD/MM/YYYY' if in_spec else _ISO}", err=True)
 
 
@@ -57,17 +59,12 @@ def tell_of_parameters(url: str, planned: PlannedOperation, call: Call) -> None:
 
 def _fields_of(planned: PlannedOperation, name: str) -> dict[str, str]:
     """Return what is read of the records in a parameter, with its type; nothing where it has none."""
-    if planned.hands_in_records and planned.handed_in is not None and planned.handed_in.name == name:
-        return {item.name: item.type for item in planned.item_fields}
+    if planned.records is not None and planned.records.parameter.name == name:
+        return {item.name: item.type for item in planned.records.shape.fields}
     read = {
         field for parameter, names in planned.handed_in_records if parameter.name == name for field in names
     }
-    return {
-        item.name: item.type
-        for step in planned.steps
-        for item in step.operation.item_fields
-        if item.name in read
-    }
+    return {item.name: item.type for step in planned.steps for item in step.fields if item.name in read}
 
 
 def _in_records(name: str, value: str, dated: Mapping[str, Dates]) -> dict[str, str]:

@@ -40,14 +40,12 @@ def explain(*, operation: str, project: Path, as_json: bool) -> None:
     planned = operation_or_exit(operation, project=project)[1]
     explanation = explained(planned)
     shadow = shadow_folder(project)
-    if planned.steps:
-        statements = {
-            f"{step.name}, {form}": statement
-            for step in planned.steps
-            for form, statement in render_statements(step.operation, shadow=shadow).items()
-        }
-    else:
-        statements = render_statements(planned, shadow=shadow)
+    of_steps = {step.name: render_statements(step, shadow=shadow) for step in planned.steps}
+    statements = {
+        f"{name}, {form}" if explanation.has_steps else form: statement
+        for name, found in of_steps.items()
+        for form, statement in found.items()
+    }
     if as_json:
         from dataclasses import asdict
 
@@ -69,7 +67,7 @@ def _text(about: Explanation, statements: dict[str, str]) -> Iterator[str]:
         ),
     )
     yield from _section("Works through", [about.source])
-    yield from _section("Steps", _steps(about))
+    yield from _section("Steps", _steps(about) if about.has_steps else ())
     if about.condition:
         yield from _section("Condition", about.condition.splitlines())
     yield from _section("Batches", about.strategies)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from specgen.cli.printing import say
 from specgen.cli.rejected import with_rejects
-from specgen.errors import Refused, UsageError
+from specgen.errors import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,27 +50,21 @@ def _run_regular(
     from specgen.cli.dates import dates_in
     from specgen.cli.doubtful import tell_of_parameters, tell_of_records
     from specgen.cli.lost import tell_repeated
-    from specgen.cli.readers import open_reader
+    from specgen.cli.readers import open_reader, records_of
     from specgen.cli.run import read_call
     from specgen.cli.working import work_on
 
-    if planned.handed_in is None or not planned.hands_in_records:
-        raise UsageError(
-            f"{planned.name} takes no records, so no file of them either",
-            help="an operation of one step with data_source: csv_file or :records does; one that calls a"
-            " function takes records as a parameter, -p records=@FILE.json",
-        )
-    source = planned.handed_in.name
+    records = records_of(planned)
+    source = records.parameter.name
     call = read_call(planned, *given, loaded=source)
     tell_of_parameters(request.url, planned, call)
-    reader = open_reader(
-        planned, Path(file), dates_in(request.url, planned, (item.type for item in planned.item_fields))
-    )
+    known = dates_in(request.url, planned, (item.type for item in records.shape.fields))
+    reader = open_reader(records, planned.origin, Path(file), known)
     request = with_rejects(request, planned, reader)
     if planned.atomic:
         _run_atomic(request, call, reader, (source, file), planned, dry_run=dry_run)
         return
-    wanted = _load(request, planned, call, file)
+    wanted = _load(request, planned, call, (source, file))
     if once or dry_run:
         _run_in_one_transaction(request, wanted, reader, planned, dry_run=dry_run)
         return
@@ -82,14 +76,14 @@ def _run_regular(
     work_on(request, operation_id, request.workers or int(str(usual)))
 
 
-def _load(request: Request, planned: PlannedOperation, call: Call, file: str) -> Load:
+def _load(request: Request, planned: PlannedOperation, call: Call, source: tuple[str, str]) -> Load:
     from specgen.runtime.inputs.load import Load
 
-    assert planned.handed_in is not None
+    name, file = source
     return Load(
         call,
         planned.runtime,
-        planned.handed_in.name,
+        name,
         request.yes if planned.requires_confirmation else None,
         str(Path(file).absolute()),
     )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from specgen.dateforms import DateForm, Dates
+    from specgen.plan.driving import Records
     from specgen.plan.planned import PlannedOperation
     from specgen.runtime.inputs.records import Reader
     from specgen.spec.model import CsvFormat
@@ -23,11 +24,27 @@ if TYPE_CHECKING:
 TYPES_OF_JSON = ("json", "jsonb")
 
 
-def open_reader(planned: PlannedOperation, path: Path, known: Mapping[str, Dates]) -> Reader:
+def records_of(planned: PlannedOperation) -> Records:
+    """Return the records that an operation takes.
+
+    Raises:
+        UsageError: It takes none.
+    """
+    if planned.records is None:
+        raise UsageError(
+            f"{planned.name} takes no records, so no file of them either",
+            help="an operation of one step with data_source: csv_file or :records does; one that calls a"
+            " function takes records as a parameter, -p records=@FILE.json",
+        )
+    return planned.records
+
+
+def open_reader(records: Records, origin: str, path: Path, known: Mapping[str, Dates]) -> Reader:
     """Return a reader for a file, by the end of its name.
 
     Args:
-        planned: What its records are for.
+        records: What it holds.
+        origin: Where the spec says so.
         path: The file.
         known: By type, the dates in its values.
 
@@ -35,33 +52,33 @@ def open_reader(planned: PlannedOperation, path: Path, known: Mapping[str, Dates
         UsageError: It cannot be opened, or its dates not be read as the spec says.
     """
     kind = kind_of(path)
-    fields = [item.name for item in planned.item_fields]
-    dates = {item.name: known[item.type] for item in planned.item_fields if item.type in known}
+    fields = [item.name for item in records.shape.fields]
+    dates = {item.name: known[item.type] for item in records.shape.fields if item.type in known}
     if kind == "json":
         return JsonArray(path, fields, dates)
     if kind == "jsonl":
         return JsonLines(path, fields, dates)
-    _refuse_unformed(planned, known)
-    return CsvFile(path, _dialect(planned, dates))
+    _refuse_unformed(records, origin, known)
+    return CsvFile(path, _dialect(records, dates))
 
 
-def _refuse_unformed(planned: PlannedOperation, known: Mapping[str, Dates]) -> None:
+def _refuse_unformed(records: Records, origin: str, known: Mapping[str, Dates]) -> None:
     """Refuse forms that do not hold for all that is read; it would be read by ``DateStyle``.
 
     Raises:
         UsageError: They do not.
     """
-    csv = planned.csv
-    typed = [(item.name, item.type) for item in planned.item_fields]
+    csv = records.csv
+    typed = [(item.name, item.type) for item in records.shape.fields]
     wrong = without_form(typed, known, csv.dates, csv.timestamps) if csv else None
     if wrong is not None:
         message, help = wrong
-        raise UsageError(f"{planned.origin}: {message}", help=f"{help}; nothing was imported")
+        raise UsageError(f"{origin}: {message}", help=f"{help}; nothing was imported")
 
 
-def _dialect(planned: PlannedOperation, dates: Mapping[str, Dates]) -> Dialect:
-    csv = planned.csv
-    types = {item.name: item.type for item in planned.item_fields}
+def _dialect(records: Records, dates: Mapping[str, Dates]) -> Dialect:
+    csv = records.csv
+    types = {item.name: item.type for item in records.shape.fields}
     if csv is None:
         return Dialect(tuple(_column(name, kind, dates.get(name)) for name, kind in types.items()))
     return Dialect(

@@ -52,14 +52,16 @@ def of_resumed(request: Request, connection: Connection, operation_id: UUID) -> 
         UsageError: It is another file, or the project does not have the operation.
     """
     from specgen.cli.pipeline import operation_or_exit
-    from specgen.cli.readers import open_reader
+    from specgen.cli.readers import open_reader, records_of
     from specgen.runtime.inputs.rejects import refuse_other
 
     if request.file is None:
         return request
     planned = operation_or_exit(request.operation, project=request.project, warn=False)[1]
+    records = records_of(planned)
     # Of the file only the header is read, no value.
-    request = with_rejects(request, planned, open_reader(planned, Path(request.file), {}))
+    reader = open_reader(records, planned.origin, Path(request.file), {})
+    request = with_rejects(request, planned, reader)
     assert request.rejects is not None
     refuse_other(connection, request.runtime, operation_id, request.rejects)
     return request

@@ -231,18 +231,18 @@ def prepare_call(planned: PlannedOperation, arguments: Mapping[str, str | None])
     from specgen.runtime.calls import Call
     from specgen.runtime.refusals import Reading
 
-    records = planned.handed_in if planned.hands_in_records else None
+    records = planned.records.parameter.name if planned.records else None
     return Call(
         operation=planned.name,
         schema=planned.call.schema,
         once=planned.call.name,
-        submit=None if planned.atomic else planned.submit.name,
+        submit=planned.submit.name if planned.submit else None,
         parameters=[
             Parameter(
                 item.name,
                 item.type,
                 required=item.default is None,
-                records=records is not None and item.name == records.name,
+                records=item.name == records,
                 findable=not item.is_looked_up,
             )
             for item in planned.parameters

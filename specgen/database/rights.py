@@ -18,6 +18,7 @@ _GRANTS = {
 _TABLES = ("table", "view", "materialized view", "foreign table", "relation")
 _NAME = r'(?:(?:"(?:[^"]|"")+"|[\w$]+)\.)?'
 _RUNTIME = "SELECT, INSERT, UPDATE"
+_DEFINITIONS = ("batch_definitions", "batch_step_definitions")
 
 
 def advice(message: str, context: str | None) -> str | None:
@@ -35,6 +36,9 @@ def advice(message: str, context: str | None) -> str | None:
         return None
     kind, name = denied[1], denied[2]
     where = context or ""
+    if kind in _TABLES and name in _DEFINITIONS:
+        names = ", ".join(_qualified(item, where.replace(name, item)) for item in _DEFINITIONS)
+        return f"{_let(f'SELECT ON {names}')}; who deploys needs INSERT and DELETE besides"
     if kind in _TABLES and name.startswith("batch_"):
         return f"{_let(f'{_RUNTIME} ON {_qualified(name, where)}')}, and on the other batch_* tables there"
     if kind in _TABLES:
@@ -65,8 +69,11 @@ def _rights(table: str, context: str) -> str:
 
 
 def _qualified(name: str, context: str) -> str:
-    """Return a name with its schema, where a statement has it so."""
-    found = re.search(rf'((?:"(?:[^"]|"")+"|[\w$]+)\.)"?{re.escape(name)}"?(?![\w$])', context)
+    """Return a name with its schema, where a statement has it so, or a function that lies beside it."""
+    schema = r'((?:"(?:[^"]|"")+"|[\w$]+)\.)'
+    found = re.search(rf'{schema}"?{re.escape(name)}"?(?![\w$])', context)
+    if found is None and name.startswith("batch_"):
+        found = re.search(rf"{schema}batch_", context)
     return f"{found[1] if found else ''}{_ident(name)}"
 
 

@@ -76,25 +76,31 @@ class Beforehand:
         """Return the parameters that the rules, or what they look at, need."""
         ruled = self._ruled_columns()
         names = {name for rule in self.operation.validation.rules for name in names_of(rule)}
+        names |= names_of(self.operation.where)
         for item in self.operation.data:
             if item.column in ruled:
                 names |= value_names(item.value)
         return tuple(item for item in self.names.parameters if item.name in names)
 
-    def sieve(self, assignments: tuple[PlannedAssignment, ...]) -> Sieve:
-        """Return what the entity's constraints tell."""
-        conditions = refusals(self.target, frozenset(item.column for item in assignments))
-        if not conditions or isinstance(self.operation.source, SingleSource | Steps) or self.operation.call:
-            return Sieve()
+    def sieve(self, assignments: tuple[PlannedAssignment, ...]) -> Sieve | None:
+        """Return what the entity's constraints tell, if they tell anything."""
+        named = {item.column for item in assignments}
+        found = refusals(
+            self.target, {item.column: item.value for item in self.operation.data if item.column in named}
+        )
+        if not found or isinstance(self.operation.source, SingleSource | Steps) or self.operation.call:
+            return None
+        looked_at = frozenset[str]().union(*(item.columns for item in found))
         inserting = self.operation.type in INSERTING
         given = {item.column: item.value for item in assignments}
         place = naming.free("batch_place", self.names.columns)
         columns = [
             PlannedAssignment(item.name, given.get(item.name) or self._untouched(item, inserting))
             for item in self.target.fields
+            if item.name in looked_at
         ]
         columns.append(PlannedAssignment(place, self.records.place()))
-        return Sieve(conditions, tuple(columns), ident(place))
+        return Sieve(tuple(item.condition for item in found), tuple(columns), ident(place))
 
     def _untouched(self, field: Field, inserting: bool) -> str:  # noqa: FBT001
         return f"NULL::{field.type.sql}" if inserting else f"{ident(self.target.table)}.{ident(field.name)}"

@@ -7,35 +7,36 @@ refuses an operation that was stored under another.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from specgen.plan.planned import PlannedOperation
+    from collections.abc import Iterable
+
+    from specgen.plan.parts import PlannedParameter
+    from specgen.plan.records import Records
 
 
-def bound(op: PlannedOperation) -> PlannedOperation:
-    """Return an operation, and its steps, with the contract that they share."""
-    contract = _digest(op)
-    steps = tuple(replace(step, operation=replace(step.operation, contract=contract)) for step in op.steps)
-    return replace(op, contract=contract, steps=steps, settings=op.settings | {"contract": contract})
+def contract_of(kept: Iterable[PlannedParameter], parts: Iterable[tuple[str, Records]]) -> str:
+    """Return eight hex digits of what is read, names and types, and of the tables and columns it is for.
 
-
-def _digest(op: PlannedOperation) -> str:
-    """Return eight hex digits of what is read, names and types, and of the tables and columns it is for."""
-    read = [tuple((item.name, item.type) for item in op.kept_parameters)]
-    for name, part in [("", op), *((step.name, step.operation) for step in op.steps)]:
+    Args:
+        kept: The parameters that are stored.
+        parts: The records of the operation, by no name, and those of its steps by theirs.
+    """
+    read = [tuple((item.name, item.type) for item in kept)]
+    for name, records in parts:
+        operation, target = records.operation, records.target
         read += [
-            ((name, f"{part.type} {part.table.schema}.{part.table.name}"),),
-            tuple((item.column, "matched") for item in part.matches),
-            (("validates", str(part.validates)),),
-            tuple((column, "conflict") for column in part.conflict_target),
-            tuple((item.column, item.type) for item in part.keys),
-            tuple((item.name, item.type) for item in part.item_fields),
+            ((name, f"{operation.type} {target.schema}.{target.table}"),),
+            tuple((item.column, "matched") for item in records.matches()),
+            (("validates", str(operation.validation.looks)),),
+            tuple((column, "conflict") for column in operation.conflict_target),
+            tuple((item.column, item.type) for item in records.key_columns()),
+            tuple((item.name, item.type) for item in records.fields()),
             tuple(
                 (item.output.step, f"{item.output.column} {item.output.element}")
-                for item in part.parameters
+                for item in records.names.parameters
                 if item.output
             ),
         ]

@@ -6,13 +6,17 @@ A value like the plan it is made from; the command line prints it as text or JSO
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
+from specgen.plan.driving import Keys, Output, Query, Records, Relation, Rows, Single
+from specgen.plan.planned import STEPS
 from specgen.plan.sqltext import ident
+from specgen.plan.writes import Call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from specgen.plan.driving import WalkedKey
     from specgen.plan.parts import PlannedParameter
     from specgen.plan.planned import PlannedOperation, PlannedStep
 
@@ -100,7 +104,12 @@ class Explanation:
     preconditions: tuple[str, ...]
     settings: dict[str, object]
     functions: tuple[ExplainedFunction, ...]
-    steps: tuple[ExplainedStep, ...] = ()
+    steps: tuple[ExplainedStep, ...]
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether there is more to say of its steps than of the whole."""
+        return self.type == STEPS or any(item.calls for item in self.steps)
 
 
 def explain(op: PlannedOperation) -> Explanation:
@@ -110,6 +119,7 @@ def explain(op: PlannedOperation) -> Explanation:
         for name, type_, default, reason in _AUTOMATIC
         if name != "confirm" or op.requires_confirmation
     )
+    lone = None if op.kind == STEPS else op.steps[0]
     return Explanation(
         operation=op.name,
         type=op.kind,
@@ -120,11 +130,11 @@ def explain(op: PlannedOperation) -> Explanation:
         signature=_signature(f"{ident(op.call.schema)}.{ident(op.call.name)}", parameters),
         returns=f"{ident(op.runtime)}.batch_operation_result",
         parameters=parameters,
-        source=_source(op),
-        condition=op.condition,
-        strategies=_strategies(op),
+        source=_source(lone, op.name) if lone else "its steps, one after the other",
+        condition=lone.condition.sql if lone and lone.condition else None,
+        strategies=_strategies(lone) if lone else (),
         preconditions=tuple(item.condition for item in op.preconditions),
-        settings=_settings(op),
+        settings=_settings(op.settings),
         functions=tuple(
             ExplainedFunction(
                 f"{ident(item.schema)}.{ident(item.name)}({', '.join(item.argument_types)})",
@@ -132,39 +142,40 @@ def explain(op: PlannedOperation) -> Explanation:
             )
             for item in op.functions
         ),
-        steps=tuple(_step(item) for item in op.steps),
+        steps=tuple(_step(item, op.name) for item in op.steps),
     )
 
 
-def _step(step: PlannedStep) -> ExplainedStep:
-    op = step.operation
-    call = op.call_function
+def _step(step: PlannedStep, operation: str) -> ExplainedStep:
+    call = step.write if isinstance(step.write, Call) else None
     return ExplainedStep(
         name=step.name,
-        type=op.type,
-        table=f"{ident(op.table.schema)}.{ident(op.table.name)}",
+        type=step.type,
+        table=f"{ident(step.table.schema)}.{ident(step.table.name)}",
         waits_for=step.waits_for,
-        source=_source(op),
-        condition=op.condition,
+        source=_source(step, operation),
+        condition=step.condition.sql if step.condition else None,
         calls=f"{call.function}({', '.join(call.arguments)})" if call else None,
-        bindings=tuple(_bindings(op)),
-        kept=step.kept,
-        strategies=_strategies(op),
-        settings=_settings(op),
+        bindings=tuple(_bindings(step)),
+        kept=step.keeps,
+        strategies=_strategies(step),
+        settings=_settings(step.settings),
     )
 
 
-def _bindings(op: PlannedOperation) -> Iterator[Binding]:
-    collected = op.call_function is not None and op.call_function.collected
-    for item in op.parameters:
+def _bindings(step: PlannedStep) -> Iterator[Binding]:
+    collected = isinstance(step.write, Call) and step.write.collected
+    reads = step.driving.reads if isinstance(step.driving, Relation) else None
+    read = reads if isinstance(reads, Output) else None
+    for item in step.parameters:
         if item.output:
-            how = ", a batch at a time" if collected and op.reads_step == item.output.step else ""
+            how = ", a batch at a time" if collected and read and read.step == item.output.step else ""
             reason = f"the column {item.output.column} of its rows{how}"
             yield Binding(item.name, item.type, item.output.step, reason)
-    if op.reads_step and not collected:
-        for field in op.item_fields:
+    if read and not collected:
+        for field in step.fields:
             reason = f"the column {field.name} of the row at hand"
-            yield Binding(f"{op.reads_as}.{field.name}", field.type, op.reads_step, reason)
+            yield Binding(f"{read.called}.{field.name}", field.type, read.step, reason)
 
 
 def _given(item: PlannedParameter) -> ExplainedParameter:
@@ -179,50 +190,52 @@ def _signature(name: str, parameters: tuple[ExplainedParameter, ...]) -> str:
     return f"{name}({', '.join(one(item) for item in parameters)})"
 
 
-def _source(op: PlannedOperation) -> str:
-    table = f"{ident(op.table.schema)}.{ident(op.table.name)}"
-    keys = ", ".join(ident(key.column) for key in op.keys)
-    if op.walks_rows:
-        which = "that meet the condition" if op.condition else "all of them"
-        return f"rows of {table}, {which}, in the order of {keys}"
-    if op.steps:
-        return "its steps, one after the other"
-    if op.reads_step:
-        return f"the rows that {op.reads_step} yields, in their order"
-    if op.relation is not None:
-        query = " ".join(op.relation.split())
-        return f"the rows of a relation, taken once when the step begins: {query}"
-    if op.handed_in is None:
-        return "one record, made from the parameters"
-    if op.hands_in_keys:
-        return f"the keys in {op.handed_in.name}, in the order of {keys}, each once, NULLs left out"
-    matched = " and ".join(ident(match.column) for match in op.matches)
-    how = f", each finding its row by {matched}" if matched else ""
-    if op.csv:
-        return f"the lines of a CSV file (specgen run {op.name} --input FILE), in their order{how}"
-    return f"the records in {op.handed_in.name}, in their order{how}"
+def _source(step: PlannedStep, operation: str) -> str:
+    match step.driving:
+        case Rows(key=key):
+            which = "that meet the condition" if step.condition else "all of them"
+            table = f"{ident(step.table.schema)}.{ident(step.table.name)}"
+            return f"rows of {table}, {which}, in the order of {_names(key)}"
+        case Keys(key=key, parameter=parameter):
+            return f"the keys in {parameter.name}, in the order of {_names(key)}, each once, NULLs left out"
+        case Records(shape=shape, parameter=parameter, csv=csv):
+            matched = " and ".join(ident(match.column) for match in shape.matches)
+            how = f", each finding its row by {matched}" if matched else ""
+            if csv:
+                return f"the lines of a CSV file (specgen run {operation} --input FILE), in their order{how}"
+            return f"the records in {parameter.name}, in their order{how}"
+        case Relation(reads=reads):
+            return _relation(reads)
+        case Single():
+            return "one record, made from the parameters"
+        case _:
+            assert_never(step.driving)
 
 
-def _strategies(op: PlannedOperation) -> tuple[str, ...]:
-    if op.steps:
-        return ()
-    if not op.walks_rows:
-        return ("items: batches are slices of what is handed in",)
-    return (
-        "ranges: from key to key, where most rows between two matching keys match",
-        "keys: lists of keys, where few of them do, where one batch holds all, or with max_records",
-    )
+def _relation(reads: Query | Output) -> str:
+    match reads:
+        case Output(step=name):
+            return f"the rows that {name} yields, in their order"
+        case Query(sql=sql):
+            return f"the rows of a relation, taken once when the step begins: {' '.join(sql.split())}"
+        case _:
+            assert_never(reads)
 
 
-def _settings(op: PlannedOperation) -> dict[str, object]:
-    told = {
-        "operation",
-        "entity",
-        "contract",
-        "target_table",
-        "batch_function",
-        "validate_call",
-        "repeated_function",
-        "kept",
-    }
-    return {name: value for name, value in op.settings.items() if name not in told and value is not False}
+def _names(key: WalkedKey) -> str:
+    return ", ".join(ident(item.column) for item in key.columns)
+
+
+def _strategies(step: PlannedStep) -> tuple[str, ...]:
+    match step.driving:
+        case Rows():
+            return (
+                "ranges: from key to key, where most rows between two matching keys match",
+                "keys: lists of keys, where few of them do, where one batch holds all, or with max_records",
+            )
+        case Keys() | Records() | Relation() | Single():
+            return ("items: batches are slices of what is handed in",)
+
+
+def _settings(settings: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in settings.items() if name != "kept" and value is not False}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from specgen.plan import naming
 from specgen.plan.parameters import TypedParameter, parameter_type
 from specgen.plan.parts import PlannedOutput, PlannedParameter
-from specgen.plan.sqltext import constant, ident, literal, one_line_strings, qualify
+from specgen.plan.sqltext import constant, hashed, ident, literal, one_line_strings, qualify
 from specgen.spec.model import (
     BatchOperation,
     Defaulted,
@@ -29,7 +28,11 @@ if TYPE_CHECKING:
 INSERTING = (OperationType.INSERT, OperationType.UPSERT)
 _MAKING = (*INSERTING, OperationType.CUSTOM_FUNCTION)
 """What has no rows of the target in sight, so that a record's fields keep their names."""
-_VARIABLES = ("p_operation", "p_range", "p_keys", "p_items", "p_options", "p_submitted", "p_confirm")
+_VARIABLES = (
+    "p_keys", "p_from", "p_upto", "p_last", "p_records",
+    *(f"{name}_{place}" for name in ("p_keys", "p_from", "p_upto") for place in range(1, 33)),
+)  # fmt: skip
+"""The other arguments of the functions that contain the user's SQL; a key has 32 columns at most."""
 
 
 class Expressions:
@@ -81,18 +84,10 @@ class Expressions:
 
     def sql(self, fragment: SqlFragment) -> str:
         """Return a fragment as SQL, its parameters replaced by what holds them."""
-        text = self._hashed(one_line_strings(fragment.render(self._variable).strip()))
+        text = one_line_strings(fragment.render(self._variable).strip())
+        # What earlier steps yield may be as long as the table: it is looked up in a hash.
+        text = hashed(text, {ident(item.variable) for item in self.parameters if item.output})
         return qualify(text, self.clashing, self.target.table)
-
-    def _hashed(self, text: str) -> str:
-        """Return a condition that looks outputs up in a hash: they may be as long as the table."""
-        for item in self.parameters:
-            if item.output:
-                listed = rf"= ANY\(\s*{re.escape(ident(item.variable))}\s*\)"
-                text = re.sub(
-                    listed, f"= ANY(SELECT unnest({ident(item.variable)}))", text, flags=re.IGNORECASE
-                )
-        return text
 
     def _variable(self, name: ParameterName) -> str:
         return self.reference(name.name, name.field)
@@ -145,7 +140,11 @@ class Expressions:
 
 def _is_variable(column: str) -> bool:
     """Whether a column is called as a variable of the generated functions may be, or as PL/pgSQL's own."""
-    return column.startswith("v_") or column == "found" or column in _VARIABLES
+    return (
+        column.startswith(("v_", "p_keys_", "p_from_", "p_upto_"))
+        or column == "found"
+        or column in _VARIABLES
+    )
 
 
 def names_of(fragment: SqlFragment | None) -> frozenset[str]:

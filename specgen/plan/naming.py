@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MAX_BYTES = 63
+INNER_SUFFIXES = (
+    "check", "keys", "between", "records", "matching", "invalid", "identity", "suspects", "write"
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +34,29 @@ class OperationNames:
 
     Attributes:
         call: The operation in one call.
-        submit: Plans it for workers.
-        plan: Checks, counts, decides.
-        ranges: Cuts it into pieces.
-        batch: Writes one batch.
-        start: Stores an operation of several steps.
-        validate: Tells the invalid records of a batch.
+        submit: Leaves it to workers.
+        check: Refuses to begin where a precondition is not met.
+        keys: The keys of the rows that a step goes through.
+        between: Those from one key to another.
+        records: The records that a step goes through.
+        matching: The keys, of those that are handed in, whose rows would be written.
+        invalid: Tells the records of a batch that break a rule.
         identity: Tells by what records are told apart.
-        repeated: Marks loaded records that are the same as an earlier one.
+        suspects: Tells the records of a batch that a constraint would refuse.
+        write: Writes one batch.
     """
 
     call: QualifiedName
     submit: QualifiedName
-    plan: QualifiedName
-    ranges: QualifiedName
-    batch: QualifiedName
-    start: QualifiedName
-    validate: QualifiedName
+    check: QualifiedName
+    keys: QualifiedName
+    between: QualifiedName
+    records: QualifiedName
+    matching: QualifiedName
+    invalid: QualifiedName
     identity: QualifiedName
-    repeated: QualifiedName
+    suspects: QualifiedName
+    write: QualifiedName
 
 
 def shorten(name: str) -> str:
@@ -61,22 +68,20 @@ def shorten(name: str) -> str:
     return f"{encoded[: MAX_BYTES - 9].decode(errors='ignore')}_{digest}"
 
 
-def operation_names(schema: str, operation: str) -> OperationNames:
-    """Return the names of an operation's functions."""
+def operation_names(schema: str, operation: str, runtime: str) -> OperationNames:
+    """Return the names of an operation's functions.
 
-    def derived(suffix: str) -> QualifiedName:
-        return QualifiedName(schema, shorten(f"{operation}_{suffix}"))
+    Those that the engine calls lie in the runtime's schema, where operations of several schemas meet.
+    """
+    stem = operation if schema in ("public", runtime) else f"{schema}_{operation}"
+
+    def inner(suffix: str) -> QualifiedName:
+        return QualifiedName(runtime, shorten(f"{stem}_{suffix}"))
 
     return OperationNames(
         call=QualifiedName(schema, operation),
-        submit=derived("submit"),
-        plan=derived("plan"),
-        ranges=derived("ranges"),
-        batch=derived("batch"),
-        start=derived("start"),
-        validate=derived("validate"),
-        identity=derived("identity"),
-        repeated=derived("repeated"),
+        submit=QualifiedName(schema, shorten(f"{operation}_submit")),
+        **{suffix: inner(suffix) for suffix in INNER_SUFFIXES},
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from specgen.plan.driving import Keys, Records, Relation, Rows, Single
 from specgen.spec.types import element_type, is_own
 
 if TYPE_CHECKING:
@@ -27,12 +28,19 @@ def looked_up(entity: Entity, operations: tuple[PlannedOperation, ...]) -> bool:
 
 def _own(operations: tuple[PlannedOperation, ...]) -> Iterator[str]:
     for operation in operations:
-        for part in (operation, *(step.operation for step in operation.steps)):
-            yield from (element_type(kind) for kind in _types(part) if is_own(kind))
+        for kind in _types(operation):
+            if is_own(kind):
+                yield element_type(kind)
 
 
 def _types(operation: PlannedOperation) -> Iterator[str]:
     yield from (item.type for item in operation.parameters)
-    yield from (item.type for item in operation.keys)
-    yield from (item.type for item in operation.item_fields)
-    yield from (item.output.element for item in operation.parameters if item.output)
+    for step in operation.steps:
+        yield from (item.type for item in step.parameters)
+        yield from (item.output.element for item in step.parameters if item.output)
+        yield from (item.type for item in step.fields)
+        match step.driving:
+            case Rows(key=key) | Keys(key=key):
+                yield from (item.type for item in key.columns)
+            case Records() | Relation() | Single():
+                pass

@@ -1,4 +1,4 @@
-"""What a planned operation consists of: its parameters, keys, assignments, steps, rules and functions."""
+"""What planned operations and their steps consist of: parameters, keys, assignments, rules, functions."""
 
 from __future__ import annotations
 
@@ -58,6 +58,47 @@ class PlannedParameter:
 
 
 @dataclass(frozen=True, slots=True)
+class FunctionArgument:
+    """An argument of a generated function; ``parameter`` is the operation's that it takes, if any."""
+
+    name: str
+    type: str
+    parameter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Routine:
+    """A function that the engine calls; ``returns`` is what it returns, as SQL says it."""
+
+    name: QualifiedName
+    arguments: tuple[FunctionArgument, ...]
+    returns: str
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What the functions of a step, or of an operation, have in common.
+
+    Attributes:
+        search_path: The schemas that they search.
+        quote: The dollar quote around their bodies, which nothing in them contains.
+        clashes: Whether a column is called as one of their variables.
+    """
+
+    search_path: tuple[str, ...]
+    quote: str
+    clashes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What rows must meet, and where the spec says so."""
+
+    sql: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
 class KeyColumn:
     """A column of the key that the operation walks by, and the variables that go with it.
 
@@ -70,14 +111,8 @@ class KeyColumn:
     type: str
     alias: str
     array: str
-    slice: str
     from_: str
     upto: str
-
-    @property
-    def arrow(self) -> str:
-        """How its value is read out of a JSON array."""
-        return "->" if self.type in ("json", "jsonb") else "->>"
 
     @property
     def is_array(self) -> bool:
@@ -103,11 +138,6 @@ class KeyColumn:
     def from_held(self) -> str:
         """The cast of an element of a list to its value."""
         return f"::{self.type}" if self.is_array else ""
-
-    @property
-    def to_json(self) -> str:
-        """The cast of its value to what JSON gives back as it was."""
-        return "::text" if self.is_opaque else ""
 
     @property
     def bound_type(self) -> str:
@@ -149,23 +179,6 @@ class Match:
     column: str
     column_qualified: str
     value: str
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedCall:
-    """The function that a batch calls.
-
-    Attributes:
-        function: As SQL names it.
-        arguments: As SQL writes them, the current record being ``item``.
-        collected: Whether one call takes the values of a whole slice, each field as an array.
-        origin: Where the spec names it.
-    """
-
-    function: str
-    arguments: tuple[str, ...]
-    collected: bool
-    origin: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The registry of patterns: what a pattern's name means, in one place.
 
-A second pattern is one more entry here, with its planner and its template.
+A second pattern is one more entry here, with its planner and its template, and its schema in
+:mod:`specgen.spec.patterns`.
 """
 
 from __future__ import annotations
@@ -9,24 +10,28 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from specgen.plan.steps import plan_whole
+from specgen.plan.definition import definition_of
+from specgen.plan.operation import plan_operation
+from specgen.spec.patterns import BATCH_OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from specgen.diagnostics import Findings
+    from specgen.plan.definition import Definition
     from specgen.plan.planned import PlannedOperation
     from specgen.spec.model import BatchOperation, Project
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """How a pattern is planned, and the template that prints the plan."""
+    """How a pattern is planned, what the catalogue is told of it, and the template that prints both."""
 
     plan: Callable[[BatchOperation, Project, Findings], PlannedOperation]
+    define: Callable[[PlannedOperation], Definition]
     template: str
 
 
 PATTERNS: Mapping[str, Pattern] = MappingProxyType(
-    {"batch_operations": Pattern(plan_whole, "operation/operation.sql.j2")}
+    {BATCH_OPERATIONS: Pattern(plan_operation, definition_of, "operation/operation.sql.j2")}
 )

@@ -8,172 +8,226 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from hashlib import sha256
+from typing import TYPE_CHECKING, ClassVar
 
-from specgen.plan import naming
-from specgen.plan.sqltext import ident
+from specgen.plan.driving import Keys, Records, Relation, Rows, Single
+from specgen.plan.writes import kept_columns
+from specgen.spec.patterns import BATCH_OPERATIONS
 
 if TYPE_CHECKING:
+    from specgen.plan.driving import Driving, RecordShape
     from specgen.plan.keys import PlannedKey
-    from specgen.plan.naming import OperationNames, QualifiedName
+    from specgen.plan.naming import QualifiedName
     from specgen.plan.parts import (
-        KeyColumn,
-        Match,
+        Body,
+        Condition,
         OwnTable,
         PlannedAssignment,
-        PlannedCall,
         PlannedFunction,
         PlannedItemField,
         PlannedParameter,
         PlannedPrecondition,
         PlannedRule,
+        Routine,
     )
-    from specgen.spec.model import CsvFormat
+    from specgen.plan.writes import Write
 
+STEPS = "steps"
+"""What an operation is whose spec names its steps."""
 _CONSTANT = re.compile(r"\s*(?:[\w ]*'(?:[^']|'')*'(?:::[\w ]+)?|-?[\d.]+|true|false|null)\s*", re.IGNORECASE)
 """A default that is the same each time it is computed."""
 
 
 @dataclass(frozen=True, slots=True)
+class Rules:
+    """The spec's rules for records, and the function that tells which of them a record breaks.
+
+    Attributes:
+        columns: The row as it will be, as far as rules look at it.
+    """
+
+    routine: Routine
+    rules: tuple[PlannedRule, ...]
+    columns: tuple[PlannedAssignment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Suspects:
+    """What the entity's constraints tell beforehand, and the function that tells it.
+
+    Attributes:
+        conditions: Any of them means refusal.
+        columns: The row as it would be written, and its place in the batch.
+        place: The name of that last column.
+    """
+
+    routine: Routine
+    conditions: tuple[str, ...]
+    columns: tuple[PlannedAssignment, ...]
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """By what records are told apart, and the function that tells it.
+
+    Attributes:
+        values: The values that must not repeat.
+        label: Their columns, for people.
+        key: The columns, and what the table has to promise of them.
+        fields: The fields that it takes.
+    """
+
+    routine: Routine
+    values: tuple[str, ...]
+    label: str
+    key: PlannedKey
+    fields: tuple[PlannedItemField, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """A step of an operation.
+    """A step of an operation: what it goes through, and what it does with a batch of that.
 
     Attributes:
         number: Its place in the order in which the steps run, counted from 1.
         depends_on: The numbers of the steps that must be done before.
         waits_for: Their names.
-        kept: Whether its output is kept.
+        parameters: Those of its operation, and the lists of earlier steps' outputs that it reads.
+        condition: What rows that are there must meet.
+        routine: Does what ``write`` says with a batch.
+        key: The columns by which it tells rows, and what the table has to promise of them.
+        validates: Whether records are looked at before they are written.
+        settings: What it lays over the operation's.
+        sources: The pieces of SQL in its functions, as the spec has them.
     """
 
     name: str
     number: int
     depends_on: tuple[int, ...]
     waits_for: tuple[str, ...]
-    operation: PlannedOperation
-    kept: bool
+    entity: str
+    origin: str
+    runtime: str
+    table: QualifiedName
+    parameters: tuple[PlannedParameter, ...]
+    condition: Condition | None
+    driving: Driving
+    write: Write
+    routine: Routine
+    key: PlannedKey | None
+    identity: Identity | None
+    rules: Rules | None
+    suspects: Suspects | None
+    validates: bool
+    settings: dict[str, object]
+    body: Body
+    sources: tuple[str, ...]
+
+    @property
+    def type(self) -> str:
+        """What it does, as the spec calls it."""
+        return self.write.type
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what it writes or reads is kept."""
+        return kept_columns(self.write) is not None
+
+    @property
+    def shape(self) -> RecordShape | None:
+        """How the records of a batch are read; nothing where a batch is keys of rows."""
+        match self.driving:
+            case Records() | Relation() | Single():
+                return self.driving.shape
+            case Rows() | Keys():
+                return None
+
+    @property
+    def fields(self) -> tuple[PlannedItemField, ...]:
+        """The fields that it reads of records."""
+        return self.shape.fields if self.shape else ()
+
+    @property
+    def blames_batches(self) -> bool:
+        """Whether a batch that fails is recorded whole."""
+        return self.settings.get("error_isolation") == "batch"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What must hold before anything is written, and the function that refuses where it does not."""
+
+    routine: Routine
+    preconditions: tuple[PlannedPrecondition, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedOperation:
-    """Everything the templates say about one operation.
+    """Everything the templates say about one operation: what is of the whole, and its steps, one or more.
 
     Attributes:
-        quote: The dollar quote around the functions' bodies, which nothing in them contains.
-        relation: A query whose rows are the records, each as jsonb in its column ``record``.
-        reads_step: The step whose output that query reads, and what the spec calls its rows.
-        source_parameters: What that query, or the list of keys of a step, needs.
-        keeps_output: For a function's results, whether they are kept.
-        reads_rows: Whether its records are rows, all with the same columns.
-        contract: A digest of what its functions read of an operation's stored row.
-        is_step: Whether it is a step, whose functions get everything from the operation's row.
-        steps: The steps of an operation that does nothing by itself.
+        call: The operation in one call.
+        submit: Leaves it to workers; nothing for one that is atomic.
+        parameters: Those of its functions.
+        input: The parameter whose keys or records are handed in beside those that are kept.
+        reject_file: Where ``specgen run`` writes rejected lines of a file.
         handed_in_records: Parameters whose records its steps go through, and the fields that they read.
-        key: The columns by which it tells rows, and what the table has to promise of them.
-        identity_key: The columns that tell its records apart.
+        contract: A digest of what its functions read of an operation's stored row.
         sources: The pieces of SQL in its functions, as the spec has them.
     """
 
+    pattern: ClassVar[str] = BATCH_OPERATIONS
+    """The pattern that it is planned from."""
+
     name: str
-    type: str
     entity: str
     origin: str
     description: str | None
     runtime: str
-    search_path: tuple[str, ...]
     table: QualifiedName
-    names: OperationNames
+    call: QualifiedName
+    submit: QualifiedName | None
     parameters: tuple[PlannedParameter, ...]
-    kept_parameters: tuple[PlannedParameter, ...]
-    where_parameters: tuple[PlannedParameter, ...]
-    write_parameters: tuple[PlannedParameter, ...]
-    handed_in: PlannedParameter | None
-    walks_rows: bool
-    hands_in_keys: bool
-    hands_in_records: bool
-    keys: tuple[KeyColumn, ...]
-    condition: str | None
-    condition_origin: str
-    assignments: tuple[PlannedAssignment, ...]
-    assignments_kept: tuple[PlannedAssignment, ...]
-    conflict_target: tuple[str, ...]
-    update_columns: tuple[str, ...]
-    returning: tuple[str, ...]
-    returning_all: tuple[str, ...]
-    tie_columns: tuple[str, ...]
-    item_alias: str
-    number_alias: str
-    item_fields: tuple[PlannedItemField, ...]
-    item_key_fields: tuple[str, ...]
-    matches: tuple[Match, ...]
-    meets_many: bool
-    sieve: tuple[str, ...]
-    sieve_columns: tuple[PlannedAssignment, ...]
-    sieve_place: str
-    identity: tuple[str, ...]
-    identity_label: str
-    identity_fields: tuple[PlannedItemField, ...]
-    identity_parameters: tuple[PlannedParameter, ...]
-    rules: tuple[PlannedRule, ...]
-    rule_columns: tuple[PlannedAssignment, ...]
-    rule_parameters: tuple[PlannedParameter, ...]
-    validates: bool
-    csv: CsvFormat | None
-    reject_file: str | None
-    preconditions: tuple[PlannedPrecondition, ...]
-    settings: dict[str, object]
+    input: PlannedParameter | None
+    handed_in_records: tuple[tuple[PlannedParameter, tuple[str, ...]], ...]
+    check: Check | None
     requires_confirmation: bool
     atomic: bool
-    progress_tracking: bool
-    lock_timeout_ms: int | None
+    reject_file: str | None
+    settings: dict[str, object]
     own_tables: tuple[OwnTable, ...]
-    clashes: bool
     grants: tuple[str, ...]
+    contract: str
+    body: Body
+    sources: tuple[str, ...]
     functions: tuple[PlannedFunction, ...]
-    quote: str = ""
-    relation: str | None = None
-    relation_origin: str = ""
-    reads_step: str | None = None
-    reads_as: str = ""
-    reads_rows: bool = False
-    source_parameters: tuple[PlannedParameter, ...] = ()
-    call_function: PlannedCall | None = None
-    keeps_output: bool = False
-    is_step: bool = False
-    contract: str = ""
-    steps: tuple[PlannedStep, ...] = ()
-    handed_in_records: tuple[tuple[PlannedParameter, tuple[str, ...]], ...] = ()
-    key: PlannedKey | None = None
-    identity_key: PlannedKey | None = None
-    sources: tuple[str, ...] = ()
+    steps: tuple[PlannedStep, ...]
 
     @property
     def kind(self) -> str:
-        """What it does, in a word: a lone step is what the spec calls the operation."""
-        if len(self.steps) == 1 and self.steps[0].name == self.steps[0].operation.type:
-            return self.steps[0].name
-        return self.type
+        """What it does, in a word."""
+        return kind_of(self.steps)
 
     @property
-    def by_key(self) -> bool:
-        """Whether a batch is a list of keys, not of records."""
-        return self.walks_rows or self.hands_in_keys
+    def preconditions(self) -> tuple[PlannedPrecondition, ...]:
+        """What must hold before anything is written."""
+        return self.check.preconditions if self.check else ()
 
     @property
-    def by_record(self) -> bool:
-        """Whether a batch is a list of records that were handed in or read from a relation."""
-        return self.hands_in_records or self.relation is not None
+    def kept_parameters(self) -> tuple[PlannedParameter, ...]:
+        """The parameters that are kept in its row."""
+        return tuple(item for item in self.parameters if item != self.input)
 
     @property
-    def json_fields(self) -> tuple[str, ...]:
-        """The fields of handed-in records in which a null is JSON's; those of a relation's rows are NULL."""
-        if not self.hands_in_records:
-            return ()
-        return tuple(item.name for item in self.item_fields if item.type in ("json", "jsonb"))
-
-    @property
-    def record_alias(self) -> str:
-        """What a whole record is called beside its fields."""
-        return naming.free("item_record", (self.number_alias, *(item.name for item in self.item_fields)))
+    def records(self) -> Records | None:
+        """The records that are handed in, and can be loaded from a file."""
+        match self.steps[0].driving:
+            case Records() as records:
+                return records
+            case _:
+                return None
 
     @property
     def moving(self) -> tuple[str, ...]:
@@ -183,143 +237,22 @@ class PlannedOperation:
         )
 
     @property
-    def reads_slice(self) -> bool:
-        """Whether its statement reads the records that are tried; one without any has its values alone."""
-        return not self.by_key and (self.by_record or self.call_function is not None or bool(self.returning))
+    def called(self) -> dict[str, str]:
+        """The signatures of the functions that people call."""
+        return {item.name: item.signature for item in self.functions if item.comment}
 
     @property
-    def tells_records(self) -> bool:
-        """Whether rows that it inserts are kept, each as that of the record which it was made of."""
-        return self.type in ("insert", "upsert") and bool(self.returning)
+    def executed(self) -> tuple[str, ...]:
+        """The names of the functions that are executed for it, in the runtime's schema."""
+        return tuple(item.name for item in self.functions if not item.comment)
 
     @property
-    def fallible_fields(self) -> tuple[PlannedItemField, ...]:
-        """The records' fields of which not every value can be read."""
-        return tuple(field for field in self.item_fields if field.type not in ("text", "json", "jsonb"))
+    def signature(self) -> str:
+        """A digest of the signatures of all functions that are executed for it."""
+        text = repr([(item.name, item.signature) for item in self.functions if not item.comment])
+        return sha256(text.encode()).hexdigest()[:8]
 
-    @property
-    def joins_records(self) -> bool:
-        """Whether its statement finds rows by the records of a batch."""
-        return self.by_record and self.call_function is None and self.type not in ("insert", "upsert")
 
-    @property
-    def lasting(self) -> tuple[PlannedParameter, ...]:
-        """The parameters by which a call is told from another: those that do not move by themselves."""
-        return tuple(item for item in self.parameters if item.output is None and item.name not in self.moving)
-
-    @property
-    def can_be_empty(self) -> bool:
-        """Whether a batch of no records does nothing, and yet shows that its statement can be carried out."""
-        return self.call_function is None and (self.by_key or self.by_record)
-
-    @property
-    def blames_batches(self) -> bool:
-        """Whether a batch that fails is recorded whole."""
-        return self.settings["error_isolation"] == "batch"
-
-    @property
-    def takes_keys(self) -> bool:
-        """Whether its functions are passed the keys as an argument."""
-        return self.hands_in_keys and not self.is_step
-
-    @property
-    def takes_records(self) -> bool:
-        """Whether its functions are passed the records as an argument."""
-        return self.hands_in_records and not self.is_step
-
-    @property
-    def plan_parameters(self) -> tuple[PlannedParameter, ...]:
-        """What a step's planning reads: the names of its condition, its list, or its records' identity."""
-        if self.walks_rows:
-            return self.where_parameters
-        return self.identity_parameters if self.relation else self.source_parameters
-
-    @property
-    def input(self) -> str:
-        """The variable with the range as it is worked on; invalid records have left it."""
-        return "v_input" if self.validates else "p_range"
-
-    @property
-    def count(self) -> str:
-        """The variable with the number of records that are tried."""
-        return "v_tried" if self.validates else "v_count"
-
-    @property
-    def loads(self) -> bool:
-        """Whether records can be loaded into its ranges before it begins."""
-        return self.takes_records and not self.atomic
-
-    @property
-    def number(self) -> str:
-        """A record's place among the items, counted from 1."""
-        return f"{ident(self.item_alias)}.{ident(self.number_alias)}"
-
-    @property
-    def draws_keys(self) -> bool:
-        """Whether an insert that keeps its rows computes their keys, which a table may want to generate."""
-        return len(self.assignments_kept) > len(self.assignments)
-
-    @property
-    def call(self) -> QualifiedName:
-        """The operation in one call."""
-        return self.names.call
-
-    @property
-    def submit(self) -> QualifiedName:
-        """Plans it for workers."""
-        return self.names.submit
-
-    @property
-    def plan(self) -> QualifiedName:
-        """Checks, counts, decides."""
-        return self.names.plan
-
-    @property
-    def start(self) -> QualifiedName:
-        """Stores an operation of several steps."""
-        return self.names.start
-
-    @property
-    def ranges(self) -> QualifiedName:
-        """Cuts it into pieces."""
-        return self.names.ranges
-
-    @property
-    def batch(self) -> QualifiedName:
-        """Writes one batch."""
-        return self.names.batch
-
-    @property
-    def validate(self) -> QualifiedName:
-        """Tells the invalid records of a batch."""
-        return self.names.validate
-
-    @property
-    def tells(self) -> QualifiedName:
-        """Tells by what records are told apart."""
-        return self.names.identity
-
-    @property
-    def repeated(self) -> QualifiedName:
-        """Marks the loaded records that are the same as an earlier one."""
-        return self.names.repeated
-
-    @property
-    def columns_qualified(self) -> tuple[str, ...]:
-        """The key's columns, qualified by their table."""
-        return tuple(key.column_qualified for key in self.keys)
-
-    @property
-    def columns_descending(self) -> tuple[str, ...]:
-        """The key's columns for a descending order."""
-        return tuple(f"{key.column_qualified} DESC" for key in self.keys)
-
-    @property
-    def from_variables(self) -> tuple[str, ...]:
-        """The variables that hold where a range goes on."""
-        return tuple(key.from_value for key in self.keys)
-
-    @property
-    def upto_variables(self) -> tuple[str, ...]:
-        """The variables that hold where a range ends."""
-        return tuple(key.upto_value for key in self.keys)
+def kind_of(steps: tuple[PlannedStep, ...]) -> str:
+    """Return what steps do, in a word: a lone one is what the spec calls an operation of its type."""
+    return steps[0].name if len(steps) == 1 and steps[0].name == steps[0].type else STEPS

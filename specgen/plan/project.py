@@ -107,8 +107,7 @@ def _levels(project: Project) -> dict[str, int]:
 
 def _plan_entity(entity: Entity, level: int, project: Project, findings: Findings) -> PlannedEntity:
     settings = project.settings
-    pattern = PATTERNS["batch_operations"]
-    operations = tuple(pattern.plan(item, project, findings) for item in entity.operations)
+    operations = tuple(PATTERNS[item.pattern].plan(item, project, findings) for item in entity.operations)
     return PlannedEntity(
         name=entity.name,
         # The level is in the name, so that the files' lexical order is a load order and a new entity

@@ -34,10 +34,9 @@ class Reading:
 
 def readings(operation: PlannedOperation) -> tuple[Reading, ...]:
     """Return what an operation's conditions make of parameters alone, the inner expressions first."""
-    parts = (operation, *(step.operation for step in operation.steps))
-    texts = [part.condition for part in parts if part.condition]
+    texts = [step.condition.sql for step in operation.steps if step.condition]
     texts += [item.condition for item in operation.preconditions]
-    known = {item.variable: item for part in parts for item in part.where_parameters if not item.output}
+    known = {item.variable: item for step in operation.steps for item in step.parameters if not item.output}
     known |= {item.variable: item for item in operation.parameters}
     found: dict[str, Reading] = {}
     for text in texts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from specgen.plan import naming
+from specgen.plan.driving import RecordShape
 from specgen.plan.expressions import INSERTING, Expressions, field_names, value_names
 from specgen.plan.parameters import parameter_type
 from specgen.plan.parts import KeyColumn, Match, PlannedAssignment, PlannedItemField
@@ -33,7 +34,7 @@ class Records:
         taken = (*names.columns, *(item.name for item in fields), *(item.alias for item in fields))
         self.number_alias = naming.free("item_number", taken)
 
-    def keys(self) -> tuple[KeyColumn, ...]:
+    def key_columns(self) -> tuple[KeyColumn, ...]:
         """Return the columns of the key that is walked by."""
         names = self.target.primary_key
         return tuple(self._key(name, "" if len(names) == 1 else f"_{n}") for n, name in enumerate(names, 1))
@@ -44,10 +45,9 @@ class Records:
             column_qualified=f"{ident(self.target.table)}.{ident(name)}",
             type=parameter_type(self.target.field(name).type),
             alias=naming.free(f"batch_key{suffix}", self.names.columns),
-            array=f"v_keys{suffix}",
-            slice=f"v_slice{suffix}",
-            from_=f"v_from{suffix}",
-            upto=f"v_upto{suffix}",
+            array=f"p_keys{suffix}",
+            from_=f"p_from{suffix}",
+            upto=f"p_upto{suffix}",
         )
 
     def fields(self) -> tuple[PlannedItemField, ...]:
@@ -72,6 +72,21 @@ class Records:
                 )
             case _:
                 return ()
+
+    def shape(self) -> RecordShape:
+        """Return how the records of a batch are read."""
+        fields = self.fields()
+        # What a relation's rows have as NULL has become a null of JSON on the way.
+        handed_in = isinstance(self.operation.source, RecordSource)
+        return RecordShape(
+            alias=self.names.item_alias,
+            number_alias=self.number_alias,
+            fields=fields,
+            key_fields=self.key_fields(),
+            json_fields=tuple(item.name for item in fields if handed_in and item.type in ("json", "jsonb")),
+            matches=self.matches(),
+            meets_many=self.meets_many(),
+        )
 
     def key_fields(self) -> tuple[str, ...]:
         """Return the fields that tell a record."""
@@ -165,7 +180,7 @@ class Records:
 
     def place(self) -> str:
         """Return a record's place in the batch, counted from 1."""
-        keys = self.keys()
+        keys = self.key_columns()
         match self.operation.source:
             case RecordSource() | RelationSource():
                 return f"{ident(self.names.item_alias)}.{ident(self.number_alias)}::integer"

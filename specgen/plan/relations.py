@@ -8,42 +8,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from specgen.plan.sqltext import ident
-from specgen.spec.model import ListRows, QueryRows, Relation, StepRows, TableRows
+from specgen.spec.model import ListRows, QueryRows, TableRows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from specgen.spec.fragments import SqlFragment
 
 
 def relation_query(
-    relation: Relation,
+    relation: TableRows | QueryRows | ListRows,
     *,
-    runtime: str,
-    step_numbers: Mapping[str, int],
     variable: Callable[[str], str],
     is_own: Callable[[str], bool],
     sql: Callable[[SqlFragment], str],
 ) -> str:
-    """Return the query of a relation's records.
+    """Return the query of a relation's records; those that an earlier step yields the engine finds by itself.
 
     Args:
         relation: What is gone through.
-        runtime: The schema of the batch_* tables.
-        step_numbers: The number of each step by its name.
         variable: Gives the SQL of a parameter by its name.
         is_own: Says whether a parameter is of a type of the user's own.
         sql: Gives the SQL of a fragment, its parameters replaced.
     """
     match relation:
-        case StepRows(step):
-            lines = [
-                "SELECT o.record",
-                f"  FROM {ident(runtime)}.batch_outputs AS o",
-                " WHERE o.operation_id = p_operation.operation_id",
-                f"   AND o.step_number = {step_numbers[step]} -- {step}",
-                " ORDER BY o.batch_number, o.record_number, o.place, o.record",
-            ]
         case TableRows(schema, table, order_by):
             lines = [
                 "SELECT to_jsonb(source) AS record",

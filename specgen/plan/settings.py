@@ -1,37 +1,72 @@
-"""The settings of an operation as its row in ``batch_operations`` will hold them."""
+"""The settings of an operation as its row in ``batch_operations`` will hold them.
+
+What a spec does not say is left out: the runtime's ``batch_default_settings`` has it.
+"""
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from specgen.plan.sqltext import ident
 from specgen.spec.model import ParallelRuns
 
 if TYPE_CHECKING:
-    from specgen.plan.naming import QualifiedName
-    from specgen.plan.planned import PlannedOperation
+    from collections.abc import Mapping
+
     from specgen.spec.model import BatchOperation, Step
 
 LOG_TABLE = "batch_operation_logs"
 METRICS_TABLE = "batch_performance_metrics"
+DEFAULTS: Mapping[str, object] = MappingProxyType(
+    {
+        "batch_size": 1000,
+        "on_limit": "stop",
+        "error_handling": "continue_on_error",
+        "error_isolation": "record",
+        "max_attempts": 3,
+        "backoff": "100 ms",
+        "logging_level": "basic",
+        "atomic": False,
+        "exclusive": False,
+        "progress_tracking": False,
+        "collect_metrics": False,
+        "notify_on_completion": False,
+        "parallel": False,
+        "skip_invalid_rows": False,
+    }
+)
+"""What the runtime takes where nothing is said; a test holds the two together."""
+OF_STEPS = (
+    "batch_size", "max_records", "on_limit", "lock_timeout", "statement_timeout", "step_timeout",
+    "error_handling", "error_isolation", "max_errors", "max_error_percent", "max_attempts", "backoff",
+    "logging_level", "skip_invalid_rows", "kept",
+)  # fmt: skip
+"""What may differ from step to step."""
 
 
-def settings_of(operation: BatchOperation, planned: PlannedOperation) -> dict[str, object]:
-    """Return column → value; what is not said here has the column's default meaning, NULL."""
+def settings_of(
+    operation: BatchOperation, runtime: str, kept: tuple[str, ...] | None = None
+) -> dict[str, object]:
+    """Return column → value; what is not said here has the column's default meaning, NULL.
+
+    Args:
+        operation: What the spec says.
+        runtime: The schema of the runtime's tables.
+        kept: Of an operation that is one step, the columns that are kept, if any are.
+    """
     limits, reporting = operation.limits, operation.reporting
     notifications = operation.notifications
     workers = operation.workers
     settings: dict[str, object] = {
-        "operation": operation.name,
-        "entity": planned.entity,
-        **_work_settings(operation, planned),
+        **_work_settings(operation, kept),
         "timeout": _interval(limits.timeout_ms),
         "atomic": limits.atomic,
         "exclusive": limits.parallel_runs is ParallelRuns.EXCLUSIVE,
         "progress_tracking": reporting.progress_tracking,
         "collect_metrics": reporting.collect_metrics,
-        "log_table": _table(planned.runtime, reporting.log_table, LOG_TABLE),
-        "metrics_table": _table(planned.runtime, reporting.metrics_table, METRICS_TABLE),
+        "log_table": _table(runtime, reporting.log_table, LOG_TABLE),
+        "metrics_table": _table(runtime, reporting.metrics_table, METRICS_TABLE),
         "notify_interval": notifications.interval,
         "notify_on_completion": notifications.on_completion,
         "notification_message": notifications.message,
@@ -45,16 +80,26 @@ def settings_of(operation: BatchOperation, planned: PlannedOperation) -> dict[st
     return _said(settings)
 
 
-def step_settings(step: Step, planned: PlannedOperation) -> dict[str, object]:
-    """Return what a step lays over its operation's settings."""
-    settings = _work_settings(step.operation, planned) | {"step_timeout": _interval(step.timeout_ms)}
+def said_of(settings: Mapping[str, object]) -> dict[str, object]:
+    """Return the settings of an operation, or a step, with those that its spec does not say."""
+    return {**DEFAULTS, **settings}
+
+
+def step_settings(step: Step, kept: tuple[str, ...] | None) -> dict[str, object]:
+    """Return what a step lays over its operation's settings.
+
+    Args:
+        step: What the spec says.
+        kept: The columns of what it writes or reads that are kept, if any are.
+    """
+    settings = _work_settings(step.operation, kept) | {"step_timeout": _interval(step.timeout_ms)}
     return _said(settings)
 
 
-def _work_settings(operation: BatchOperation, planned: PlannedOperation) -> dict[str, object]:
-    """Return what may differ from step to step."""
+def _work_settings(operation: BatchOperation, kept: tuple[str, ...] | None) -> dict[str, object]:
+    """Return what may differ from step to step; no column is named of what a function returns."""
     limits, errors = operation.limits, operation.errors
-    settings: dict[str, object] = {
+    return {
         "batch_size": limits.batch_size,
         "max_records": limits.max_records,
         "on_limit": str(limits.on_limit),
@@ -67,39 +112,15 @@ def _work_settings(operation: BatchOperation, planned: PlannedOperation) -> dict
         "max_attempts": errors.retry.max_attempts,
         "backoff": _interval(errors.retry.backoff_ms),
         "logging_level": str(operation.reporting.logging_level),
+        "skip_invalid_rows": operation.validation.skip_invalid,
+        "kept": None if kept is None else list(kept),
     }
-    if planned.steps:
-        return settings
-    loads = planned.loads and bool(planned.identity)
-    return {
-        "target_table": _qualified(planned.table),
-        "batch_function": _qualified(planned.batch),
-        "validate_call": _validate_call(planned) if planned.validates else None,
-        "repeated_function": _qualified(planned.repeated) if loads else None,
-        "skip_invalid_rows": operation.validation.skip_invalid if planned.validates else None,
-        "kept": _kept(planned),
-        **settings,
-    }
-
-
-def _kept(planned: PlannedOperation) -> list[str] | None:
-    """Return the columns of the records that are kept; none are named of what a function returns."""
-    if planned.call_function is not None:
-        return [] if planned.keeps_output else None
-    return list(planned.returning) or None
-
-
-def _validate_call(planned: PlannedOperation) -> str:
-    """Return the call that judges records: $1 is the operation's row, $2 the records."""
-    return f"{_qualified(planned.validate)}({'$1, ' if planned.rule_parameters else ''}$2)"
-
-
-def _qualified(name: QualifiedName) -> str:
-    return f"{ident(name.schema)}.{ident(name.name)}"
 
 
 def _said(settings: dict[str, object]) -> dict[str, object]:
-    return {name: value for name, value in settings.items() if value is not None}
+    return {
+        name: value for name, value in settings.items() if value is not None and value != DEFAULTS.get(name)
+    }
 
 
 def _interval(milliseconds: int | None) -> str | None:

@@ -146,6 +146,29 @@ def qualify(sql: str, columns: frozenset[str], table: str) -> str:
     return "".join([*pieces, sql[done:]])
 
 
+def hashed(sql: str, variables: set[str]) -> str:
+    """Return SQL in which ``= ANY(variable)`` looks the variable's elements up in a hash.
+
+    Args:
+        sql: A fragment.
+        variables: Arrays, as SQL names them.
+    """
+    if not any(name in sql for name in variables):
+        return sql
+    from pglast.parser import scan
+
+    tokens = [(sql[item.start : item.end + 1], item.start, item.end + 1) for item in scan(sql)]
+    pieces: list[str] = []
+    done = 0
+    for number, (text, start, end) in enumerate(tokens):
+        before = [word.lower() for word, _, _ in tokens[max(number - 3, 0) : number]]
+        after = [word for word, _, _ in tokens[number + 1 : number + 2]]
+        if text in variables and before == ["=", "any", "("] and after == [")"]:
+            pieces += [sql[done:start], f"SELECT unnest({text})"]
+            done = end
+    return "".join([*pieces, sql[done:]])
+
+
 def _one_line(token: str) -> str:
     if token.startswith('"'):
         return ident(token[1:-1].replace('""', '"'))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from specgen import __version__
+from specgen.plan.driving import Rows
 from specgen.plan.patterns import PATTERNS
 from specgen.plan.project import RUNTIME_FILE, Plan, PlannedEntity
 from specgen.plan.sqltext import BODY_TAG, ident, literal
@@ -21,16 +22,18 @@ from specgen.render.bytecode import template_cache
 from specgen.versions import DEPLOYMENT_LOCK, RUNTIME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from specgen.plan.naming import QualifiedName
     from specgen.plan.parts import PlannedFunction
-    from specgen.plan.planned import PlannedOperation
+    from specgen.plan.planned import PlannedStep
     from specgen.spec.model import Settings
 
 
 STEPS = "runtime/migrations"
 """The folder of the templates that upgrade the runtime, a step each, named after the version it leads to."""
+_JSON_WIDTH = 100
+"""Up to where an object stays on one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +57,13 @@ def render_plan(plan: Plan, *, shadow: Path | None = None) -> tuple[RenderedFile
     environment = _environment(shadow)
     runtime = RenderedFile(RUNTIME_FILE, render_runtime(plan.settings, shadow=shadow))
     template = environment.get_template("entity/entity.sql.j2")
-    operation = environment.get_template(PATTERNS["batch_operations"].template)
 
     def render(entity: PlannedEntity) -> RenderedFile:
-        operations = [operation.render(op=item) for item in entity.operations]
+        operations = [
+            environment.get_template(pattern.template).render(op=item, definition=pattern.define(item))
+            for item in entity.operations
+            if (pattern := PATTERNS[item.pattern])
+        ]
         return RenderedFile(
             entity.file, template.render(entity=entity, version=__version__, operations=operations)
         )
@@ -89,11 +95,11 @@ def render_catalog(schema: str) -> str:
     return _environment(None).get_template("runtime/catalog.sql.j2").render(runtime=schema)
 
 
-def render_statements(op: PlannedOperation, *, shadow: Path | None = None) -> dict[str, str]:
-    """Render the statement that writes a batch, for each form of batch that the operation may take."""
-    template = _environment(shadow).get_template("operation/statement.sql.j2")
-    forms = {"ranges": "range", "keys": "keys"} if op.walks_rows else {"items": "keys"}
-    return {name: template.render(op=op, form=form).strip() for name, form in forms.items()}
+def render_statements(step: PlannedStep, *, shadow: Path | None = None) -> dict[str, str]:
+    """Render the statement that writes a batch, for each form of batch that the step may take."""
+    template = _environment(shadow).get_template("steps/statement.sql.j2")
+    forms = {"ranges": "range", "keys": "keys"} if isinstance(step.driving, Rows) else {"items": "keys"}
+    return {name: template.render(step=step, form=form).strip() for name, form in forms.items()}
 
 
 def template_folder() -> Path:
@@ -144,15 +150,27 @@ def sqllist(parts: Iterable[str]) -> str:
     return ", ".join(parts)
 
 
-def jsonb(value: Mapping[str, object], indent: int) -> str:
-    """Return a mapping as a jsonb constant, a key a line."""
-    pad = " " * indent
-    lines = ",\n".join(
-        f"{pad}{json.dumps(key)}: {json.dumps(item, ensure_ascii=False)}" for key, item in value.items()
-    )
-    text = "{\n" + lines + "\n" + pad[4:] + "}"
+def jsonb(value: object, indent: int) -> str:
+    """Return a value as a jsonb constant, a key or an object a line."""
+    text = _json(value, indent)
     # Dollar quotes, because no setting changes how they are read; JSON can do without a dollar sign.
     return "$json$" + text.replace("$", "\\u0024") + "$json$"
+
+
+def _json(value: object, indent: int) -> str:
+    pad, further = " " * indent, " " * (indent + 4)
+    flat = json.dumps(value, ensure_ascii=False)
+    if not value or len(flat) + indent < _JSON_WIDTH:
+        return flat
+    match value:
+        case dict():
+            lines = [f"{further}{json.dumps(key)}: {_json(item, indent + 4)}" for key, item in value.items()]
+            return "{\n" + ",\n".join(lines) + f"\n{pad}}}"
+        case list() | tuple() if any(isinstance(item, dict) for item in value):
+            lines = [f"{further}{_json(item, indent + 4)}" for item in value]
+            return "[\n" + ",\n".join(lines) + f"\n{pad}]"
+        case _:
+            return flat
 
 
 def in_format(text: str) -> str:

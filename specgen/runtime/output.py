@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from specgen.database.connection import Connection
 
 _PARTS = """
-SELECT o.operation_id, coalesce(s.step_number, 1) AS step_number, s.step,
-       CASE WHEN s.step IS NULL THEN o.kept ELSE s.kept END AS columns,
+SELECT s.operation_id, s.step_number,
+       CASE WHEN count(*) OVER () > 1 THEN s.step END AS step,
+       s.kept AS columns,
        CASE WHEN s.strategy IS NULL THEN s.status END AS not_begun,
-       coalesce(o.strategy = 'items' AND s.step IS NULL, false) AS by_number,
+       coalesce(s.strategy = 'items', false) AS by_number,
        EXISTS (
            SELECT
              FROM {runtime}.batch_outputs AS k
-            WHERE k.operation_id = o.operation_id
-              AND k.step_number = coalesce(s.step_number, 1)
+            WHERE k.operation_id = s.operation_id
+              AND k.step_number = s.step_number
        ) AS has_records
-  FROM {runtime}.batch_operations AS o
-  LEFT JOIN {runtime}.batch_steps AS s ON s.operation_id = o.operation_id
- WHERE o.operation_id = %s
+  FROM {runtime}.batch_steps AS s
+ WHERE s.operation_id = %s
  ORDER BY s.step_number
 """
 _FIELDS = """
@@ -70,7 +70,7 @@ class Part:
     """What an operation, or one of its steps, keeps.
 
     Attributes:
-        step: None where the operation has no steps.
+        step: None where the operation has no other.
         columns: In the order of the spec; none are named of what a function returned. None where nothing
             is kept.
         not_begun: The state of a step that has not begun, of which nobody knows what it keeps.

@@ -76,7 +76,13 @@ SELECT o.operation_id, o.operation, o.entity, o.status, o.submitted,
            AS statement_timeout,
        o.max_attempts,
        extract(epoch FROM o.backoff)::float8 AS backoff,
-       o.parallel, o.max_workers, o.step,
+       o.parallel, o.max_workers,
+       CASE WHEN EXISTS (
+           SELECT
+             FROM {runtime}.batch_steps AS other
+            WHERE other.operation_id = o.operation_id
+              AND other.step_number = 2
+       ) THEN o.step END AS step,
        extract(epoch FROM o.heartbeat_interval)::float8 AS heartbeat_interval
   FROM {runtime}.batch_operations AS o
   LEFT JOIN LATERAL (
@@ -148,12 +154,23 @@ SELECT s.step_number, s.step, s.status,
                AND s.completed_at IS NULL
        ) AS open ON true
  WHERE o.operation_id = %s
+   AND EXISTS (
+           SELECT
+             FROM {runtime}.batch_steps AS other
+            WHERE other.operation_id = o.operation_id
+              AND other.step_number = 2
+       )
  ORDER BY s.step_number
 """
 _ERRORS = """
 SELECT e.batch_number, e.record_number, e.record_key, e.error_message, e.sqlstate,
        e.constraint_name, e.column_name, e.detail, e.failed_records, e.value, e.line_number, e.skipped,
-       e.step
+       CASE WHEN EXISTS (
+           SELECT
+             FROM {runtime}.batch_steps AS other
+            WHERE other.operation_id = e.operation_id
+              AND other.step_number = 2
+       ) THEN e.step END AS step
   FROM {runtime}.batch_operation_errors AS e
  WHERE e.operation_id = %s
  ORDER BY e.skipped, e.record_number, e.error_id
@@ -224,7 +241,7 @@ class Store:
         )
 
     def steps(self, operation_id: UUID) -> Sequence[StepRow]:
-        """Return the steps of an operation in their order; none where it has no steps."""
+        """Return the steps of an operation in their order; none where it has but one."""
         return self._rows(StepRow, _STEPS, operation_id)
 
     def workers(self, operation_id: UUID) -> Sequence[WorkerRow]:

@@ -6,19 +6,24 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from specgen.diagnostics import Findings, Span
     from specgen.spec.model import BatchOperation, Entity
 
-DERIVED_SUFFIXES = ("_submit", "_plan", "_ranges", "_batch", "_start", "_validate", "_identity", "_repeated")
+DERIVED_SUFFIXES = (
+    "_submit", "_check", "_keys", "_between", "_records", "_matching", "_invalid", "_identity", "_suspects",
+    "_write",
+)  # fmt: skip
 """What the functions beside an operation's own are called; a test holds it to the plan's naming."""
 
 
 def report(entities: tuple[Entity, ...], findings: Findings) -> None:
     """Report entities and operations whose names, tables or files meet."""
     _report_entities(entities, findings)
-    _report_operations([item for entity in entities for item in entity.operations], findings)
+    operations = [item for entity in entities for item in entity.operations]
+    _report_operations(operations, findings)
+    _report_functions(operations, {entity.name: entity.schema for entity in entities}, findings)
 
 
 def _report_entities(entities: tuple[Entity, ...], findings: Findings) -> None:
@@ -60,6 +65,23 @@ def _report_operations(operations: list[BatchOperation], findings: Findings) -> 
             if other is not None:
                 message = f'"{other.name}" is also the name of a function that "{operation.name}" gets'
                 findings.error("duplicate-operation", other.span, message, "rename one of the two operations")
+
+
+def _report_functions(
+    operations: list[BatchOperation], schemas: Mapping[str, str], findings: Findings
+) -> None:
+    """Report operations whose steps would have the same functions: all lie in the runtime's schema."""
+    owners: dict[str, BatchOperation] = {}
+    for operation in operations:
+        for part in (operation, *(step.operation for step in operation.steps)):
+            schema = schemas.get(part.entity, "public")
+            stem = part.name if schema == "public" else f"{schema}_{part.name}"
+            first = owners.setdefault(stem, operation)
+            if first.name != operation.name:
+                message = f'"{first.name}" and "{operation.name}" would both have functions "{stem}_..."'
+                findings.error(
+                    "duplicate-operation", operation.span, message, "rename one of the two operations"
+                )
 
 
 def _derived(operation: BatchOperation) -> Iterator[str]:

@@ -12,6 +12,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from specgen.spec.patterns import SCHEMAS
 from specgen.spec.precheck import NOT_YET, Check, compile_schema
 
 if TYPE_CHECKING:
@@ -29,7 +30,18 @@ def load_schema(name: str) -> dict[str, Any]:
     """Return a schema file as data."""
     text = resources.files("specgen.spec").joinpath(name).read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
+    if name == ENTITY:
+        _add_patterns(schema)
     return schema
+
+
+def _add_patterns(schema: dict[str, Any]) -> None:
+    """Say in the schema which patterns there are, each by the definition that is registered for it."""
+    refs = []
+    for pattern, definition in SCHEMAS.items():
+        schema["$defs"][definition]["properties"]["name"]["enum"] = [pattern]
+        refs.append({"$ref": f"#/$defs/{definition}"})
+    schema["properties"]["patterns"]["items"] = refs[0] if len(refs) == 1 else {"oneOf": refs}
 
 
 @cache

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from specgen.spec.meant import value_meant
 from specgen.spec.misplaced import DATA_KEYS, converted, elsewhere, inside_data
+from specgen.spec.patterns import SCHEMAS
 from specgen.spec.precheck import NOT_YET
 from specgen.spec.schema import ENTITY, load_schema
 from specgen.spec.suggest import kind_of
@@ -205,7 +206,7 @@ class Reporter:
     def _enum(self, path: DataPath, error: Any) -> None:
         allowed = list(error.validator_value)
         label = self._label(path)
-        if label == "name" and allowed == ["batch_operations"]:
+        if label == "name" and set(allowed) <= set(SCHEMAS):
             message, code = f"there is no pattern {_quoted(error.instance)}", "unknown-pattern"
         else:
             message, code = f"{label} cannot be {_quoted(error.instance)}", "wrong-value"

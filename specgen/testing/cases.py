@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from specgen.plan import naming
+from specgen.plan.settings import OF_STEPS, said_of
 from specgen.plan.sqltext import ident
 from specgen.testing.describe import step_of, ways_of
-from specgen.testing.parts import has_rows_of_steps, is_nameless, is_planned_at_once, parts_of
+from specgen.testing.parts import is_nameless, is_planned_at_once, parts_of
 from specgen.testing.subject import Operation, Parameter, ResultOf
 
 if TYPE_CHECKING:
@@ -27,12 +28,6 @@ if TYPE_CHECKING:
 
 _SUBQUERY = re.compile(r"\bselect\b(?! unnest\()", re.IGNORECASE)
 _CALLS = re.compile(r"([A-Za-z_][\w.]*)\s*\(")
-_OF_STEPS = frozenset((
-    "batch_size", "max_records", "on_limit", "lock_timeout", "statement_timeout", "error_handling",
-    "error_isolation", "max_errors", "max_error_percent", "max_attempts", "backoff", "logging_level",
-))  # fmt: skip
-"""The settings that each step has for itself."""
-
 _UNDERSTOOD = frozenset(
     {"length", "char_length", "lower", "upper", "btrim", "trim", "now", "in", "and", "or", "not", "any"}
 )
@@ -80,7 +75,6 @@ class OperationTests:
         settings: What the spec says of the whole, as the operation's row must hold it.
         nameless: Whether its one step goes by the operation's name, and so do its tests.
         at_once: Whether what keeps its first step from beginning is raised.
-        accounts: Whether each step has a row of its own.
     """
 
     function: str
@@ -97,7 +91,6 @@ class OperationTests:
     progress: bool
     nameless: bool
     at_once: bool
-    accounts: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +159,7 @@ def _operation(
     parts = parts_of(operation, planned)
     names: list[str] = []
     for part in parts:
-        names.append(naming.free(identifier(f"{name}_{part.name}"), (*taken, *names)))
+        names.append(naming.free(identifier(f"{name}_{part.planned.name}"), (*taken, *names)))
     if is_nameless(operation):
         names = [name]
     found = [_step(part, operation, planned, project, name) for part, name in zip(parts, names, strict=True)]
@@ -184,25 +177,26 @@ def _operation(
             for item in found
         ),
         functions=tuple(dict.fromkeys(item.calls.name for item in subject.steps if item.calls)),
-        notes=tuple(dict.fromkeys(note for part, target in targets for note in _notes(part.planned, target))),
+        notes=tuple(
+            dict.fromkeys(note for part, target in targets for note in _notes(part, planned, target))
+        ),
         settings={
             name: value
-            for name, value in planned.settings.items()
-            if is_nameless(operation) or name not in _OF_STEPS
+            for name, value in said_of(planned.settings).items()
+            if is_nameless(operation) or name not in OF_STEPS
         },
         confirms=planned.requires_confirmation,
         atomic=planned.atomic,
-        progress=planned.progress_tracking,
+        progress=bool(planned.settings.get("progress_tracking")),
         nameless=is_nameless(operation),
         at_once=is_planned_at_once(planned),
-        accounts=has_rows_of_steps(planned),
     )
 
 
 def _unsaid(operation: BatchOperation, planned: PlannedOperation, project: Project) -> str:
     """What stands in place of a description."""
     if is_nameless(operation):
-        return f"{planned.type} of {project.entity(operation.entity).name}"
+        return f"{operation.type} of {project.entity(operation.entity).name}"
     return f"steps of {planned.entity}"
 
 
@@ -211,7 +205,7 @@ def _subject(operation: BatchOperation, planned: PlannedOperation, steps: tuple[
     return Operation(
         name=operation.name,
         call=_call_text("* FROM", planned, planned.call, dry_run=True),
-        submit=None if planned.atomic else _call_text("", planned, planned.submit, dry_run=False),
+        submit=_call_text("", planned, planned.submit, dry_run=False) if planned.submit else None,
         runtime=runtime,
         log_table=str(planned.settings.get("log_table", f"{runtime}.batch_operation_logs")),
         metrics_table=str(planned.settings.get("metrics_table", f"{runtime}.batch_performance_metrics")),
@@ -235,7 +229,7 @@ def _step(
         failures=failures,
         invalid=invalid,
         made=is_nameless(said) or _can_be_made(step),
-        settings=part.planned.settings,
+        settings={name: value for name, value in said_of(part.planned.settings).items() if name in OF_STEPS},
     )
 
 
@@ -274,10 +268,11 @@ def constant_name(name: str) -> str:
     return name.upper() if name[0].isalpha() else f"OPERATION_{name.upper()}"
 
 
-def _notes(planned: PlannedOperation, target: Entity) -> list[str]:
+def _notes(part: Part, whole: PlannedOperation, target: Entity) -> list[str]:
     """What the search for data may not be able to settle by itself."""
-    texts = [(planned.condition_origin, planned.condition or "")]
-    texts += [(f"precondition, {item.origin}", item.condition) for item in planned.preconditions]
+    condition = part.planned.condition
+    texts = [(condition.origin, condition.sql)] if condition else []
+    texts += [(f"precondition, {item.origin}", item.condition) for item in whole.preconditions]
     texts += [
         (f"check, {field.check.span.file}:{field.check.span.start.line}", field.check.source)
         for field in target.fields
@@ -286,7 +281,7 @@ def _notes(planned: PlannedOperation, target: Entity) -> list[str]:
     notes = []
     for origin, text in texts:
         called = [name for name in _CALLS.findall(text) if name.lower() not in _UNDERSTOOD]
-        aggregate = any(item.aggregate and item.condition == text for item in planned.preconditions)
+        aggregate = any(item.aggregate and item.condition == text for item in whole.preconditions)
         if (called and not aggregate) or re.search(r"(?<!!)~(?!~)|similar to", text, re.IGNORECASE):
             notes.append(f"{origin}: {' '.join(text.split())}")
     return notes

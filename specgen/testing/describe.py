@@ -41,11 +41,11 @@ if TYPE_CHECKING:
     from specgen.testing.parts import Part
 
 
-def _invalid(planned: PlannedOperation) -> tuple[str, ...]:
+def _invalid(part: Part) -> tuple[str, ...]:
     """The ways a record can be invalid: a rule that it breaks, a value that cannot be read."""
-    if not planned.validates:
+    if not part.planned.validates:
         return ()
-    return (*(RULE + item.condition for item in planned.rules), *_unreadable(planned))
+    return (*(RULE + item.condition for item in part.rules), *_unreadable(part))
 
 
 def _shadowed(failure: str, operation: BatchOperation, target: Entity) -> bool:
@@ -67,8 +67,8 @@ def _plain(text: str) -> str:
     return "".join(text.lower().split())
 
 
-def _unreadable(planned: PlannedOperation) -> list[str]:
-    fields = [item.name for item in planned.item_fields if refuses_words(item.type)]
+def _unreadable(part: Part) -> list[str]:
+    fields = [item.name for item in part.planned.fields if refuses_words(item.type)]
     return [f"unreadable {name}" for name in fields[:1]]
 
 
@@ -82,47 +82,36 @@ def step_of(part: Part, whole: PlannedOperation, target: Entity, failures: tuple
         failures: The ways a record of it can fail.
     """
     operation, planned = part.operation, part.planned
-    read = (*planned.where_parameters, *planned.write_parameters, planned.handed_in)
-    called = planned.call_function
-    source = next(
-        name
-        for name, holds in (
-            ("rows", planned.walks_rows),
-            ("keys", planned.hands_in_keys),
-            ("records", planned.by_record),
-            ("single", True),
-        )
-        if holds
-    )
+    read, called = (*part.written, part.handed_in), part.call
     return Step(
-        name=part.name,
+        name=planned.name,
         type=str(operation.type),
-        source=source,
+        source=part.source,
         table=f"{ident(planned.table.schema)}.{ident(planned.table.name)}",
         alias=planned.table.name,
         key=target.primary_key,
-        number=part.number,
-        depends_on=part.depends_on,
+        number=planned.number,
+        depends_on=planned.waits_for,
         through=through_of(part),
         handed_in=_handed_in(part),
-        parameters=_read(planned, whole),
+        parameters=_read(part, whole),
         lists={
             ident(item.variable): Column(
-                item.output.step, item.output.column, item.output.element, keys=item == planned.handed_in
+                item.output.step, item.output.column, item.output.element, keys=item == part.handed_in
             )
             for item in planned.parameters
             if item.output and item in read
         },
-        item=planned.item_alias,
+        item=part.item,
         fields=_fields(part),
-        condition=planned.condition,
-        sets={item.column: item.value for item in planned.assignments},
-        match_on=tuple(item.column for item in planned.matches),
-        conflict=planned.conflict_target,
-        updates=planned.update_columns,
-        returning=() if called else planned.returning,
-        rules=tuple(item.condition for item in planned.rules),
-        rule_columns={item.condition: item.column for item in planned.rules if item.column},
+        condition=part.condition,
+        sets={item.column: item.value for item in part.assignments},
+        match_on=tuple(item.column for item in part.matches),
+        conflict=part.conflict_target,
+        updates=part.update_columns,
+        returning=() if called else part.returning,
+        rules=tuple(item.condition for item in part.rules),
+        rule_columns={item.condition: item.column for item in part.rules if item.column},
         skips_invalid=operation.validation.skip_invalid,
         fallback=next(iter(failures), None) if operation.validation.skip_invalid else None,
         examples={
@@ -131,7 +120,7 @@ def step_of(part: Part, whole: PlannedOperation, target: Entity, failures: tuple
             if field.examples
         },
         calls=Called(called.function, called.arguments, called.collected) if called else None,
-        kept=part.kept,
+        kept=planned.keeps,
     )
 
 
@@ -143,7 +132,7 @@ def through_of(part: Part) -> OutputOf | RowsOf | ResultOf | ElementsOf | None:
         case RelationSource(relation=TableRows(schema, table, order_by)):
             return RowsOf(f"{ident(schema)}.{ident(table)}", order_by)
         case RelationSource(relation=QueryRows()):
-            return ResultOf(part.planned.relation or "")
+            return ResultOf(part.query.sql if part.query else "")
         case RelationSource(relation=ListRows(parameter, records=False)):
             return ElementsOf(parameter)
         case _:
@@ -155,29 +144,26 @@ def _handed_in(part: Part) -> str | None:
         case RelationSource(relation=ListRows(parameter, records=True)):
             return parameter
         case _:
-            return part.planned.handed_in.name if part.planned.handed_in else None
+            return part.handed_in.name if part.handed_in else None
 
 
 def _fields(part: Part) -> tuple[ItemField, ...]:
     """The fields of its records; where it writes them, or hands them to a function, by their own names."""
-    planned = part.planned
-    named = part.operation.type in (OperationType.INSERT, OperationType.UPSERT) or planned.call_function
-    item = ident(planned.item_alias)
+    named = part.operation.type in (OperationType.INSERT, OperationType.UPSERT) or part.call
+    item = ident(part.item)
     return tuple(
         ItemField(field.name, field.type, f"{item}.{ident(field.name if named else field.alias)}")
-        for field in planned.item_fields
+        for field in part.planned.fields
     )
 
 
-def _read(planned: PlannedOperation, whole: PlannedOperation) -> dict[str, Parameter]:
+def _read(part: Part, whole: PlannedOperation) -> dict[str, Parameter]:
     """The parameters that a step's expressions name, and those of the preconditions."""
-    taken = (planned.handed_in, *(planned.source_parameters if planned.relation else ()))
-    named = {
-        item.name for item in (*planned.where_parameters, *planned.write_parameters, *planned.rule_parameters)
-    }
+    taken = (part.handed_in, *part.queried)
+    named = {item.name for item in (*part.written, *part.judged)}
     conditions = " ".join(item.condition for item in whole.preconditions)
     named |= {item.name for item in whole.parameters if item.variable in conditions}
-    read = (item for item in planned.parameters if item.name in named and item.output is None)
+    read = (item for item in part.planned.parameters if item.name in named and item.output is None)
     return {item.name: Parameter(item.type, item.variable) for item in read if item not in taken}
 
 
@@ -192,15 +178,15 @@ def ways_of(part: Part, target: Entity, project: Project) -> tuple[tuple[str, ..
         target: The entity that it works on.
         project: All entities, since a row may be referred to from any of them.
     """
-    operation, planned = part.operation, part.planned
-    if planned.call_function:
+    operation = part.operation
+    if part.call:
         return (), ()
-    invalid = _invalid(planned)
-    failures = _failures(operation, planned, target, project)
+    invalid = _invalid(part)
+    failures = _failures(part, target, project)
     if operation.validation.skip_invalid:
         failures = tuple(name for name in failures if name not in invalid)
     failures = tuple(name for name in failures if not _shadowed(name, operation, target))
-    if planned.rules and not operation.validation.skip_invalid:
+    if part.rules and not operation.validation.skip_invalid:
         failures = (*failures, *(name for name in invalid if name.startswith(RULE)))
     possible = _possible(part)
     invalid = tuple(filter(possible, invalid)) if operation.validation.skip_invalid else ()
@@ -222,9 +208,8 @@ def _possible(part: Part) -> Callable[[str], bool]:
     return lambda name: not name.startswith("unreadable ") and name not in full
 
 
-def _failures(
-    operation: BatchOperation, planned: PlannedOperation, target: Entity, project: Project
-) -> tuple[str, ...]:
+def _failures(part: Part, target: Entity, project: Project) -> tuple[str, ...]:
+    operation = part.operation
     if operation.type is OperationType.SELECT:
         return ()
     if operation.type is OperationType.DELETE:
@@ -243,7 +228,7 @@ def _failures(
         value = values.get(name)
         if isinstance(value, Reference) and name not in operation.conflict_target:
             result.append(f"NOT NULL {name}")
-    result += _unreadable(planned)
+    result += _unreadable(part)
     unique = {field.name for field in target.fields if field.unique} | set(target.primary_key)
     if not inserts or any(_from_item(values.get(name)) for name in unique):
         result.append(REFUSAL)

@@ -52,7 +52,7 @@ def files_of(page: str, tmp_path: Path) -> dict[str, str]:
 
 
 def test_the_sql_that_readme_shows_is_what_its_yaml_gives(generated: dict[str, str]) -> None:
-    excerpts = [block for block in blocks(README, "sql") if "CREATE" in block or "v_slice" in block]
+    excerpts = [block for block in blocks(README, "sql") if "CREATE" in block or "p_keys" in block]
     assert len(excerpts) == 2
     for excerpt in excerpts:
         assert excerpt in generated["10_user.sql"]

@@ -158,7 +158,8 @@ def _blamed(
         label = "coalesce(h.label, 'record ' || coalesce(e.record_number::text, 'without number'))"
     query = (
         f"SELECT {label}, e.sqlstate FROM batch_operation_errors AS e"
-        " LEFT JOIN attack.handed AS h ON h.line = e.record_number WHERE e.operation_id = %s"
+        " LEFT JOIN attack.handed AS h ON h.line = coalesce(e.line_number, e.record_number)"
+        " WHERE e.operation_id = %s"
     )
     return Counter(connection.execute(query.encode(), (operation_id,)).fetchall())
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, get_args
 
 import psycopg
 import pytest
 from corpus import CASES, PROJECTS, RUNTIME, case_name, generate, load, set_up
 
+from specgen.plan.driving import Driving
+from specgen.plan.project import plan_project
+from specgen.plan.snapshot import snapshot_text
+from specgen.plan.writes import Write
+from specgen.spec.build import load_project
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from specgen.plan.project import Plan
 
 
 @pytest.mark.parametrize("case", CASES, ids=case_name)
@@ -31,6 +40,30 @@ def test_generated_files_are_those_on_record(case: Path, tmp_path: Path, update_
     assert sorted(found) == sorted(recorded)
     for name, text in found.items():
         assert text == recorded[name], name
+
+
+@pytest.mark.parametrize("case", CASES, ids=case_name)
+def test_the_plan_is_that_on_record(case: Path, update_golden: bool) -> None:
+    found = snapshot_text(planned(case))
+    recorded = case / "plan.json"
+    if update_golden:
+        recorded.write_text(found, encoding="utf-8")
+    assert found == recorded.read_text(encoding="utf-8")
+    # Whoever reads it finds in each step what it goes through and what it writes.
+    entities = json.loads(found)["entities"]
+    operations = [item for entity in entities for item in entity.get("operations", ())]
+    steps = [step for operation in operations for step in operation["steps"]]
+    assert {step["driving"]["kind"] for step in steps} <= {item.kind for item in get_args(Driving)}
+    assert {step["write"]["kind"] for step in steps} <= {item.kind for item in get_args(Write)}
+
+
+def planned(case: Path) -> Plan:
+    lone = case / "entity.yaml"
+    loaded = load_project((lone,) if lone.exists() else (), root=case)
+    assert loaded.project is not None
+    plan = plan_project(loaded.project).plan
+    assert plan is not None
+    return plan
 
 
 def texts(folder: Path) -> dict[str, str]:

@@ -14,25 +14,25 @@ _ALL = ("ticket", "account", "stock", "credit")
 _OF_ONE_STEP = (
     Mutant(
         "the condition is dropped",
-        "plan = 'free'\n                   ) IS TRUE",
-        "true\n                   ) IS TRUE",
+        "plan = 'free'\n           ) IS TRUE",
+        "true\n           ) IS TRUE",
         ("account",),
         "account",
     ),
     Mutant(
         "rows that nobody asked for are written",
-        "WHERE account.id = ANY (v_slice)\n                   -- where",
-        "WHERE true\n                   -- where",
+        "WHERE account.id = ANY (p_keys)\n           -- where",
+        "WHERE true\n           -- where",
         ("account",),
         "account",
     ),
     Mutant(
         "a range takes the next one's first row",
-        "AND (v_last OR ticket.id < v_upto)",
+        "AND (p_last OR ticket.id < p_upto)",
         "AND true",
         file="ticket",
     ),
-    Mutant("a range leaves its first row out", "ticket.id >= v_from", "ticket.id > v_from", file="ticket"),
+    Mutant("a range leaves its first row out", "ticket.id >= p_from", "ticket.id > p_from", file="ticket"),
     Mutant(
         "the plan counts rows that do not match",
         "status = 'open' AND hours >= p_least",
@@ -47,15 +47,15 @@ _OF_ONE_STEP = (
     ),
     Mutant(
         "a batch of handed-in items is one too long",
-        "p_range.next_item + v_count - 1",
-        "p_range.next_item + v_count",
+        "p_range.next_item + v_batch.count - 1\n    );\n    v_batch.items := v_batch.given;",
+        "p_range.next_item + v_batch.count\n    );\n    v_batch.items := v_batch.given;\n"
+        "    v_batch.tried := jsonb_array_length(v_batch.given);",
         ("stock",),
-        "stock",
     ),
     Mutant(
         "a batch of items is one too short",
-        "v_range.next_item := p_range.next_item + v_count;",
-        "v_range.next_item := p_range.next_item + v_count + 1;",
+        "CASE WHEN v_by_range THEN 1 ELSE v_batch.count END;",
+        "CASE WHEN v_by_range THEN 1 ELSE v_batch.count + 1 END;",
         ("stock", "account"),
     ),
     Mutant(
@@ -104,7 +104,7 @@ _OF_ONE_STEP = (
     ),
     Mutant(
         "what a batch skipped is not counted",
-        "v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;",
+        "v_range.skipped_records := v_range.skipped_records + v_batch.count - v_written - v_failed;",
         "",
         ("account",),
     ),
@@ -128,17 +128,21 @@ _OF_ONE_STEP = (
     ),
     Mutant(
         "the timeout is ignored",
-        "IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN",
-        "IF false THEN",
+        "v_began > least(v_operation.deadline, v_operation.step_deadline)",
+        "v_began > v_operation.step_deadline",
     ),
-    Mutant("workers ignore the timeout", "IF clock_timestamp() > p_operation.deadline THEN", "IF false THEN"),
+    Mutant(
+        "workers ignore the timeout",
+        "IF clock_timestamp() > least(p_operation.deadline, p_operation.step_deadline) THEN",
+        "IF clock_timestamp() > p_operation.step_deadline THEN",
+    ),
     Mutant("dry run is committed", "RAISE EXCEPTION SQLSTATE 'P0B90';", "NULL;"),
     Mutant("dry run does not say so", "v_result.status := 'dry_run';", ""),
     Mutant("dry run loses the errors", "v_result.errors := p_errors;", ""),
     Mutant(
         "atomic keeps what was written",
-        "IF dry_run IS NOT FALSE OR v_operation.status <> 'completed' THEN",
-        "IF dry_run IS NOT FALSE THEN",
+        "IF p_dry_run IS NOT FALSE OR (v_operation.atomic AND v_operation.status <> 'completed') THEN",
+        "IF p_dry_run IS NOT FALSE THEN",
         ("credit",),
     ),
     Mutant(
@@ -153,12 +157,16 @@ _OF_ONE_STEP = (
         " IS NOT TRUE AND false THEN\n        RAISE EXCEPTION USING\n            ERRCODE = 'P0B01'",
         file="ticket",
     ),
-    Mutant("confirmation is not asked for", "IF p_confirm IS NOT TRUE THEN", "IF false THEN", file="ticket"),
+    Mutant(
+        "confirmation is not asked for",
+        "dry_run, confirm, options",
+        "dry_run, true, options",
+        file="ticket",
+    ),
     Mutant(
         "a submitted call needs no confirmation",
-        "IF v_planned.status = 'confirmation_required' THEN",
+        "IF v_definition.confirms AND p_confirm IS NOT TRUE THEN",
         "IF false THEN",
-        file="ticket",
     ),
     Mutant(
         "a failed record is not recorded",
@@ -167,8 +175,8 @@ _OF_ONE_STEP = (
     ),
     Mutant(
         "the error row names the wrong key",
-        "jsonb_build_object('id', v_keys[slice.first])",
-        "jsonb_build_object('id', v_keys[1])",
+        "app.batch_key_object(p_step, 'slice.first')",
+        "app.batch_key_object(p_step, '1')",
     ),
     Mutant("the error row names no constraint", "nullif(told.failure ->> 'constraint', ''),", "NULL,"),
     Mutant(
@@ -185,24 +193,21 @@ _OF_ONE_STEP = (
     ),
     Mutant(
         "keys handed in twice are written twice",
-        "SELECT DISTINCT ON (i.key) i.key, i.n",
-        "SELECT i.key, i.n",
+        "SELECT DISTINCT ON (i.key) i.key",
+        "SELECT i.key",
         ("account",),
-        "account",
     ),
     Mutant(
         "NULL among the keys is taken for one",
-        "WHERE i.key IS NOT NULL\n",
+        "WHERE i.key IS DISTINCT FROM NULL\n",
         "WHERE true\n",
         ("account",),
-        "account",
     ),
     Mutant(
         "keys are not in order",
         "ORDER BY i.key, i.n\n",
         "ORDER BY i.key DESC, i.n\n",
         ("account",),
-        "account",
     ),
     Mutant(
         "records with one key are written one after the other",
@@ -318,10 +323,9 @@ _OF_ONE_STEP = (
     ),
     Mutant(
         "progress is told before it is made",
-        "v_operation.processed_records + v_operation.skipped_records + v_operation.error_count,\n"
-        "                    v_operation.total_records;",
-        "v_before.processed_records,\n                    v_operation.total_records;",
-        file="ticket",
+        "p_operation.processed_records + p_operation.skipped_records + p_operation.error_count,\n"
+        "        p_operation.total_records",
+        "0,\n        p_operation.total_records",
     ),
     Mutant(
         "an end leaves no message", "FROM unnest(p_operation.notify_channels)", "FROM unnest(NULL::text[])"

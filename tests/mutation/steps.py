@@ -27,8 +27,8 @@ MUTANTS = (
     ),
     _runtime(
         "a step forgets what it did not come to",
-        "v_step.skipped_records + greatest(s.total_records - v_visited, 0)",
-        "v_step.skipped_records",
+        "p_counts.skipped_records + greatest(s.total_records - v_visited, 0)",
+        "p_counts.skipped_records",
     ),
     _runtime(
         "a step's account holds the steps before it",
@@ -42,10 +42,10 @@ MUTANTS = (
     ),
     _runtime(
         "a step with errors ends as completed",
-        "WHEN v_step.error_count > 0 THEN 'completed_with_errors'\n               ELSE 'completed'",
+        "WHEN p_counts.error_count > 0 THEN 'completed_with_errors'\n               ELSE 'completed'",
         "ELSE 'completed'",
     ),
-    _runtime("a step's batches are not counted", "batch_count = v_step.batch_count", "batch_count = 0"),
+    _runtime("a step's batches are not counted", "batch_count = p_counts.batch_count", "batch_count = 0"),
     _runtime(
         "steps behind the end stay pending",
         "IF p_status = 'failed' THEN\n        UPDATE",
@@ -53,8 +53,8 @@ MUTANTS = (
     ),
     _runtime(
         "a step begins though it has nothing to go on",
-        "v_message := app.batch_hopeless(v_step);",
-        "v_message := NULL;",
+        "WHEN p_step.depends_on <> '{}' THEN",
+        "WHEN false THEN",
     ),
     _runtime(
         "one failed record keeps the next step from beginning",
@@ -68,13 +68,14 @@ MUTANTS = (
     ),
     _runtime(
         "a step waits for steps that it does not depend on",
-        "AND s.step_number = ANY (p_step.depends_on)",
-        "AND s.step_number < p_step.step_number",
+        "WHEN p_step.depends_on <> '{}' THEN app.batch_hopeless(p_operation.operation_id, p_step.depends_on)",
+        "WHEN true THEN app.batch_hopeless(\n"
+        "            p_operation.operation_id, ARRAY(SELECT generate_series(1, p_step.step_number - 1))\n        )",
     ),
     _runtime(
         "a skipped step does not say why",
-        "               message = v_message\n         WHERE s.operation_id = v_step.operation_id\n           AND s.step_number = v_step.step_number;\n        RETURN true;",
-        "               message = NULL\n         WHERE s.operation_id = v_step.operation_id\n           AND s.step_number = v_step.step_number;\n        RETURN true;",
+        "               message = v_message\n         WHERE s.operation_id = p_operation.operation_id\n           AND s.step_number = p_step.step_number;\n        RETURN p_operation;\n    END IF;\n    BEGIN",
+        "               message = NULL\n         WHERE s.operation_id = p_operation.operation_id\n           AND s.step_number = p_step.step_number;\n        RETURN p_operation;\n    END IF;\n    BEGIN",
     ),
     _runtime("a step's limit binds the next step", "v_operation.max_records := NULL;", "NULL;"),
     _runtime("a step's max_errors binds the next step", "v_operation.max_errors := NULL;", "NULL;"),
@@ -85,13 +86,13 @@ MUTANTS = (
     ),
     _runtime(
         "a step's limit is reached and not told",
-        "       SET total_records = p_operation.step_records,\n           limit_reached = p_operation.limit_reached,",
-        "       SET total_records = p_operation.step_records,",
+        "           limit_reached = v_operation.limit_reached,\n           strategy = v_operation.strategy,",
+        "           strategy = v_operation.strategy,",
     ),
     _runtime(
         "a step's own timeout is ignored",
-        "IF clock_timestamp() > p_operation.step_deadline THEN",
-        "IF false THEN",
+        "IF clock_timestamp() > least(p_operation.deadline, p_operation.step_deadline) THEN",
+        "IF clock_timestamp() > p_operation.deadline THEN",
     ),
     _runtime(
         "a step's own timeout does not begin",
@@ -100,7 +101,7 @@ MUTANTS = (
     ),
     _runtime(
         "steps begin after the timeout",
-        "IF app.batch_is_late(p_operation) THEN\n        RETURN true;",
+        "IF app.batch_is_late(v_operation) THEN\n        RETURN true;",
         "IF false THEN\n        RETURN true;",
     ),
     _runtime(
@@ -115,29 +116,30 @@ MUTANTS = (
     ),
     _runtime("the output of all steps is told for one", "AND s.step = batch_step_output.step", "AND true"),
     _runtime("an error does not name its step", "           p_operation.step,", "           NULL,"),
-    _meter(
+    _runtime(
         "a limit of a relation lets all of it through", "PERFORM app.batch_shorten(v_operation);", "NULL;"
     ),
-    _meter(
+    _runtime(
         "a relation's limit leaves out one more",
-        "LIMIT p_operation.max_records + 1 --",
-        "LIMIT p_operation.max_records - 1 --",
+        "p_operation.batch_size, p_operation.max_records + 1,",
+        "p_operation.batch_size, p_operation.max_records - 1,",
     ),
-    _meter("a list is made of another column", "(o.record ->> 'zone')", "(o.record ->> 'id')"),
+    _meter("a list is made of another column", '"column": "zone"', '"column": "id"'),
     _meter(
         "a list is made of another step's output",
-        "AND o.step_number = 1 -- find_stale\n         ORDER BY",
-        "AND o.step_number = 2 -- find_stale\n         ORDER BY",
+        '"step_number": 1,',
+        '"step_number": 2,',
     ),
     _meter(
         "a step goes through the wrong step's output",
-        "AND o.step_number = 2 -- fetch_readings",
-        "AND o.step_number = 1 -- fetch_readings",
+        '"reads_step": 2,',
+        '"reads_step": 1,',
     ),
-    _meter(
+    _runtime(
         "a function is called with the whole list",
-        "jsonb_to_recordset(v_slice) AS (id integer)",
-        "jsonb_to_recordset(p_range.items) AS (id integer)",
+        "WHEN v_search.first = v_search.last THEN jsonb_build_array(v_batch.items -> (v_search.first - 1))\n"
+        "                ELSE app.batch_slice(v_batch.items, v_search.first, v_search.last)",
+        "WHEN true THEN v_batch.items",
     ),
     _meter(
         "a list is handed over in the wrong order",
@@ -147,65 +149,66 @@ MUTANTS = (
     _meter("a function gets another argument", "moment => p_moment", "moment => p_moment + 1"),
     _meter(
         "a function gets its arguments from another field",
-        "item.billed,\n                    'read anew'",
-        "NOT item.billed,\n                    'read anew'",
+        "item.billed,\n            'read anew'",
+        "NOT item.billed,\n            'read anew'",
     ),
     _meter(
         "a function is called twice",
-        "            END LOOP;\n            v_rows :=",
-        "                PERFORM FROM app.tell_owner(item.id, item.billed, 'read anew') AS value;\n            END LOOP;\n            v_rows :=",
+        "    END LOOP;\n    RETURN jsonb_array_length(p_records)",
+        "        PERFORM FROM app.tell_owner(item.id, item.billed, 'read anew') AS value;\n"
+        "    END LOOP;\n    RETURN jsonb_array_length(p_records)",
     ),
-    _meter(
+    _runtime(
         "a call counts as one record however many it took",
         "v_rows := v_search.last - v_search.first + 1; -- whatever",
         "v_rows := 1; -- whatever",
     ),
     _meter("a function's input is kept for its result", "to_jsonb(returned)\n", "to_jsonb(item)\n"),
-    _meter(
+    _runtime(
         "repeated records of an output are written",
         "ORDER BY repeated.place[2]\n",
         "LIMIT 0\n",
     ),
-    _meter(
-        "records of a relation are numbered anew in each batch", "batch.number * v_size + 1, NULL", "1, NULL"
+    _runtime(
+        "records of a relation are numbered anew in each batch",
+        "batch.number OPERATOR(pg_catalog.*) $3 OPERATOR(pg_catalog.+) 1, NULL",
+        "1, NULL",
     ),
-    _meter(
+    _runtime(
         "records of a relation come in the wrong order",
         "jsonb_agg(numbered.record ORDER BY numbered.place)",
         "jsonb_agg(numbered.record ORDER BY numbered.place DESC)",
     ),
-    _meter("a table is gone through in no order", " ORDER BY source.id\n", "\n"),
-    _meter(
+    _meter("a table is gone through in no order", "\n     ORDER BY source.id;\n", ";\n"),
+    _runtime(
         "a table's batches overlap",
-        "(numbered.place - 1) / v_size AS number",
-        "numbered.place / v_size AS number",
+        "(numbered.place OPERATOR(pg_catalog.-) 1) OPERATOR(pg_catalog./) $3 AS number",
+        "numbered.place OPERATOR(pg_catalog./) $3 AS number",
     ),
-    _meter(
-        "a step does not wait for the one before", "3, 'store_readings', '{2}'", "3, 'store_readings', '{}'"
-    ),
-    _meter(
+    _meter("a step does not wait for the one before", '"depends_on": [2],', '"depends_on": [],'),
+    _runtime(
         "two steps take each other's place",
-        "'app.read_stale_meters_tell_owners_plan'",
-        "'app.read_stale_meters_forget_unread_plan'",
+        "'step_number', v_number\n",
+        "'step_number', CASE v_number WHEN 5 THEN 6 WHEN 6 THEN 5 ELSE v_number END\n",
     ),
-    _meter(
+    _runtime(
         "an operation of steps asks for no confirmation",
-        "IF confirm IS NOT TRUE AND dry_run IS FALSE THEN\n                -- The",
-        "IF false THEN\n                -- The",
+        "IF v_confirmed IS NOT TRUE THEN\n                v_operation.message",
+        "IF false THEN\n                v_operation.message",
     ),
-    _meter(
+    _runtime(
         "a dry run of steps is committed",
-        "IF dry_run IS NOT FALSE THEN\n            v_errors",
-        "IF false THEN\n            v_errors",
+        "IF p_dry_run IS NOT FALSE OR (v_operation.atomic",
+        "IF (v_operation.atomic",
     ),
-    _meter(
+    _runtime(
         "an atomic operation keeps what its function did",
-        "IF dry_run IS NOT FALSE OR v_operation.status <> 'completed' THEN",
-        "IF dry_run IS NOT FALSE THEN",
+        "IF p_dry_run IS NOT FALSE OR (v_operation.atomic AND v_operation.status <> 'completed') THEN",
+        "IF p_dry_run IS NOT FALSE THEN",
     ),
-    _meter(
+    _runtime(
         "an idempotency key begins the steps again",
-        "IF v_planned.status <> 'planned' THEN\n        RETURN v_planned.operation_id;",
-        "IF false THEN\n        RETURN v_planned.operation_id;",
+        "IF v_operation.status <> 'planned' THEN\n        RETURN v_operation.operation_id;",
+        "IF false THEN\n        RETURN v_operation.operation_id;",
     ),
 )

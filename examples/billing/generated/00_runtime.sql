@@ -69,7 +69,7 @@ BEGIN
                 -- Whoever comes behind this lock waits as long.
                 PERFORM set_config('lock_timeout', '10s', true);
             END IF;
-            LOCK TABLE public.batch_operations IN ACCESS EXCLUSIVE MODE;
+            LOCK TABLE public.batch_operations, public.batch_steps, public.batch_ranges IN ACCESS EXCLUSIVE MODE;
             PERFORM set_config('lock_timeout', v_patience, true);
         EXCEPTION
             WHEN lock_not_available THEN
@@ -87,7 +87,10 @@ BEGIN
                                AND l.database = (
                                        SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()
                                    )
-                               AND l.relation = to_regclass('public.batch_operations')
+                               AND l.relation = ANY (ARRAY[
+                                       'public.batch_operations', 'public.batch_steps',
+                                       'public.batch_ranges'
+                                   ]::regclass[])
                                AND l.granted
                                AND l.pid <> pg_backend_pid()
                         ),
@@ -120,9 +123,14 @@ BEGIN
 END;
 $do$;
 
--- From version 1 to 2: the runtime knows its version.
---   Data: stays as it is. Unfinished operations and imports: go on.
---   Functions: batch_type_modifier keeps files of version 1 away and does nothing else.
+-- From version 1 to 2: the runtime knows its version, and carries operations out by itself. What generated code did,
+-- how batches are planned, cut, tried and counted, it does now, from what batch_define() writes down of an operation.
+--   Data: stays as it is. Each operation has a row in batch_steps, also one that has one step: the step is called
+--     what it does, and so it says in the rows of its errors. Keys that are still to be worked on are texts; the digest
+--     of what a call was given is made otherwise, so that of calls before it is not known whether they gave the same.
+--   Unfinished operations and imports: go on as soon as the project that they belong to is deployed again.
+--   Functions: what was generated says that it is to be deployed again. batch_type_modifier keeps files of version 1
+--     away and does nothing else.
 DO $step$
 BEGIN
     IF EXISTS (SELECT FROM public.batch_runtime AS r WHERE r.version >= 2) THEN
@@ -188,17 +196,341 @@ BEGIN
                              'types, and deploy anew. Nothing was changed.';
         END IF;
     END;
+    ALTER TABLE public.batch_operations
+        ADD COLUMN schema_name text,
+        ALTER COLUMN step_number SET DEFAULT 0;
+    ALTER TABLE public.batch_ranges
+        ADD COLUMN keys text[],
+        ADD COLUMN upto_text text[];
+
+    -- The keys of batches that are still to be done: a list of arrays before, one for each key. Columns that are JSON by
+    -- themselves were stored as that, all others as JSON gives them back from text.
+    CREATE FUNCTION public.batch_texts_of_keys(p_keys jsonb, p_json_places bigint[])
+        RETURNS text[]
+        LANGUAGE sql
+        IMMUTABLE STRICT
+        SET search_path = pg_catalog, pg_temp
+    AS $body$
+        WITH key AS (
+            SELECT given.number,
+                   ARRAY(
+                       SELECT CASE
+                                  WHEN value.place - 1 = ANY (p_json_places) THEN value.json::text
+                                  ELSE value.json #>> '{}'
+                              END
+                         FROM jsonb_array_elements(given.key) WITH ORDINALITY AS value (json, place)
+                        ORDER BY value.place
+                   ) AS columns
+              FROM jsonb_array_elements(p_keys) WITH ORDINALITY AS given (key, number)
+        )
+        SELECT CASE
+                   WHEN max(cardinality(k.columns)) > 1 THEN array_agg(k.columns ORDER BY k.number)
+                   ELSE array_agg(k.columns[1] ORDER BY k.number)
+               END
+          FROM key AS k;
+    $body$;
+    UPDATE public.batch_ranges AS r
+       SET keys = public.batch_texts_of_keys(r.items, open.json_places),
+           upto_text = public.batch_texts_of_keys(nullif(jsonb_build_array(r.upto_key), '[null]'), open.json_places),
+           items = NULL
+      FROM (
+               SELECT o.operation_id,
+                      o.step_number,
+                      ARRAY(
+                          SELECT read.place[1]::bigint
+                            FROM regexp_matches(p.prosrc, '\(item\.key -> (\d+)\)', 'g') AS read (place)
+                      ) AS json_places
+                 FROM public.batch_operations AS o
+                 LEFT JOIN pg_proc AS p
+                   ON p.oid = to_regproc(nullif(o.batch_function, substring(o.batch_function, '.*U&".*')))
+                WHERE o.status IN ('pending', 'running', 'paused', 'timed_out', 'cancelled')
+                  AND (o.strategy IN ('ranges', 'keys') OR o.strategy_reason = 'the keys are handed in')
+           ) AS open
+     WHERE r.operation_id = open.operation_id
+       AND r.step_number = open.step_number
+       AND NOT r.done;
+    DROP FUNCTION public.batch_texts_of_keys(jsonb, bigint[]);
+
+    WITH generated AS MATERIALIZED (
+        SELECT n.nspname,
+               p.proname,
+               p.prosrc,
+               p.prorettype = 'public.batch_operation_result'::regtype AS is_called
+          FROM pg_proc AS p
+          JOIN pg_namespace AS n
+            ON n.oid = p.pronamespace
+         WHERE p.prorettype IN (
+                   'public.batch_operation_result'::regtype, 'public.batch_operations'::regtype
+               )
+           AND obj_description(p.oid, 'pg_proc') LIKE '%(generated by specgen: %'
+    )
+    UPDATE public.batch_operations AS o
+       SET schema_name = coalesce(
+               -- Of its function that wrote batches; those of steps lie where their tables do, so of the one that
+               -- stored them.
+               CASE
+                   WHEN o.step IS NULL AND o.batch_function NOT LIKE '%U&"%' THEN (parse_ident(o.batch_function))[1]
+               END,
+               (
+                   SELECT min(g.nspname)
+                     FROM public.batch_steps AS s
+                     JOIN generated AS g
+                       ON strpos(g.prosrc, quote_literal(s.plan_function)) > 0
+                    WHERE s.operation_id = o.operation_id
+                      AND s.step_number = 1
+                      AND NOT g.is_called
+               ),
+               (
+                   SELECT min(g.nspname)
+                     FROM generated AS g
+                    WHERE g.is_called
+                      AND g.proname = o.operation
+               ),
+               'public'
+           ),
+           step_number = CASE WHEN o.step IS NULL AND o.batch_function IS NULL THEN 0 ELSE o.step_number END,
+           input_digest = NULL;
+
+    -- What has no steps is one by itself, called what its function did.
+    INSERT INTO public.batch_steps (
+        operation_id, step_number, step, depends_on, plan_function, status, started_at, completed_at, idle, total_records,
+        processed_records, skipped_records, error_count, batch_count, limit_reached, strategy, strategy_reason, message, kept
+    )
+    SELECT o.operation_id,
+           o.step_number,
+           CASE
+               WHEN p.prosrc IS NULL THEN o.operation
+               WHEN strpos(p.prosrc, 'DELETE FROM ' || o.target_table) > 0 THEN 'delete'
+               WHEN strpos(p.prosrc, 'UPDATE ' || o.target_table) > 0 THEN 'update'
+               WHEN strpos(p.prosrc, 'INSERT INTO ' || o.target_table) = 0 THEN 'select'
+               WHEN p.prosrc ~ '\n\s*ON CONFLICT \(' THEN 'upsert'
+               ELSE 'insert'
+           END,
+           '{}',
+           '',
+           CASE WHEN o.completed_at IS NULL THEN 'running' ELSE o.status END,
+           coalesce(o.started_at, o.created_at),
+           o.completed_at,
+           o.idle,
+           o.total_records,
+           o.processed_records,
+           o.skipped_records,
+           o.error_count,
+           o.batch_count,
+           o.limit_reached,
+           o.strategy,
+           o.strategy_reason,
+           CASE WHEN o.atomic AND o.status IN ('failed', 'timed_out') THEN 'it was undone (atomic)' END,
+           o.kept
+      FROM public.batch_operations AS o
+      LEFT JOIN pg_proc AS p
+        ON p.oid = to_regproc(nullif(o.batch_function, substring(o.batch_function, '.*U&".*')))
+     WHERE o.step IS NULL
+       AND o.batch_function IS NOT NULL;
+    UPDATE public.batch_operations AS o
+       SET step = s.step
+      FROM public.batch_steps AS s
+     WHERE s.operation_id = o.operation_id
+       AND s.plan_function = '';
+    UPDATE public.batch_operation_errors AS e
+       SET step = s.step
+      FROM public.batch_steps AS s
+     WHERE s.operation_id = e.operation_id
+       AND s.plan_function = ''
+       AND e.batch_number IS NOT NULL;
+
+    ALTER TABLE public.batch_operations
+        ALTER COLUMN schema_name SET NOT NULL,
+        DROP COLUMN batch_function,
+        DROP COLUMN validate_call,
+        DROP COLUMN repeated_function,
+        DROP COLUMN upto_key,
+        DROP COLUMN batch_keys,
+        ADD COLUMN upto_key text[],
+        ADD COLUMN batch_keys text[] NOT NULL DEFAULT '{}';
+    -- Operations of one name in two schemas are two: the indexes are made anew below.
+    DROP INDEX public.batch_operations_idempotency_key, public.batch_operations_exclusive;
+    ALTER TABLE public.batch_steps
+        DROP COLUMN plan_function;
+    ALTER TABLE public.batch_ranges
+        DROP COLUMN upto_key;
+    ALTER TABLE public.batch_ranges
+        RENAME COLUMN upto_text TO upto_key;
+
+    -- Whoever begins operations writes down their steps, and who works on them what becomes of these.
+    DECLARE
+        v_right  text;
+        v_role   text;
+    BEGIN
+        FOR v_right, v_role IN
+            SELECT a.privilege_type, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END
+              FROM pg_class AS c
+             CROSS JOIN LATERAL aclexplode(c.relacl) AS a
+             WHERE c.oid = 'public.batch_operations'::regclass
+               AND a.privilege_type IN ('INSERT', 'UPDATE')
+               AND a.grantee <> c.relowner
+        LOOP
+            EXECUTE format('GRANT SELECT, %s ON %s.batch_steps TO %s', v_right, 'public', v_role);
+        END LOOP;
+    END;
+
     -- Left behind where version 1 was deployed over what there was before it.
     DROP FUNCTION IF EXISTS public.batch_is_records_fault(text);
     DROP FUNCTION public.batch_type_modifier(oid, text);
+    -- What generated code called of what it did itself, and what of the runtime was for that.
+    DROP FUNCTION
+        public.batch_account_undone(public.batch_operations, jsonb),
+        public.batch_canonical(record),
+        public.batch_doubt(text, text, text),
+        public.batch_enter(public.batch_operations, jsonb),
+        public.batch_enter_step(public.batch_operations),
+        public.batch_hopeless(public.batch_steps),
+        public.batch_invalid(public.batch_operations, jsonb, text[], text[]),
+        public.batch_invalid_places(public.batch_operations, jsonb, text[], text[]),
+        public.batch_leave_step(public.batch_operations, text),
+        public.batch_list(public.batch_operations, integer, jsonb, integer, bigint, bigint[]),
+        public.batch_planner(text[]),
+        public.batch_range(public.batch_operations, integer, integer),
+        public.batch_refuse_changed(public.batch_operations),
+        public.batch_repeated(public.batch_operations, jsonb, text, boolean, text[], regtype[], text[], text[]),
+        public.batch_repeated_failure(text),
+        public.batch_same(public.batch_operations, jsonb, text, boolean, text[], regtype[]),
+        public.batch_sample_pairs(jsonb),
+        public.batch_search(public.batch_operations, integer, boolean, integer[], integer[]);
+    -- What it called first of all, and what files of version 1 do.
+DECLARE
+        v_name  text;
+        v_gone  regprocedure;
+    BEGIN
+        FOREACH v_name IN ARRAY ARRAY[
+            'public.batch_prepare(jsonb, jsonb, jsonb, boolean)',
+            'public.batch_drop_changed(text, text, text)'
+        ] LOOP
+            v_gone := to_regprocedure(v_name);
+            CONTINUE WHEN v_gone IS NULL;
+            EXECUTE (
+                SELECT format(
+                           $sql$CREATE OR REPLACE %s %s(%s) %s LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS %L$sql$,
+                           CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END,
+                           format('%I.%I', n.nspname, p.proname),
+                           pg_get_function_arguments(p.oid),
+                           'RETURNS ' || pg_get_function_result(p.oid),
+                           format(
+                               $body$
+DECLARE
+    v_context  text;
+BEGIN
+    GET DIAGNOSTICS v_context = PG_CONTEXT;
+    PERFORM public.batch_refuse_outdated(%L, 2, v_context);
+END;
+$body$,
+                               p.proname
+                           )
+                       )
+                  FROM pg_proc AS p
+                  JOIN pg_namespace AS n ON n.oid = p.pronamespace
+                 WHERE p.oid = v_gone
+            );
+            EXECUTE format(
+                'COMMENT ON ROUTINE %s IS %L', v_gone, 'Gone since version 2 of the runtime'
+            );
+        END LOOP;
+    END;
+    -- A worker of version 1 that has waited for the end of this calls it next, and begins its batch anew.
+    CREATE OR REPLACE FUNCTION public.batch_write(
+        p_operation  public.batch_operations,
+        p_range      public.batch_ranges
+    )
+        RETURNS SETOF public.batch_ranges
+        LANGUAGE plpgsql
+        VOLATILE
+        SET search_path = pg_catalog, pg_temp
+    AS $body$
+    BEGIN
+        PERFORM public.batch_require_version(1);
+    END;
+    $body$;
+    COMMENT ON FUNCTION public.batch_write(public.batch_operations, public.batch_ranges)
+        IS 'Gone since version 2 of the runtime';
 
     INSERT INTO public.batch_runtime (version, specgen)
     VALUES (2, '0.1.0');
 END;
 $step$;
 
+-- What is deployed, and how it is carried out: written by the generated files, with batch_define().
+CREATE TABLE IF NOT EXISTS public.batch_definitions (
+    schema_name  text NOT NULL,
+    operation    text NOT NULL,
+    entity       text NOT NULL,
+    contract     text NOT NULL,  -- what its functions read of an operation's row; one with another is refused
+    confirms     boolean NOT NULL,
+    parameters   jsonb NOT NULL,  -- objects of name and type, in the order of the function
+    settings     jsonb NOT NULL,  -- columns of batch_operations
+    check_call   text,            -- raises what a precondition does not allow
+    digest       text NOT NULL,   -- of all that this row and those of its steps say besides
+    file         text NOT NULL,   -- the spec's
+    called       text[] NOT NULL, -- the functions that people call, in the operation's schema
+    functions    text[] NOT NULL, -- those that are executed for it, in this schema
+    signature    text NOT NULL,   -- of the latter: what CREATE OR REPLACE cannot change
+    defined_at   timestamptz NOT NULL,
+    PRIMARY KEY (schema_name, operation)
+);
+
+-- The steps of what is deployed. A call is SQL; what its $1 to $7 are stands at batch_argument().
+CREATE TABLE IF NOT EXISTS public.batch_step_definitions (
+    schema_name       text NOT NULL,
+    operation         text NOT NULL,
+    step_number       integer NOT NULL,
+    step              text NOT NULL,
+    depends_on        integer[] NOT NULL,
+    settings          jsonb NOT NULL,  -- columns of batch_operations, laid over those of the operation
+    type              text NOT NULL,   -- update | insert | upsert | delete | select | custom_function
+    target_table      text NOT NULL,
+    -- what it goes through
+    drives            text NOT NULL,   -- rows | keys | records | relation | single
+    source_call       text,            -- rows: the keys of all; relation: the records
+    between_call      text,            -- rows: the keys from one to another
+    reads_step        integer,         -- relation: the step whose output it is
+    same_columns      boolean NOT NULL,  -- relation: its records are rows, all with the same columns
+    list_call         text,            -- keys: the list, where it is a parameter or an output
+    key_columns       text[],          -- rows, keys: the columns of the key
+    key_types         text[],
+    bound_types       text[],
+    record_fields     text[],          -- what it reads of records
+    record_types      text[],
+    record_key        text[],          -- the fields that name a record in an error
+    -- the columns by which it tells rows, and what the table has to promise of them
+    unique_use        text,
+    unique_columns    text[],
+    unique_types      text[],
+    unique_modifiers  text[],
+    -- the columns by which records are told apart, each of which may be given once
+    identity_call     text,
+    identity_columns  text[],
+    identity_types    text[],
+    -- what can be told before it is written
+    validates         boolean NOT NULL,
+    invalid_call      text,
+    suspects_call     text,
+    -- what it writes
+    write_function    text NOT NULL,
+    write_call        text NOT NULL,
+    matching_call     text,            -- keys: those of the batch whose rows it would write
+    blames_batches    boolean NOT NULL,
+    keeps             boolean NOT NULL,  -- it returns what is kept: the place of a record in the batch, and a record
+    many              boolean NOT NULL,  -- a record may meet several rows: records are counted, not rows
+    PRIMARY KEY (schema_name, operation, step_number),
+    FOREIGN KEY (schema_name, operation)
+        REFERENCES public.batch_definitions ON DELETE CASCADE,
+    CONSTRAINT batch_step_definitions_drives_check CHECK (
+        drives IN ('rows', 'keys', 'records', 'relation', 'single')
+    )
+);
+
 CREATE TABLE IF NOT EXISTS public.batch_operations (
     operation_id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    schema_name           text NOT NULL,
     operation             text NOT NULL,
     entity                text NOT NULL,
     status                text NOT NULL,
@@ -262,21 +594,18 @@ CREATE TABLE IF NOT EXISTS public.batch_operations (
     notify_channels       text[],
     -- records done when the progress of a submitted operation was announced last
     notified_records      bigint NOT NULL DEFAULT 0,
-    -- the step at work; an operation without steps is one by itself
+    -- the step at work, planned; 0: none yet
     step                  text,
-    step_number           integer NOT NULL DEFAULT 1,
+    step_number           integer NOT NULL DEFAULT 0,
     step_records          bigint NOT NULL DEFAULT 0,
     step_timeout          interval,
     step_deadline         timestamptz,
     -- how it is carried out, decided once when it starts
-    batch_function        text,
-    validate_call         text,  -- $1 is this row, $2 records
-    repeated_function     text,
     target_table          text,
     strategy              text,
     strategy_reason       text,
-    upto_key              jsonb,
-    batch_keys            jsonb NOT NULL DEFAULT '[]',
+    upto_key              text[],
+    batch_keys            text[] NOT NULL DEFAULT '{}',
     duplicate_records     bigint[] NOT NULL DEFAULT '{}',
     contract              text,  -- what its functions read of this row; others refuse it
     kept                  text[],  -- the columns of the records that it keeps; NULL where it keeps none
@@ -294,15 +623,14 @@ CREATE TABLE IF NOT EXISTS public.batch_operations (
     )
 );
 
--- The steps of an operation that has several, in the order in which they run. The row in
--- batch_operations describes the one at work.
+-- The steps of an operation, in the order in which they run. The row in batch_operations describes the
+-- one at work.
 CREATE TABLE IF NOT EXISTS public.batch_steps (
     operation_id       uuid NOT NULL
         REFERENCES public.batch_operations ON DELETE CASCADE,
     step_number        integer NOT NULL,
     step               text NOT NULL,
     depends_on         integer[] NOT NULL,
-    plan_function      text NOT NULL,
     status             text NOT NULL DEFAULT 'pending',
     started_at         timestamptz,
     completed_at       timestamptz,
@@ -330,10 +658,11 @@ CREATE TABLE IF NOT EXISTS public.batch_steps (
 -- The pieces an operation is cut into. A worker claims a piece by locking its row, does one batch of
 -- it and moves the cursor next_item, all in one transaction; so a crash leaves data and cursor in
 -- agreement. What the items are is the operation's strategy:
---   ranges: the keys at which batches begin; a batch reaches to the next one, the last to upto_key
---   keys:   the keys of the rows
---   items:  the keys or records that were handed in; a call reads them where they are, items is NULL.
+--   ranges: keys are those at which batches begin; a batch reaches to the next one, the last to upto_key
+--   keys:   keys are those of the rows
+--   items:  keys or items are what was handed in; a call reads records where they are, items is NULL.
 --           A file's records are loaded here; a range that is done from the start holds lines that are none
+-- Keys are texts; where a key has several columns, an array of rows of them.
 -- Every batch updates one of the rows: room on the page keeps the updates heap-only.
 CREATE TABLE IF NOT EXISTS public.batch_ranges (
     operation_id       uuid NOT NULL
@@ -341,7 +670,8 @@ CREATE TABLE IF NOT EXISTS public.batch_ranges (
     step_number        integer NOT NULL DEFAULT 1,
     range_number       integer NOT NULL,
     first_batch        integer NOT NULL DEFAULT 1,
-    upto_key           jsonb,
+    upto_key           text[],
+    keys               text[],
     items              jsonb,
     item_count         integer,
     first_item         bigint NOT NULL DEFAULT 1,  -- the number in the input of the first item
@@ -477,6 +807,36 @@ CREATE TABLE IF NOT EXISTS public.batch_outbox (
     CONSTRAINT batch_outbox_delivered_check CHECK ((status = 'delivered') = (delivered_at IS NOT NULL))
 );
 
+-- Whoever may begin operations or work on them reads what they consist of, also where that was granted before these
+-- tables were there.
+DO $do$
+DECLARE
+    v_role  text;
+BEGIN
+    FOR v_role IN
+        SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END
+          FROM pg_class AS o
+         CROSS JOIN LATERAL aclexplode(o.relacl) AS a
+          JOIN pg_class AS d
+            ON d.oid = 'public.batch_definitions'::regclass
+         WHERE o.oid = 'public.batch_operations'::regclass
+           AND a.privilege_type IN ('INSERT', 'UPDATE')
+           AND a.grantee <> o.relowner
+           AND NOT EXISTS (
+                   SELECT
+                     FROM aclexplode(d.relacl) AS own
+                    WHERE own.grantee = a.grantee
+                      AND own.privilege_type = 'SELECT'
+               )
+    LOOP
+        EXECUTE format(
+            'GRANT SELECT ON %1$s.batch_definitions, %1$s.batch_step_definitions TO %2$s',
+            'public', v_role
+        );
+    END LOOP;
+END;
+$do$;
+
 -- Only what is missing: CREATE INDEX IF NOT EXISTS and ALTER TABLE lock a table before they look, and a
 -- deployment would wait for every batch that runs, and every batch for the deployment.
 DO $do$
@@ -492,13 +852,13 @@ BEGIN
     END IF;
     IF to_regclass('public.batch_operations_idempotency_key') IS NULL THEN
         CREATE UNIQUE INDEX batch_operations_idempotency_key
-            ON public.batch_operations (operation, idempotency_key)
+            ON public.batch_operations (schema_name, operation, idempotency_key)
             WHERE idempotency_key IS NOT NULL;
     END IF;
     IF to_regclass('public.batch_operations_exclusive') IS NULL THEN
         -- Whatever a transaction's snapshot shows it of the others.
         CREATE UNIQUE INDEX batch_operations_exclusive
-            ON public.batch_operations (operation)
+            ON public.batch_operations (schema_name, operation)
             WHERE exclusive AND status IN ('pending', 'running', 'paused');
     END IF;
     IF to_regclass('public.batch_operations_created_at') IS NULL THEN
@@ -910,6 +1270,305 @@ BEGIN
 END;
 $function$;
 
+-- What is deployed. A generated file says with batch_define() what its operation consists of; whatever the
+-- engine executes by name is taken from there.
+
+-- Where a function of a step finds what it is called with: $1 are the operation's parameters, $2 its id,
+-- $3 to $7 the batch at hand: keys, the key it begins with, the one it goes up to, whether that belongs to
+-- it, records.
+CREATE OR REPLACE FUNCTION public.batch_argument(p_parameter jsonb)
+    RETURNS text
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT CASE
+        WHEN p_parameter ? 'step_number' THEN format(
+            'ARRAY(SELECT %s FROM public.batch_outputs AS o%s WHERE o.operation_id OPERATOR(pg_catalog.=) $2 '
+            'AND o.step_number OPERATOR(pg_catalog.=) %s ORDER BY o.batch_number, o.record_number, o.place, o.record)',
+            CASE
+                WHEN p_parameter ? 'own' THEN format('listed.%I', p_parameter ->> 'column')
+                ELSE format(
+                    '(o.record OPERATOR(pg_catalog.%s) %L)::%s',
+                    CASE WHEN p_parameter ->> 'element' IN ('json', 'jsonb') THEN '->' ELSE '->>' END,
+                    p_parameter ->> 'column', p_parameter ->> 'element'
+                )
+            END,
+            CASE
+                WHEN p_parameter ? 'own' THEN format(
+                    ' CROSS JOIN LATERAL pg_catalog.jsonb_to_record(o.record) AS listed (%I %s)',
+                    p_parameter ->> 'column', p_parameter ->> 'element'
+                )
+            END,
+            p_parameter ->> 'step_number'
+        )
+        -- What is handed in, before it is cut into batches.
+        WHEN p_parameter ->> 'input' = 'keys' THEN format('$3::%s', p_parameter ->> 'type')
+        WHEN p_parameter ->> 'input' = 'records' THEN format('$7::%s', p_parameter ->> 'type')
+        -- What is an array in JSON.
+        WHEN p_parameter ->> 'type' ~ '(\[\]|^int2vector|^oidvector)$' AND NOT p_parameter ? 'text' THEN format(
+            '(SELECT given.%1$I FROM pg_catalog.jsonb_to_record($1) AS given (%1$I %2$s))',
+            p_parameter ->> 'name', p_parameter ->> 'type'
+        )
+        ELSE format('($1 OPERATOR(pg_catalog.->>) %L)::%s', p_parameter ->> 'name', p_parameter ->> 'type')
+    END;
+$function$;
+
+-- A function with its arguments: those of the batch at hand, then parameters, by the names that it has for them. By
+-- their places they would be taken for others where a function is deployed anew while a batch waits.
+CREATE OR REPLACE FUNCTION public.batch_expression(p_function jsonb, p_batch text[], p_parameters jsonb)
+    RETURNS text
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT format(
+               '%s(%s)',
+               p_function ->> 'function',
+               array_to_string(
+                   p_batch || ARRAY(
+                       SELECT format('%I => %s', wanted.argument, public.batch_argument(p.parameter))
+                         FROM jsonb_each_text(coalesce(p_function -> 'parameters', '{}')) AS wanted (argument, name)
+                         JOIN jsonb_array_elements(p_parameters) AS p (parameter) ON p.parameter ->> 'name' = wanted.name
+                        ORDER BY wanted.argument
+                   ),
+                   ', '
+               )
+           )
+     WHERE p_function IS NOT NULL;
+$function$;
+
+-- A key's columns out of an array of the texts of keys: where there are several, each key is a row of it.
+CREATE OR REPLACE FUNCTION public.batch_key_arguments(p_types text[], p_bound_types text[], p_bounds text[])
+    RETURNS text[]
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT ARRAY(
+               SELECT '($3)' || CASE WHEN cardinality(p_types) > 1 THEN format('[:][%1$s:%1$s]', place) ELSE '' END
+                      || CASE WHEN type LIKE '%[]' THEN '' ELSE format('::%s[]', type) END
+                 FROM unnest(p_types) WITH ORDINALITY AS t (type, place)
+                ORDER BY place
+           ) || ARRAY(
+               SELECT format(
+                          CASE WHEN cardinality(p_types) > 1 THEN '(%1$s)[1][%2$s]::%3$s' ELSE '(%1$s)[1]::%3$s' END,
+                          bound, place, type
+                      )
+                 FROM unnest(p_bounds) WITH ORDINALITY AS b (bound, n)
+                CROSS JOIN unnest(p_bound_types) WITH ORDINALITY AS t (type, place)
+                ORDER BY n, place
+           );
+$function$;
+
+-- A type with its schema, as it is found on the path that the operation's functions search; PostgreSQL's own as they
+-- are written. What the engine executes then means the same on any path, so it searches no schema but pg_catalog.
+CREATE OR REPLACE FUNCTION public.batch_qualified_type(p_type text, p_path text)
+    RETURNS text
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_parts  text[] := regexp_match(p_type, '^(.*?)((?:\([^()]*\))?(?:\[\])*)$');
+    v_oid    oid;
+BEGIN
+    PERFORM set_config('search_path', p_path, true);
+    v_oid := pg_catalog.to_regtype(v_parts[1]);
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    RETURN coalesce(
+        (
+            SELECT format('%I.%I', n.nspname, t.typname) || v_parts[2]
+              FROM pg_type AS t
+              JOIN pg_namespace AS n ON n.oid = t.typnamespace
+             WHERE t.oid = v_oid
+               AND n.nspname <> 'pg_catalog'
+        ),
+        p_type
+    );
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.batch_qualified_types(p_types text[], p_path text)
+    RETURNS text[]
+    LANGUAGE sql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT CASE
+        WHEN p_types IS NOT NULL THEN ARRAY(
+            SELECT public.batch_qualified_type(type, p_path)
+              FROM unnest(p_types) WITH ORDINALITY AS t (type, place)
+             ORDER BY place
+        )
+    END;
+$function$;
+
+-- Says what an operation consists of, in place of what was said before.
+CREATE OR REPLACE PROCEDURE public.batch_define(p_operation jsonb, p_steps jsonb)
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+AS $procedure$
+DECLARE
+    v_definition  public.batch_definitions := jsonb_populate_record(
+        NULL::public.batch_definitions,
+        '{"confirms": false, "parameters": [], "settings": {}}' || p_operation || jsonb_build_object('defined_at', clock_timestamp())
+    );
+    v_step        public.batch_step_definitions;
+    v_function    regprocedure;
+    v_said        jsonb;
+    v_number      integer;
+    v_path        text;
+    v_by_key      text[];
+BEGIN
+    v_definition.parameters := (
+        SELECT coalesce(
+                   jsonb_agg(
+                       p.parameter || jsonb_strip_nulls(jsonb_build_object(
+                           'type', public.batch_qualified_type(p.parameter ->> 'type', p_operation ->> 'search_path'),
+                           'element', public.batch_qualified_type(p.parameter ->> 'element', p_operation ->> 'search_path')
+                       ))
+                       ORDER BY p.place
+                   ),
+                   '[]'
+               )
+          FROM jsonb_array_elements(v_definition.parameters) WITH ORDINALITY AS p (parameter, place)
+    );
+    PERFORM public.batch_require_version(2);
+    v_definition.check_call := public.batch_expression(p_operation -> 'check', '{}', v_definition.parameters);
+    DELETE FROM public.batch_definitions AS d
+     WHERE d.schema_name = v_definition.schema_name
+       AND d.operation = v_definition.operation;
+    INSERT INTO public.batch_definitions SELECT v_definition.*;
+    FOR v_function IN
+        SELECT p.oid::regprocedure
+          FROM pg_proc AS p
+         WHERE p.pronamespace = 'public'::regnamespace
+           AND p.proname = ANY (v_definition.functions)
+    LOOP
+        EXECUTE format(
+            'COMMENT ON FUNCTION %s IS %L', v_function,
+            format(
+                'Executed for %I.%I (generated by specgen: %s)',
+                v_definition.schema_name, v_definition.operation, v_definition.signature
+            )
+        );
+    END LOOP;
+
+    FOR v_said, v_number IN SELECT s.step, s.place::integer FROM jsonb_array_elements(p_steps) WITH ORDINALITY AS s (step, place) LOOP
+        v_step := jsonb_populate_record(
+            NULL::public.batch_step_definitions,
+            '{
+                "depends_on": [], "record_fields": [], "record_types": [],
+                "record_key": [], "validates": false, "same_columns": false, "blames_batches": false,
+                "keeps": false, "many": false, "settings": {}
+            }' || v_said || jsonb_build_object(
+                'schema_name', v_definition.schema_name,
+                'operation', v_definition.operation,
+                'step_number', v_number
+            )
+        );
+        v_path := v_said ->> 'search_path';
+        v_step.key_types := public.batch_qualified_types(v_step.key_types, v_path);
+        v_step.bound_types := coalesce(v_step.bound_types, v_step.key_types);
+        v_step.record_types := public.batch_qualified_types(v_step.record_types, v_path);
+        v_step.unique_types := public.batch_qualified_types(v_step.unique_types, v_path);
+        v_step.identity_types := public.batch_qualified_types(v_step.identity_types, v_path);
+        IF v_step.drives IN ('rows', 'keys') AND v_step.type <> 'custom_function' THEN
+            v_step.unique_use := v_step.drives;
+            v_step.unique_columns := v_step.key_columns;
+            v_step.unique_types := coalesce(v_step.unique_types, v_step.key_types);
+        END IF;
+        v_by_key := CASE v_step.drives
+            WHEN 'rows' THEN public.batch_key_arguments(v_step.key_types, v_step.bound_types, '{$4,$5}') || '$6'::text
+            WHEN 'keys' THEN public.batch_key_arguments(v_step.key_types, '{}', '{}')
+            WHEN 'single' THEN '{}'
+            ELSE '{$7}'
+        END;
+        v_step.write_function := v_said -> 'write' ->> 'function';
+        v_step.write_call := public.batch_expression(v_said -> 'write', v_by_key, v_definition.parameters);
+        v_step.suspects_call := public.batch_expression(
+            v_said -> 'suspects', v_by_key[:coalesce(cardinality(v_step.key_types), 1)],
+            v_definition.parameters
+        );
+        v_step.matching_call := public.batch_expression(
+            v_said -> 'matching', v_by_key, v_definition.parameters
+        );
+        v_step.source_call := public.batch_expression(v_said -> 'source', '{}', v_definition.parameters);
+        v_step.between_call := public.batch_expression(
+            v_said -> 'between', v_by_key[cardinality(v_step.key_types) + 1:], v_definition.parameters
+        );
+        v_step.list_call := (
+            SELECT public.batch_argument(p.parameter)
+              FROM jsonb_array_elements(v_definition.parameters) AS p (parameter)
+             WHERE p.parameter ->> 'name' = v_said ->> 'list'
+        );
+        v_step.invalid_call := public.batch_expression(v_said -> 'invalid', '{$7}', v_definition.parameters);
+        v_step.identity_call := public.batch_expression(v_said -> 'identity', '{$7}', v_definition.parameters);
+        INSERT INTO public.batch_step_definitions SELECT v_step.*;
+    END LOOP;
+END;
+$procedure$;
+
+-- The definition of an operation.
+CREATE OR REPLACE FUNCTION public.batch_defined(p_schema text, p_operation text)
+    RETURNS public.batch_definitions
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_definition  public.batch_definitions;
+BEGIN
+    SELECT d.*
+      INTO v_definition
+      FROM public.batch_definitions AS d
+     WHERE d.schema_name = p_schema
+       AND d.operation = p_operation;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION '%.% is not deployed to this runtime', p_schema, p_operation
+            USING ERRCODE = 'P0B11', HINT = 'Deploy the project that it belongs to (again).';
+    END IF;
+    RETURN v_definition;
+END;
+$function$;
+
+-- The definition of the step at work. Refuses an operation that was stored for functions which were replaced
+-- by others since: what they read of it may not be there.
+CREATE OR REPLACE FUNCTION public.batch_step_defined(p_operation public.batch_operations)
+    RETURNS public.batch_step_definitions
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_definition  public.batch_definitions := public.batch_defined(p_operation.schema_name, p_operation.operation);
+    v_step        public.batch_step_definitions;
+BEGIN
+    IF p_operation.contract IS DISTINCT FROM v_definition.contract THEN
+        RAISE EXCEPTION '%: operation % was submitted before it was deployed anew, and it reads or writes something else now',
+            p_operation.operation, p_operation.operation_id
+            USING ERRCODE = 'P0B11',
+                  HINT = format(
+                      'It was submitted to %s with the parameters %s. Deploy that version again and go on with it, '
+                      'or submit what is left to the new one. Nothing of this batch was changed.',
+                      p_operation.target_table,
+                      coalesce(
+                          (SELECT string_agg(p.name, ', ') FROM jsonb_object_keys(p_operation.parameters) AS p (name)),
+                          '(none)'
+                      )
+                  );
+    END IF;
+    SELECT s.*
+      INTO v_step
+      FROM public.batch_step_definitions AS s
+     WHERE s.schema_name = p_operation.schema_name
+       AND s.operation = p_operation.operation
+       AND s.step_number = p_operation.step_number;
+    RETURN v_step;
+END;
+$function$;
+
 -- The settings of a session that say how times are read and written, amounts of money, words and numbers: they
 -- are the caller's, so they are kept with an operation, and a worker does as the caller's session would.
 CREATE OR REPLACE FUNCTION public.batch_session_settings()
@@ -924,9 +1583,34 @@ AS $function$
     ];
 $function$;
 
+-- What an operation runs with where its spec says nothing.
+CREATE OR REPLACE FUNCTION public.batch_default_settings()
+    RETURNS jsonb
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT '{
+        "batch_size": 1000,
+        "on_limit": "stop",
+        "error_handling": "continue_on_error",
+        "error_isolation": "record",
+        "max_attempts": 3,
+        "backoff": "100 ms",
+        "logging_level": "basic",
+        "atomic": false,
+        "exclusive": false,
+        "progress_tracking": false,
+        "collect_metrics": false,
+        "notify_on_completion": false,
+        "parallel": false,
+        "skip_invalid_rows": false
+    }'::jsonb;
+$function$;
+
 -- An operation's row as it will be stored: the spec's settings with the call's options laid over them.
 CREATE OR REPLACE FUNCTION public.batch_prepare(
-    p_settings    jsonb,
+    p_definition  public.batch_definitions,
     p_parameters  jsonb,
     p_options     jsonb,
     p_submitted   boolean
@@ -962,7 +1646,11 @@ BEGIN
 
     v_operation := jsonb_populate_record(
         NULL::public.batch_operations,
-        p_settings || jsonb_build_object(
+        public.batch_default_settings() || p_definition.settings || jsonb_build_object(
+            'schema_name', p_definition.schema_name,
+            'operation', p_definition.operation,
+            'entity', p_definition.entity,
+            'contract', p_definition.contract,
             'operation_id', coalesce(public.batch_option_id(v_options), gen_random_uuid()),
             'status', 'planned',
             'priority', 0,
@@ -984,9 +1672,8 @@ BEGIN
             'error_count', 0,
             'batch_count', 0,
             'limit_reached', false,
-            'step_number', 1,
+            'step_number', 0,
             'step_records', 0,
-            'skip_invalid_rows', coalesce(p_settings -> 'skip_invalid_rows', 'false'),
             'batch_keys', '[]'::jsonb,
             'duplicate_records', '[]'::jsonb,
             'retries', 0,
@@ -998,42 +1685,6 @@ BEGIN
     END IF;
     v_operation := public.batch_apply_options(v_operation, v_options);
     v_operation.collect_errors := v_operation.error_handling = 'collect_errors';
-    RETURN v_operation;
-END;
-$function$;
-
--- The operation's row as a step needs it: the step's settings, with the call's options laid over them.
-CREATE OR REPLACE FUNCTION public.batch_enter(
-    p_operation  public.batch_operations,
-    p_settings   jsonb
-)
-    RETURNS public.batch_operations
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_operation  public.batch_operations := p_operation;
-BEGIN
-    v_operation.max_records := NULL;
-    v_operation.max_errors := NULL;
-    v_operation.max_error_percent := NULL;
-    v_operation.lock_timeout := NULL;
-    v_operation.statement_timeout := NULL;
-    v_operation.step_timeout := NULL;
-    v_operation.limit_reached := false;
-    v_operation.strategy_reason := NULL;
-    v_operation.upto_key := NULL;
-    v_operation.batch_keys := '[]';
-    v_operation.duplicate_records := '{}';
-    v_operation.kept := NULL;
-    v_operation := jsonb_populate_record(v_operation, p_settings);
-    IF v_operation.submitted THEN
-        v_operation.batch_size := coalesce(v_operation.worker_batch_size, v_operation.batch_size);
-    END IF;
-    v_operation := public.batch_apply_options(v_operation, v_operation.options);
-    v_operation.collect_errors := p_operation.collect_errors OR v_operation.error_handling = 'collect_errors';
-    v_operation.step_deadline := clock_timestamp() + v_operation.step_timeout;
     RETURN v_operation;
 END;
 $function$;
@@ -1206,7 +1857,9 @@ DECLARE
 BEGIN
     -- Taken before looking, so that two callers cannot both find nobody running; a call in one
     -- transaction, whose row nobody else can see yet, holds it to its end.
-    IF NOT pg_try_advisory_xact_lock(hashtextextended('specgen:' || p_operation.operation, 0)) THEN
+    IF NOT pg_try_advisory_xact_lock(
+        hashtextextended(format('specgen:%I.%I', p_operation.schema_name, p_operation.operation), 0)
+    ) THEN
         RAISE EXCEPTION '% is already running in another session', p_operation.operation
             USING ERRCODE = 'P0B03',
                   HINT = 'parallel_runs is exclusive: wait for it.';
@@ -1214,7 +1867,8 @@ BEGIN
     SELECT o.operation_id
       INTO v_other
       FROM public.batch_operations AS o
-     WHERE o.operation = p_operation.operation
+     WHERE o.schema_name = p_operation.schema_name
+       AND o.operation = p_operation.operation
        AND o.operation_id <> p_operation.operation_id
        AND o.status IN ('pending', 'running', 'paused')
      LIMIT 1;
@@ -1226,7 +1880,7 @@ BEGIN
 END;
 $function$;
 
--- Stores the row of an operation that begins.
+-- Stores an operation that begins, with its steps.
 CREATE OR REPLACE FUNCTION public.batch_start(
     p_operation  public.batch_operations
 )
@@ -1242,8 +1896,6 @@ BEGIN
         PERFORM public.batch_exclude_others(v_operation);
     END IF;
 
-    -- The ranges hold them; here they would be copied with every batch.
-    v_operation.batch_keys := '[]';
     v_operation.status := CASE WHEN v_operation.submitted THEN 'pending' ELSE 'running' END;
     IF NOT v_operation.submitted THEN
         v_operation.started_at := clock_timestamp();
@@ -1258,6 +1910,11 @@ BEGIN
         RAISE EXCEPTION '%: operation % was stored by another session meanwhile', v_operation.operation, v_operation.operation_id
             USING ERRCODE = 'serialization_failure', HINT = 'Call it again.';
     END IF;
+    INSERT INTO public.batch_steps (operation_id, step_number, step, depends_on)
+    SELECT v_operation.operation_id, s.step_number, s.step, s.depends_on
+      FROM public.batch_step_definitions AS s
+     WHERE s.schema_name = v_operation.schema_name
+       AND s.operation = v_operation.operation;
     IF NOT v_operation.submitted THEN
         -- A violation that the caller's transaction already carries surfaces here, not as ours.
         SET CONSTRAINTS ALL IMMEDIATE;
@@ -1337,46 +1994,6 @@ BEGIN
 END;
 $function$;
 
--- Sets enable_bitmapscan, enable_seqscan, enable_sort and jit for the transaction; returns what they were. What
--- is done all the same although it is switched off has so high a cost that it would be compiled, too.
-CREATE OR REPLACE FUNCTION public.batch_planner(p_settings text[])
-    RETURNS text[]
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_before text[] := ARRAY[
-        current_setting('enable_bitmapscan'),
-        current_setting('enable_seqscan'),
-        current_setting('enable_sort'),
-        current_setting('jit')
-    ];
-BEGIN
-    PERFORM set_config('enable_bitmapscan', p_settings[1], true),
-            set_config('enable_seqscan', p_settings[2], true),
-            set_config('enable_sort', p_settings[3], true),
-            set_config('jit', p_settings[4], true);
-    RETURN v_before;
-END;
-$function$;
-
--- Up to 16 pairs of neighbours among the sampled keys, spread evenly.
-CREATE OR REPLACE FUNCTION public.batch_sample_pairs(p_samples jsonb)
-    RETURNS TABLE (low_key jsonb, high_key jsonb)
-    LANGUAGE sql
-    IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-    SELECT p_samples -> i, p_samples -> (i + 1)
-      FROM generate_series(
-               0,
-               jsonb_array_length(p_samples) - 2,
-               greatest((jsonb_array_length(p_samples) - 1) / 16, 1)
-           ) AS i
-     LIMIT 16;
-$function$;
-
 -- Items first to last of a jsonb array, counted from 1. It pins no search_path, and names what it uses in
 -- full, so that PostgreSQL can put its text where it is called.
 CREATE OR REPLACE FUNCTION public.batch_slice(p_items jsonb, p_first integer, p_last integer)
@@ -1391,91 +2008,6 @@ AS $function$
             'first', p_first OPERATOR(pg_catalog.-) 1, 'last', p_last OPERATOR(pg_catalog.-) 1
         )
     );
-$function$;
-
--- The ranges of an operation that walks from key to key: 64 batches each, so that a range stays a small
--- row, and fewer where max_workers (four, where nothing is said) could not have four ranges each.
-CREATE OR REPLACE FUNCTION public.batch_key_ranges(
-    p_operation  public.batch_operations
-)
-    RETURNS SETOF public.batch_ranges
-    LANGUAGE plpgsql
-    IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_range  public.batch_ranges;
-    v_count  integer := jsonb_array_length(p_operation.batch_keys);
-    v_size   integer := CASE
-        WHEN p_operation.submitted
-            THEN least(greatest(v_count / (4 * coalesce(p_operation.max_workers, 4)), 1), 64)
-        ELSE 64
-    END;
-BEGIN
-    FOR v_first IN 1 .. v_count BY v_size LOOP
-        v_range := public.batch_range(p_operation, (v_first - 1) / v_size + 1, v_first);
-        v_range.item_count := least(v_size, v_count - v_first + 1);
-        v_range.items := public.batch_slice(p_operation.batch_keys, v_first, v_first + v_size - 1);
-        v_range.upto_key := coalesce(p_operation.batch_keys -> (v_first + v_size - 1), p_operation.upto_key);
-        RETURN NEXT v_range;
-    END LOOP;
-END;
-$function$;
-
-CREATE OR REPLACE FUNCTION public.batch_range(
-    p_operation    public.batch_operations,
-    p_number       integer,
-    p_first_batch  integer
-)
-    RETURNS public.batch_ranges
-    LANGUAGE plpgsql
-    IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_range  public.batch_ranges;
-BEGIN
-    v_range.operation_id := p_operation.operation_id;
-    v_range.step_number := p_operation.step_number;
-    v_range.range_number := p_number;
-    v_range.first_batch := p_first_batch;
-    v_range.first_item := 1;
-    v_range.next_item := 1;
-    v_range.done := false;
-    v_range.stopped_records := 0;
-    v_range.total_records := 0;
-    v_range.processed_records := 0;
-    v_range.skipped_records := 0;
-    v_range.error_count := 0;
-    v_range.batch_count := 0;
-    v_range.retries := 0;
-    RETURN v_range;
-END;
-$function$;
-
--- A range that is a list. A call that holds the list itself leaves p_items NULL.
-CREATE OR REPLACE FUNCTION public.batch_list(
-    p_operation       public.batch_operations,
-    p_number          integer,
-    p_items           jsonb,
-    p_item_count      integer,
-    p_first_item      bigint,
-    p_record_numbers  bigint[]
-)
-    RETURNS public.batch_ranges
-    LANGUAGE plpgsql
-    IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_range  public.batch_ranges := public.batch_range(p_operation, p_number, p_number);
-BEGIN
-    v_range.items := p_items;
-    v_range.item_count := p_item_count;
-    v_range.first_item := p_first_item;
-    v_range.record_numbers := p_record_numbers;
-    RETURN v_range;
-END;
 $function$;
 
 -- A record's number in the input, from its place in the next batch of a range. It pins no search_path, so
@@ -1525,7 +2057,7 @@ AS $function$
     END;
 $function$;
 
-CREATE OR REPLACE FUNCTION public.batch_repeated_failure(p_key text)
+CREATE OR REPLACE FUNCTION public.batch_repeated_failure(p_step public.batch_step_definitions)
     RETURNS jsonb
     LANGUAGE sql
     IMMUTABLE
@@ -1533,411 +2065,9 @@ CREATE OR REPLACE FUNCTION public.batch_repeated_failure(p_key text)
 AS $function$
     SELECT jsonb_build_object(
         'sqlstate', '21000',
-        'message', format('an earlier record has the same %s', p_key),
-        'column', p_key
+        'message', format('an earlier record has the same %s', array_to_string(p_step.identity_columns, ', ')),
+        'column', array_to_string(p_step.identity_columns, ', ')
     );
-$function$;
-
--- Refuses to begin where the table's key is not what the spec says: rows would be lost or met twice. What
--- the catalog cannot tell, of views and foreign tables, their rows tell.
-CREATE OR REPLACE FUNCTION public.batch_require_key(
-    p_operation  public.batch_operations,
-    p_use        text,
-    p_columns    text[],
-    p_types      regtype[],
-    p_modifiers  text[] DEFAULT '{}'
-)
-    RETURNS void
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_problem  record;
-    v_key      text;
-BEGIN
-    -- As most tables are: the primary key is these columns, with these types. It is told at once.
-    PERFORM
-       FROM pg_class AS c
-       JOIN pg_index AS i ON i.indrelid = c.oid
-      WHERE c.oid = to_regclass(p_operation.target_table)
-        AND (c.relkind = 'p' OR (c.relkind = 'r' AND NOT c.relhassubclass))
-        AND i.indisprimary
-        AND i.indisvalid
-        AND i.indnkeyatts = cardinality(p_columns)
-        AND p_modifiers = '{}'
-        AND NOT EXISTS (
-                SELECT
-                  FROM unnest(p_columns, p_types) AS wanted (name, type)
-                  LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = wanted.name
-                  LEFT JOIN pg_type AS t ON t.oid = a.atttypid
-                 WHERE (
-                           a.attnum = ANY (i.indkey[:i.indnkeyatts - 1])
-                           AND a.atttypid = wanted.type
-                           AND t.typtype <> 'd'
-                           AND a.attcollation IN (0, 'default'::regcollation)
-                       ) IS NOT TRUE
-            );
-    IF FOUND THEN
-        RETURN;
-    END IF;
-    FOR v_problem IN
-        SELECT p.problem, p.column_name, p.message, p.hint
-          FROM public.batch_key_problems(p_operation.target_table, p_columns, p_types, p_modifiers, p_use) AS p
-    LOOP
-        IF v_problem.problem = 'unknown' THEN
-            EXECUTE format(
-                'SELECT jsonb_build_array(%2$s)::text FROM %1$s GROUP BY %2$s HAVING count(*) > 1%3$s LIMIT 1',
-                p_operation.target_table,
-                (SELECT string_agg(quote_ident(c), ', ') FROM unnest(p_columns) AS c),
-                CASE WHEN p_use = 'rows' THEN (SELECT string_agg(format(' OR %I IS NOT DISTINCT FROM NULL', c), '') FROM unnest(p_columns) AS c) END
-            ) INTO v_key;
-            CONTINUE WHEN v_key IS NULL;
-            v_problem.message := format('the key %s is not that of one row of %s', v_key, p_operation.target_table);
-            v_problem.hint := 'Name columns that are unique and not NULL as primary_key.';
-        END IF;
-        RAISE EXCEPTION '%: %', p_operation.operation, v_problem.message
-            USING ERRCODE = 'P0B10',
-                  HINT = rtrim(v_problem.hint, '.') || '. Nothing was changed.',
-                  COLUMN = v_problem.column_name;
-    END LOOP;
-END;
-$function$;
-
--- A column's type without the domains around it, and whether values of another type become it.
-CREATE OR REPLACE FUNCTION public.batch_column_base(
-    p_relation  oid,
-    p_number    smallint,
-    p_from      oid,
-    OUT type       oid,
-    OUT modifier   integer,
-    OUT collation  oid,
-    OUT castable   boolean
-)
-    LANGUAGE plpgsql
-    STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_domain  record;
-BEGIN
-    SELECT a.atttypid, a.atttypmod, a.attcollation
-      INTO type, modifier, collation
-      FROM pg_attribute AS a
-     WHERE a.attrelid = p_relation
-       AND a.attnum = p_number;
-    LOOP
-        SELECT t.typbasetype, t.typtypmod
-          INTO v_domain
-          FROM pg_type AS t
-         WHERE t.oid = type
-           AND t.typtype = 'd';
-        EXIT WHEN NOT FOUND;
-        type := v_domain.typbasetype;
-        modifier := v_domain.typtypmod;
-    END LOOP;
-    castable := type = p_from
-        OR EXISTS (SELECT FROM pg_cast AS c WHERE c.castsource = p_from AND c.casttarget = type)
-        OR EXISTS (SELECT FROM pg_type AS t WHERE t.oid IN (p_from, type) AND t.typcategory = 'S');
-END;
-$function$;
-
--- How columns of a table tell values apart, as SQL for values that stand as texts in given.key_1 and so on:
--- each as its column would hold it, rounded and in its collation. One row, or for an upsert one for each
--- way in which its unique indexes do. p_types are what the texts are read as first.
-CREATE OR REPLACE FUNCTION public.batch_columns_as_held(
-    p_table    text,
-    p_columns  text[],
-    p_types    regtype[],
-    p_upsert   boolean
-)
-    RETURNS TABLE (held text, comparable text)
-    LANGUAGE sql
-    STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-    WITH target AS (
-        SELECT b.p_relation AS relation, b.p_columns AS numbers
-          FROM public.batch_base_columns(
-                   to_regclass(p_table),
-                   ARRAY(
-                       SELECT coalesce(a.attnum, 0::smallint)
-                         FROM unnest(p_columns) WITH ORDINALITY AS wanted (name, place)
-                         LEFT JOIN pg_attribute AS a ON a.attrelid = to_regclass(p_table) AND a.attname = wanted.name
-                        ORDER BY wanted.place
-                   )
-               ) AS b
-    ),
-    arbiter AS (
-        SELECT DISTINCT i.indnullsnotdistinct AS nulls_are_equal,
-               ARRAY(
-                   SELECT i.indcollation[array_position(i.indkey::smallint[], wanted.number)]
-                     FROM unnest(t.numbers) WITH ORDINALITY AS wanted (number, place)
-                    ORDER BY wanted.place
-               ) AS collations
-          FROM target AS t
-          JOIN pg_index AS i ON i.indrelid = t.relation
-         WHERE p_upsert
-           AND i.indisunique
-           AND i.indisvalid
-           AND i.indimmediate
-           AND i.indpred IS NULL
-           AND i.indexprs IS NULL
-           AND i.indkey[:i.indnkeyatts - 1] <@ t.numbers
-           AND i.indkey[:i.indnkeyatts - 1] @> t.numbers
-    ),
-    sameness AS (
-        SELECT a.nulls_are_equal, a.collations FROM arbiter AS a
-         UNION ALL
-        SELECT false, NULL WHERE NOT EXISTS (SELECT FROM arbiter)
-    )
-    SELECT string_agg(
-               format(
-                   '%s%s AS key_%s',
-                   -- A length would cut what the column refuses, and tells nothing apart.
-                   format(
-                       CASE WHEN known.castable THEN 'CAST(CAST(given.key_%1$s AS %2$s) AS %3$s)' ELSE 'CAST(given.key_%1$s AS %2$s)' END,
-                       known.place,
-                       format_type(known.type, -1),
-                       format_type(known.base, CASE WHEN known.rounds THEN known.modifier ELSE -1 END)
-                   ),
-                   ' COLLATE ' || nullif(known.collation, 0)::regcollation,
-                   known.place
-               ),
-               ', ' ORDER BY known.place
-           ),
-           CASE
-               WHEN s.nulls_are_equal THEN 'true'
-               -- Of a row type, NULL in it is a value like others.
-               ELSE string_agg(format('typed.key_%s IS DISTINCT FROM NULL', known.place), ' AND ' ORDER BY known.place)
-           END
-      FROM sameness AS s
-     CROSS JOIN LATERAL (
-               SELECT wanted.place,
-                      p_types[wanted.place] AS type,
-                      base.type AS base,
-                      base.modifier,
-                      base.castable,
-                      t.typcategory IN ('N', 'D', 'T') OR e.typcategory IN ('N', 'D', 'T') AS rounds,
-                      CASE WHEN base.castable AND t.typcollation <> 0
-                          THEN coalesce(s.collations[wanted.place], base.collation)
-                      END AS collation
-                 FROM target
-                CROSS JOIN LATERAL unnest(target.numbers) WITH ORDINALITY AS wanted (number, place)
-                CROSS JOIN LATERAL public.batch_column_base(target.relation, wanted.number, p_types[wanted.place]) AS base
-                 LEFT JOIN pg_type AS t ON t.oid = base.type
-                 LEFT JOIN pg_type AS e ON e.oid = t.typelem AND t.typcategory = 'A'
-           ) AS known
-     GROUP BY s.nulls_are_equal, s.collations;
-$function$;
-
--- Whether columns can hold values at all.
-CREATE OR REPLACE FUNCTION public.batch_can_hold(p_held text, p_keys text[])
-    RETURNS boolean
-    LANGUAGE plpgsql
-    STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_context  text;
-BEGIN
-    EXECUTE format(
-        'SELECT %s FROM (SELECT %s) AS given',
-        p_held,
-        (SELECT string_agg(format('$1[%1$s] AS key_%1$s', place), ', ') FROM generate_subscripts(p_keys, 1) AS place)
-    )
-        USING p_keys;
-    RETURN true;
-EXCEPTION
-    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- such as what is no regclass
-        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-            RAISE;
-        END IF;
-        RETURN false;
-END;
-$function$;
-
--- The records that are the same as an earlier one by columns of the operation's table: of p_items, or,
--- where that is NULL, of those that lie in the ranges of the step at work. p_identity is the call that tells
--- the values of work.items. Each record is the number of its range, its place there and its number in the
--- input; beside it stands the first that it is the same as, in one of the ways in which the table tells.
-CREATE OR REPLACE FUNCTION public.batch_same(
-    p_operation  public.batch_operations,
-    p_items      jsonb,
-    p_identity   text,
-    p_upsert     boolean,
-    p_columns    text[],
-    p_types      regtype[]
-)
-    RETURNS TABLE (way integer, record bigint[], first bigint[])
-    LANGUAGE plpgsql
-    STABLE
-    SET search_path = pg_catalog, pg_temp
-    SET work_mem = '128MB' -- one sort of the records' keys
-AS $function$
-DECLARE
-    v_same     record;
-    v_context  text;
-    v_way      integer := 0;
-    v_names    text := (SELECT string_agg(format('key_%s', place), ', ') FROM generate_subscripts(p_columns, 1) AS place);
-    v_lists    text := (SELECT string_agg(format('told.key_%s', place), ', ') FROM generate_subscripts(p_columns, 1) AS place);
-    v_given    text := format(
-        CASE
-            WHEN p_items IS NOT NULL THEN $query$
-                SELECT work.range_number, k.*, k.place AS record_number
-                  FROM (SELECT 1 AS range_number, $2 AS items) AS work
-                 CROSS JOIN LATERAL %1$s AS told
-                 CROSS JOIN LATERAL unnest(told.unreadable, %2$s) WITH ORDINALITY AS k (unreadable, %3$s, place)
-            $query$
-            ELSE $query$
-                SELECT work.range_number, k.*, coalesce(work.record_numbers[k.place], work.first_item + k.place - 1) AS record_number
-                  FROM public.batch_ranges AS work
-                 CROSS JOIN LATERAL %1$s AS told
-                 CROSS JOIN LATERAL unnest(told.unreadable, %2$s) WITH ORDINALITY AS k (unreadable, %3$s, place)
-                 WHERE work.operation_id = $1.operation_id
-                   AND work.step_number = $1.step_number
-                   AND NOT work.done
-            $query$
-        END,
-        p_identity, v_lists, v_names
-    );
-    v_query    text := $query$
-        SELECT $3, counted.record, counted.first
-          FROM (
-                   SELECT typed.record, first_value(typed.record) OVER same AS first, row_number() OVER same AS occurrence
-                     FROM (
-                              SELECT given.range_number,
-                                     given.place,
-                                     ARRAY[given.range_number, given.place, given.record_number] AS record,
-                                     %2$s
-                                FROM (%1$s) AS given
-                               WHERE given.unreadable IS NOT TRUE
-                          ) AS typed
-                    WHERE %4$s
-                   WINDOW same AS (PARTITION BY %3$s ORDER BY typed.range_number, typed.place)
-               ) AS counted
-         WHERE counted.occurrence > 1
-    $query$;
-BEGIN
-    FOR v_same IN
-        SELECT h.* FROM public.batch_columns_as_held(p_operation.target_table, p_columns, p_types, p_upsert) AS h
-    LOOP
-        v_way := v_way + 1;
-        BEGIN
-            RETURN QUERY EXECUTE format(v_query, v_given, v_same.held, v_names, v_same.comparable)
-                USING p_operation, p_items, v_way;
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                    RAISE;
-                END IF;
-                -- What a column cannot hold at all fails by itself.
-                RETURN QUERY EXECUTE format(
-                    v_query,
-                    format(
-                        'SELECT * FROM (%s) AS given WHERE %s.batch_can_hold(%L, ARRAY[%s]) OFFSET 0',
-                        v_given, 'public', v_same.held, v_names
-                    ),
-                    v_same.held, v_names, v_same.comparable
-                )
-                    USING p_operation, p_items, v_way;
-        END;
-    END LOOP;
-END;
-$function$;
-
--- Those of them that are refused, as the number of their range and their own: the first valid one counts.
--- It pins no search_path, for the types of fields are found as the operation finds them; what it calls of
--- PostgreSQL's is named in full.
-CREATE OR REPLACE FUNCTION public.batch_repeated(
-    p_operation  public.batch_operations,
-    p_items      jsonb,
-    p_identity   text,
-    p_upsert     boolean,
-    p_columns    text[],
-    p_types      regtype[],
-    p_fields     text[],
-    p_read_as    text[]
-)
-    RETURNS SETOF bigint[]
-    LANGUAGE plpgsql
-    STABLE
-AS $function$
-DECLARE
-    v_ways     integer[];
-    v_firsts   bigint[];
-    v_ranges   bigint[];
-    v_places   bigint[];
-    v_numbers  bigint[];
-    v_range    bigint;
-    v_at       bigint[];
-    v_of       bigint[];
-    v_items    jsonb;
-    v_invalid  bigint[] := '{}'::bigint[];
-BEGIN
-    WITH same AS MATERIALIZED (
-        SELECT s.way, s.record, s.first
-          FROM public.batch_same(p_operation, p_items, p_identity, p_upsert, p_columns, p_types) AS s
-    ),
-    member AS (
-        SELECT s.way, s.first, s.record FROM same AS s
-         UNION
-        SELECT s.way, s.first, s.first FROM same AS s
-    )
-    SELECT pg_catalog.array_agg(m.way),
-           pg_catalog.array_agg(m.first[3]),
-           pg_catalog.array_agg(m.record[1]),
-           pg_catalog.array_agg(m.record[2]),
-           pg_catalog.array_agg(m.record[3])
-      INTO v_ways, v_firsts, v_ranges, v_places, v_numbers
-      FROM member AS m;
-    IF v_ways IS NULL THEN
-        RETURN;
-    END IF;
-
-    -- Of these few, each is held against the types and rules that its batch will hold it against.
-    FOR v_range, v_at, v_of IN
-        SELECT m.range_number,
-               pg_catalog.array_agg(m.place ORDER BY m.place),
-               pg_catalog.array_agg(m.number ORDER BY m.place)
-          FROM (
-                   SELECT DISTINCT * FROM unnest(v_ranges, v_places, v_numbers) AS known (range_number, place, number)
-               ) AS m
-         GROUP BY m.range_number
-    LOOP
-        v_items := coalesce(
-            p_items,
-            (
-                SELECT work.items
-                  FROM public.batch_ranges AS work
-                 WHERE work.operation_id = p_operation.operation_id
-                   AND work.step_number = p_operation.step_number
-                   AND work.range_number = v_range
-            )
-        );
-        SELECT pg_catalog.jsonb_agg(item.record ORDER BY item.place)
-          INTO v_items
-          FROM pg_catalog.jsonb_array_elements(v_items) WITH ORDINALITY AS item (record, place)
-          JOIN pg_catalog.unnest(v_at) AS wanted (place) ON wanted.place = item.place;
-        v_invalid := pg_catalog.array_cat(v_invalid, ARRAY(
-            SELECT v_of[place]
-              FROM pg_catalog.unnest(public.batch_invalid_places(p_operation, v_items, p_fields, p_read_as)) AS place
-        ));
-    END LOOP;
-
-    RETURN QUERY
-    SELECT ARRAY[counted.range_number, counted.number]
-      FROM (
-               SELECT m.range_number,
-                      m.number,
-                      row_number() OVER (PARTITION BY m.way, m.first ORDER BY m.range_number, m.place) AS occurrence
-                 FROM unnest(v_ways, v_firsts, v_ranges, v_places, v_numbers) AS m (way, first, range_number, place, number)
-                WHERE m.number <> ALL (v_invalid)
-           ) AS counted
-     WHERE counted.occurrence > 1;
-END;
 $function$;
 
 -- Calls that come again. A caller names its call by an operation_id or an idempotency_key of its own;
@@ -1953,21 +2083,31 @@ AS $function$
     SELECT hashtextextended('specgen:call:' || p_operation_id, 0);
 $function$;
 
--- What a call asks for as one text: however a session writes times and amounts, the same values give it.
-CREATE OR REPLACE FUNCTION public.batch_canonical(p_values record)
+-- What a call asks for as a digest that is the same in every session, however that writes times and amounts. Of
+-- parameters whose defaults move, such as NOW(), nothing is asked.
+CREATE OR REPLACE FUNCTION public.batch_digest(
+    p_definition  public.batch_definitions,
+    p_given       record,
+    p_keys        text[],
+    p_records     jsonb
+)
     RETURNS text
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
     SET "TimeZone" = 'UTC'
-    SET "DateStyle" = 'ISO, YMD'
-    SET "IntervalStyle" = 'postgres'
     SET lc_monetary = 'C'
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
 AS $function$
 BEGIN
-    RETURN p_values::text;
+    RETURN md5(concat_ws(
+        E'\n',
+        public.batch_named(p_definition, p_given) - ARRAY(
+            SELECT p.parameter ->> 'name'
+              FROM jsonb_array_elements(p_definition.parameters) AS p (parameter)
+             WHERE p.parameter ? 'moves'
+        ),
+        p_keys, p_records
+    ));
 END;
 $function$;
 
@@ -1995,23 +2135,26 @@ BEGIN
     IF v_earlier.operation_id IS NULL AND p_operation.idempotency_key IS NOT NULL THEN
         v_told_by := format('idempotency key "%s"', p_operation.idempotency_key);
         PERFORM pg_advisory_xact_lock(
-            hashtextextended(format('specgen:key:%s:%s', p_operation.operation, p_operation.idempotency_key), 0)
+            hashtextextended(
+                format('specgen:key:%I.%I:%s', p_operation.schema_name, p_operation.operation, p_operation.idempotency_key), 0
+            )
         );
         SELECT o.*
           INTO v_earlier
           FROM public.batch_operations AS o
-         WHERE o.operation = p_operation.operation
+         WHERE o.schema_name = p_operation.schema_name
+           AND o.operation = p_operation.operation
            AND o.idempotency_key = p_operation.idempotency_key;
     END IF;
     IF v_earlier.operation_id IS NULL THEN
         RETURN p_operation;
     END IF;
 
-    IF v_earlier.operation <> p_operation.operation THEN
+    IF (v_earlier.schema_name, v_earlier.operation) <> (p_operation.schema_name, p_operation.operation) THEN
         RAISE EXCEPTION '%: % was used by another operation before, %', p_operation.operation, v_told_by, v_earlier.operation
             USING ERRCODE = 'P0B05', HINT = 'Make a new id for every call that is meant to do something.';
     END IF;
-    IF v_earlier.input_digest IS DISTINCT FROM p_operation.input_digest THEN
+    IF v_earlier.input_digest <> p_operation.input_digest THEN
         RAISE EXCEPTION '%: % was used with other parameters before, by operation %',
             p_operation.operation, v_told_by, v_earlier.operation_id
             USING ERRCODE = 'P0B05', HINT = 'Give what was given then, or use another one.';
@@ -2212,7 +2355,31 @@ BEGIN
            error_count = v_operation.error_count,
            batch_count = v_operation.batch_count,
            retries = v_operation.retries,
-           message = v_operation.message
+           message = v_operation.message,
+           limit_reached = v_operation.limit_reached,
+           step = v_operation.step,
+           step_number = v_operation.step_number,
+           step_records = v_operation.step_records,
+           step_timeout = v_operation.step_timeout,
+           step_deadline = v_operation.step_deadline,
+           target_table = v_operation.target_table,
+           batch_size = v_operation.batch_size,
+           max_records = v_operation.max_records,
+           on_limit = v_operation.on_limit,
+           max_errors = v_operation.max_errors,
+           max_error_percent = v_operation.max_error_percent,
+           error_handling = v_operation.error_handling,
+           collect_errors = v_operation.collect_errors,
+           error_isolation = v_operation.error_isolation,
+           skip_invalid_rows = v_operation.skip_invalid_rows,
+           lock_timeout = v_operation.lock_timeout,
+           statement_timeout = v_operation.statement_timeout,
+           max_attempts = v_operation.max_attempts,
+           backoff = v_operation.backoff,
+           logging_level = v_operation.logging_level,
+           strategy = v_operation.strategy,
+           strategy_reason = v_operation.strategy_reason,
+           kept = v_operation.kept
      WHERE o.operation_id = v_operation.operation_id;
 
     IF v_operation.logging_level <> 'none' THEN
@@ -2326,7 +2493,7 @@ CREATE OR REPLACE FUNCTION public.batch_output(operation_id uuid)
 AS $function$
     SELECT o.record
       FROM public.batch_outputs AS o
-      JOIN public.batch_operations AS p ON p.operation_id = o.operation_id
+      LEFT JOIN public.batch_steps AS s ON s.operation_id = o.operation_id AND s.step_number = o.step_number
      WHERE o.operation_id = batch_output.operation_id
        AND o.step_number = (
                SELECT max(l.step_number)
@@ -2334,7 +2501,7 @@ AS $function$
                 WHERE l.operation_id = batch_output.operation_id
            )
      -- What was handed in has numbers of its own, rows are numbered within their batch.
-     ORDER BY CASE WHEN p.strategy <> 'items' OR p.step IS NOT NULL THEN o.batch_number END, o.record_number, o.place;
+     ORDER BY CASE WHEN s.strategy <> 'items' THEN o.batch_number END, o.record_number, o.place;
 $function$;
 
 -- The result of an operation that was undone on purpose; nothing of it is stored.
@@ -2362,6 +2529,7 @@ $function$;
 -- Writes down an atomic operation that failed, after all it did was undone.
 CREATE OR REPLACE FUNCTION public.batch_account_undone(
     p_operation  public.batch_operations,
+    p_steps      public.batch_steps[],
     p_errors     jsonb
 )
     RETURNS public.batch_operations
@@ -2371,6 +2539,7 @@ CREATE OR REPLACE FUNCTION public.batch_account_undone(
 AS $function$
 DECLARE
     v_operation  public.batch_operations := p_operation;
+    v_step       public.batch_steps;
 BEGIN
     v_operation.skipped_records := v_operation.total_records - v_operation.error_count;
     v_operation.processed_records := 0;
@@ -2384,7 +2553,17 @@ BEGIN
         END,
         v_operation.message
     );
+    v_operation.batch_keys := '{}';
     INSERT INTO public.batch_operations SELECT v_operation.*;
+    FOREACH v_step IN ARRAY p_steps LOOP
+        IF v_step.status IN ('completed', 'completed_with_errors') THEN
+            v_step.status := v_operation.status;
+            v_step.message := 'it was undone (atomic)';
+        END IF;
+        v_step.skipped_records := v_step.total_records - v_step.error_count;
+        v_step.processed_records := 0;
+        INSERT INTO public.batch_steps SELECT v_step.*;
+    END LOOP;
     INSERT INTO public.batch_operation_errors (
         operation_id, batch_number, error_message, failed_records, occurred_at, sqlstate,
         constraint_name, column_name, detail, record_key, record_number, step, value, line_number, raw_text,
@@ -2571,8 +2750,7 @@ AS $function$
            WITH ORDINALITY AS found (piece, n);
 $function$;
 
--- The search for failing records inside one batch. The batch function tries the slice first..last;
--- what came of it decides the next slice, until first is NULL.
+-- The search for failing records inside one batch. batch_write() tries the slice first..last; what came of it decides the next slice, until first is NULL.
 --
 -- Of a failing slice each eighth is tried, and where it is short or failures are dense, its records one by
 -- one; every slice that passes stays written. (Halves, down to single records, would be fewer statements for
@@ -2610,14 +2788,35 @@ BEGIN
 END;
 $do$;
 
--- p_dense: so many records failed before that these are tried one by one from the start.
+-- The slices from p_first to p_last as pairs, the first at the end: at once where p_group is 0, one by one where it
+-- is 1, else so many records at a time.
+CREATE OR REPLACE FUNCTION public.batch_groups(p_first integer, p_last integer, p_group integer)
+    RETURNS integer[]
+    LANGUAGE plpgsql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_groups  integer[] := ARRAY[]::integer[];
+BEGIN
+    IF p_group < 2 THEN
+        RETURN ARRAY[CASE p_group WHEN 0 THEN p_first ELSE -p_first END, p_last];
+    END IF;
+    FOR v_first IN REVERSE p_last - (p_last - p_first) % p_group .. p_first BY p_group LOOP
+        v_groups := v_groups || ARRAY[v_first, least(v_first + p_group - 1, p_last)];
+    END LOOP;
+    RETURN v_groups;
+END;
+$function$;
+
+-- p_group: so many records failed before that these are tried so many at a time from the start; 0: few did.
 -- p_refused: records that cannot be written whatever the others do, by their place in the batch.
 -- p_suspects: records that will probably fail, so each is tried by itself, and what lies between at once;
 -- where they are many, all are tried one by one.
 CREATE OR REPLACE FUNCTION public.batch_search(
     p_operation  public.batch_operations,
     p_count      integer,
-    p_dense      boolean,
+    p_group      integer,
     p_refused    integer[] DEFAULT '{}',
     p_suspects   integer[] DEFAULT '{}'
 )
@@ -2630,7 +2829,7 @@ DECLARE
     v_search  public.batch_search;
     v_last    integer := p_count;
     v_alone   integer[] := ARRAY[]::integer[];
-    v_dense   boolean := false;
+    v_group   integer := 0;
     v_hole    integer;
     v_refused boolean;
 BEGIN
@@ -2652,8 +2851,8 @@ BEGIN
         RETURN v_search;
     END IF;
     IF p_operation.error_isolation = 'record' AND p_operation.error_handling <> 'stop_on_error' THEN
-        v_dense := p_dense OR cardinality(p_suspects) * 4 > p_count;
-        v_alone := CASE WHEN v_dense THEN '{}' ELSE p_suspects END;
+        v_group := CASE WHEN cardinality(p_suspects) * 4 > p_count THEN 1 ELSE p_group END;
+        v_alone := CASE v_group WHEN 0 THEN p_suspects ELSE '{}' END;
     END IF;
     FOR v_hole, v_refused IN
         SELECT h.place, bool_or(h.refused)
@@ -2666,8 +2865,7 @@ BEGIN
          ORDER BY h.place DESC
     LOOP
         IF v_hole < v_last THEN
-            v_search.pending := v_search.pending
-                || ARRAY[CASE WHEN v_dense THEN -(v_hole + 1) ELSE v_hole + 1 END, v_last];
+            v_search.pending := v_search.pending || public.batch_groups(v_hole + 1, v_last, v_group);
         END IF;
         IF NOT v_refused THEN
             v_search.pending := v_search.pending || ARRAY[-v_hole, v_hole];
@@ -2675,7 +2873,7 @@ BEGIN
         v_last := v_hole - 1;
     END LOOP;
     IF v_last >= 1 THEN
-        v_search.pending := v_search.pending || ARRAY[CASE WHEN v_dense THEN -1 ELSE 1 END, v_last];
+        v_search.pending := v_search.pending || public.batch_groups(1, v_last, v_group);
     END IF;
     RETURN public.batch_search_next(v_search);
 END;
@@ -2966,14 +3164,14 @@ $function$;
 -- What a failure may be besides a record's fault. system: it is; the transaction cannot go on. locks: those
 -- that the batch holds were in another session's way, and it in ours. surroundings: the statement may not fit
 -- the database, or something outside has failed. policy: a right that the write itself misses, where policies
--- hold for its table p_table; where no records can be written without it, it is the table's, else a row's.
+-- hold for its table; where no records can be written without it, it is the table's, else a row's.
 -- NULL: nothing. Values and constraints are about records, and so is a syntax error, for SQL that was deployed
 -- is well-formed, and what somebody's code raised on purpose, whatever its SQLSTATE. p_context is where it
 -- happened.
 CREATE OR REPLACE FUNCTION public.batch_doubt(
     p_sqlstate  text,
     p_context   text,
-    p_table     text
+    p_step      public.batch_step_definitions
 )
     RETURNS text
     LANGUAGE sql
@@ -2986,8 +3184,12 @@ AS $function$
         WHEN p_sqlstate = '40P01' THEN 'locks'
         WHEN p_sqlstate IN ('42601', '55P03') OR left(p_sqlstate, 2) IN ('21', '22', '23', '44', 'P0') THEN NULL
         WHEN p_sqlstate = '42501'
-             AND substring(p_context, 'PL/pgSQL[^\n]*') ~ 'batch_ranges'
-             AND row_security_active(to_regclass(p_table))
+             -- Of that line only PL/pgSQL and the name, with or without its schema, are the same in every language.
+             AND strpos(
+                     substring(p_context, 'PL/pgSQL[^\n]*'),
+                     quote_ident((parse_ident(p_step.write_function))[2]) || '('
+                 ) > 0
+             AND row_security_active(to_regclass(p_step.target_table))
             THEN 'policy'
         ELSE 'surroundings'
     END;
@@ -3170,25 +3372,26 @@ $function$;
 -- be read, those are told first and the rest is judged again; a rule that itself fails is tried one by one.
 CREATE OR REPLACE FUNCTION public.batch_invalid(
     p_operation  public.batch_operations,
-    p_items      jsonb,
-    p_names      text[],
-    p_types      text[]
+    p_step       public.batch_step_definitions,
+    p_items      jsonb
 )
     RETURNS jsonb
     LANGUAGE plpgsql
     STABLE
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_judge    text := 'SELECT ' || p_operation.validate_call;
+    v_judge    text := 'SELECT ' || coalesce(p_step.invalid_call, public.batch_reading(p_step));
     v_invalid  jsonb;
     v_broken   jsonb;
     v_places   integer[];
     v_place    integer;
     v_record   jsonb;
     v_context  text;
+    v_none     text[];
 BEGIN
     BEGIN
-        EXECUTE v_judge INTO v_invalid USING p_operation, p_items;
+        EXECUTE v_judge INTO v_invalid USING p_operation.parameters, p_operation.operation_id, v_none, v_none, v_none, false, p_items;
         RETURN v_invalid;
     EXCEPTION
         WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
@@ -3198,11 +3401,11 @@ BEGIN
             END IF;
     END;
     -- A rule that cannot be computed for no records at all is no fault of these.
-    EXECUTE v_judge INTO v_invalid USING p_operation, '[]'::jsonb;
+    EXECUTE v_judge INTO v_invalid USING p_operation.parameters, p_operation.operation_id, v_none, v_none, v_none, false, '[]'::jsonb;
 
-    v_places := public.batch_unreadable_places(p_items, p_names, p_types);
+    v_places := public.batch_unreadable_places(p_items, p_step.record_fields, p_step.record_types);
     SELECT coalesce(
-               pg_catalog.jsonb_agg(public.batch_unreadable(p_items -> (place - 1), place, p_names, p_types)), '[]'
+               pg_catalog.jsonb_agg(public.batch_unreadable(p_items -> (place - 1), place, p_step.record_fields, p_step.record_types)), '[]'
            )
       INTO v_invalid
       FROM pg_catalog.unnest(v_places) AS place;
@@ -3210,7 +3413,7 @@ BEGIN
         -- An empty record in place of an unreadable one keeps the others where they are.
         EXECUTE v_judge
            INTO v_broken
-          USING p_operation, (
+          USING p_operation.parameters, p_operation.operation_id, v_none, v_none, v_none, false, (
                     SELECT pg_catalog.jsonb_agg(
                                CASE WHEN item.place = ANY (v_places) THEN '{}' ELSE item.record END
                                ORDER BY item.place
@@ -3237,7 +3440,10 @@ BEGIN
                        SELECT pg_catalog.bool_and(f ? 'doubt') AND pg_catalog.count(DISTINCT f ->> 'message') = 1
                          FROM pg_catalog.jsonb_array_elements(v_broken) AS f
                    ) THEN
-                EXECUTE v_judge USING p_operation, pg_catalog.jsonb_build_array(v_record); -- alike for all: not theirs
+                -- Alike for all: not theirs.
+                EXECUTE v_judge
+                  USING p_operation.parameters, p_operation.operation_id, v_none, v_none, v_none, false,
+                        pg_catalog.jsonb_build_array(v_record);
             END IF;
     END;
     RETURN (
@@ -3257,31 +3463,25 @@ $function$;
 -- rules, those in which something cannot be read.
 CREATE OR REPLACE FUNCTION public.batch_invalid_places(
     p_operation  public.batch_operations,
-    p_items      jsonb,
-    p_names      text[],
-    p_types      text[]
+    p_step       public.batch_step_definitions,
+    p_items      jsonb
 )
     RETURNS integer[]
     LANGUAGE plpgsql
     STABLE
+    SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_context  text;
 BEGIN
-    IF p_operation.validate_call IS NOT NULL THEN
+    IF p_step.validates THEN
         RETURN ARRAY(
             SELECT (f ->> 'place')::integer
-              FROM pg_catalog.jsonb_array_elements(public.batch_invalid(p_operation, p_items, p_names, p_types)) AS f
+              FROM pg_catalog.jsonb_array_elements(public.batch_invalid(p_operation, p_step, p_items)) AS f
         );
     END IF;
-    EXECUTE pg_catalog.format(
-        'SELECT FROM pg_catalog.jsonb_to_recordset($1) AS probe (%s)',
-        (
-            SELECT pg_catalog.string_agg(pg_catalog.format('%I %s', field.name, field.type), ', ')
-              FROM unnest(p_names, p_types) AS field (name, type)
-        )
-    )
-      USING p_items;
+    EXECUTE 'SELECT ' || public.batch_reading(p_step)
+      USING NULL::jsonb, NULL::uuid, NULL::text[], NULL::text[], NULL::text[], false, p_items;
     RETURN '{}'::integer[];
 EXCEPTION
     WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
@@ -3289,8 +3489,25 @@ EXCEPTION
         IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
             RAISE;
         END IF;
-        RETURN public.batch_unreadable_places(p_items, p_names, p_types);
+        RETURN public.batch_unreadable_places(p_items, p_step.record_fields, p_step.record_types);
 END;
+$function$;
+
+-- An expression that reads all records as their types, and is an empty array.
+CREATE OR REPLACE FUNCTION public.batch_reading(p_step public.batch_step_definitions)
+    RETURNS text
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT format(
+               '(SELECT CASE WHEN pg_catalog.count(*) IS NOT NULL THEN ''[]''::jsonb END FROM pg_catalog.%s)',
+               CASE
+                   WHEN count(*) = 0 THEN 'jsonb_array_elements($7) AS probe (record)'
+                   ELSE format('jsonb_to_recordset($7) AS probe (%s)', string_agg(format('%I %s', field.name, field.type), ', '))
+               END
+           )
+      FROM unnest(p_step.record_fields, p_step.record_types) AS field (name, type);
 $function$;
 
 -- One record held against the rules; a rule that cannot be computed for it is not met.
@@ -3310,7 +3527,10 @@ DECLARE
     v_detail   text;
     v_context  text;
 BEGIN
-    EXECUTE p_judge INTO v_found USING p_operation, pg_catalog.jsonb_build_array(p_record);
+    EXECUTE p_judge
+       INTO v_found
+      USING p_operation.parameters, p_operation.operation_id, NULL::text[], NULL::text[], NULL::text[], false,
+            pg_catalog.jsonb_build_array(p_record);
     RETURN CASE v_found
         WHEN '[]' THEN v_found
         ELSE pg_catalog.jsonb_build_array((v_found -> 0) || pg_catalog.jsonb_build_object('place', p_place))
@@ -3438,6 +3658,479 @@ AS $function$
            ) AS told;
 
     SELECT CASE WHEN p_operation.skip_invalid_rows THEN 0 ELSE jsonb_array_length(p_invalid) END;
+$function$;
+
+-- Refuses to begin where the table's key is not what the spec says: rows would be lost or met twice. What
+-- the catalog cannot tell, of views and foreign tables, their rows tell.
+CREATE OR REPLACE FUNCTION public.batch_require_key(
+    p_operation  public.batch_operations,
+    p_use        text,
+    p_columns    text[],
+    p_types      regtype[],
+    p_modifiers  text[] DEFAULT '{}'
+)
+    RETURNS void
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_problem  record;
+    v_key      text;
+BEGIN
+    -- As most tables are: the primary key is these columns, with these types. It is told at once.
+    PERFORM
+       FROM pg_class AS c
+       JOIN pg_index AS i ON i.indrelid = c.oid
+      WHERE c.oid = to_regclass(p_operation.target_table)
+        AND (c.relkind = 'p' OR (c.relkind = 'r' AND NOT c.relhassubclass))
+        AND i.indisprimary
+        AND i.indisvalid
+        AND i.indnkeyatts = cardinality(p_columns)
+        AND p_modifiers = '{}'
+        AND NOT EXISTS (
+                SELECT
+                  FROM unnest(p_columns, p_types) AS wanted (name, type)
+                  LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = wanted.name
+                  LEFT JOIN pg_type AS t ON t.oid = a.atttypid
+                 WHERE (
+                           a.attnum = ANY (i.indkey[:i.indnkeyatts - 1])
+                           AND a.atttypid = wanted.type
+                           AND t.typtype <> 'd'
+                           AND a.attcollation IN (0, 'default'::regcollation)
+                       ) IS NOT TRUE
+            );
+    IF FOUND THEN
+        RETURN;
+    END IF;
+    FOR v_problem IN
+        SELECT p.problem, p.column_name, p.message, p.hint
+          FROM public.batch_key_problems(p_operation.target_table, p_columns, p_types, p_modifiers, p_use) AS p
+    LOOP
+        IF v_problem.problem = 'unknown' THEN
+            EXECUTE format(
+                'SELECT jsonb_build_array(%2$s)::text FROM %1$s GROUP BY %2$s HAVING count(*) > 1%3$s LIMIT 1',
+                p_operation.target_table,
+                (SELECT string_agg(quote_ident(c), ', ') FROM unnest(p_columns) AS c),
+                CASE WHEN p_use = 'rows' THEN (SELECT string_agg(format(' OR %I IS NOT DISTINCT FROM NULL', c), '') FROM unnest(p_columns) AS c) END
+            ) INTO v_key;
+            CONTINUE WHEN v_key IS NULL;
+            v_problem.message := format('the key %s is not that of one row of %s', v_key, p_operation.target_table);
+            v_problem.hint := 'Name columns that are unique and not NULL as primary_key.';
+        END IF;
+        RAISE EXCEPTION '%: %', p_operation.operation, v_problem.message
+            USING ERRCODE = 'P0B10',
+                  HINT = rtrim(v_problem.hint, '.') || '. Nothing was changed.',
+                  COLUMN = v_problem.column_name;
+    END LOOP;
+END;
+$function$;
+
+-- A column's type without the domains around it, and whether values of another type become it.
+CREATE OR REPLACE FUNCTION public.batch_column_base(
+    p_relation  oid,
+    p_number    smallint,
+    p_from      oid,
+    OUT type       oid,
+    OUT modifier   integer,
+    OUT collation  oid,
+    OUT castable   boolean
+)
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_domain  record;
+BEGIN
+    SELECT a.atttypid, a.atttypmod, a.attcollation
+      INTO type, modifier, collation
+      FROM pg_attribute AS a
+     WHERE a.attrelid = p_relation
+       AND a.attnum = p_number;
+    LOOP
+        SELECT t.typbasetype, t.typtypmod
+          INTO v_domain
+          FROM pg_type AS t
+         WHERE t.oid = type
+           AND t.typtype = 'd';
+        EXIT WHEN NOT FOUND;
+        type := v_domain.typbasetype;
+        modifier := v_domain.typtypmod;
+    END LOOP;
+    castable := type = p_from
+        OR EXISTS (SELECT FROM pg_cast AS c WHERE c.castsource = p_from AND c.casttarget = type)
+        OR EXISTS (SELECT FROM pg_type AS t WHERE t.oid IN (p_from, type) AND t.typcategory = 'S');
+END;
+$function$;
+
+-- How columns of a table tell values apart, as SQL for values that stand as texts in given.key_1 and so on:
+-- each as its column would hold it, rounded and in its collation. One row, or for an upsert one for each
+-- way in which its unique indexes do. p_types are what the texts are read as first.
+CREATE OR REPLACE FUNCTION public.batch_columns_as_held(
+    p_table    text,
+    p_columns  text[],
+    p_types    regtype[],
+    p_upsert   boolean
+)
+    RETURNS TABLE (held text, comparable text)
+    LANGUAGE sql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    WITH target AS (
+        SELECT b.p_relation AS relation, b.p_columns AS numbers
+          FROM public.batch_base_columns(
+                   to_regclass(p_table),
+                   ARRAY(
+                       SELECT coalesce(a.attnum, 0::smallint)
+                         FROM unnest(p_columns) WITH ORDINALITY AS wanted (name, place)
+                         LEFT JOIN pg_attribute AS a ON a.attrelid = to_regclass(p_table) AND a.attname = wanted.name
+                        ORDER BY wanted.place
+                   )
+               ) AS b
+    ),
+    arbiter AS (
+        SELECT DISTINCT i.indnullsnotdistinct AS nulls_are_equal,
+               ARRAY(
+                   SELECT i.indcollation[array_position(i.indkey::smallint[], wanted.number)]
+                     FROM unnest(t.numbers) WITH ORDINALITY AS wanted (number, place)
+                    ORDER BY wanted.place
+               ) AS collations
+          FROM target AS t
+          JOIN pg_index AS i ON i.indrelid = t.relation
+         WHERE p_upsert
+           AND i.indisunique
+           AND i.indisvalid
+           AND i.indimmediate
+           AND i.indpred IS NULL
+           AND i.indexprs IS NULL
+           AND i.indkey[:i.indnkeyatts - 1] <@ t.numbers
+           AND i.indkey[:i.indnkeyatts - 1] @> t.numbers
+    ),
+    sameness AS (
+        SELECT a.nulls_are_equal, a.collations FROM arbiter AS a
+         UNION ALL
+        SELECT false, NULL WHERE NOT EXISTS (SELECT FROM arbiter)
+    )
+    SELECT string_agg(
+               format(
+                   '%s%s AS key_%s',
+                   -- A length would cut what the column refuses, and tells nothing apart.
+                   format(
+                       CASE WHEN known.castable THEN 'CAST(CAST(given.key_%1$s AS %2$s) AS %3$s)' ELSE 'CAST(given.key_%1$s AS %2$s)' END,
+                       known.place,
+                       format_type(known.type, -1),
+                       format_type(known.base, CASE WHEN known.rounds THEN known.modifier ELSE -1 END)
+                   ),
+                   ' COLLATE ' || nullif(known.collation, 0)::regcollation,
+                   known.place
+               ),
+               ', ' ORDER BY known.place
+           ),
+           CASE
+               WHEN s.nulls_are_equal THEN 'true'
+               -- Of a row type, NULL in it is a value like others.
+               ELSE string_agg(format('typed.key_%s IS DISTINCT FROM NULL', known.place), ' AND ' ORDER BY known.place)
+           END
+      FROM sameness AS s
+     CROSS JOIN LATERAL (
+               SELECT wanted.place,
+                      p_types[wanted.place] AS type,
+                      base.type AS base,
+                      base.modifier,
+                      base.castable,
+                      t.typcategory IN ('N', 'D', 'T') OR e.typcategory IN ('N', 'D', 'T') AS rounds,
+                      CASE WHEN base.castable AND t.typcollation <> 0
+                          THEN coalesce(s.collations[wanted.place], base.collation)
+                      END AS collation
+                 FROM target
+                CROSS JOIN LATERAL unnest(target.numbers) WITH ORDINALITY AS wanted (number, place)
+                CROSS JOIN LATERAL public.batch_column_base(target.relation, wanted.number, p_types[wanted.place]) AS base
+                 LEFT JOIN pg_type AS t ON t.oid = base.type
+                 LEFT JOIN pg_type AS e ON e.oid = t.typelem AND t.typcategory = 'A'
+           ) AS known
+     GROUP BY s.nulls_are_equal, s.collations;
+$function$;
+
+-- Whether columns can hold values at all.
+CREATE OR REPLACE FUNCTION public.batch_can_hold(p_held text, p_keys text[])
+    RETURNS boolean
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_context  text;
+BEGIN
+    EXECUTE format(
+        'SELECT %s FROM (SELECT %s) AS given',
+        p_held,
+        (SELECT string_agg(format('$1[%1$s] AS key_%1$s', place), ', ') FROM generate_subscripts(p_keys, 1) AS place)
+    )
+        USING p_keys;
+    RETURN true;
+EXCEPTION
+    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- such as what is no regclass
+        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+            RAISE;
+        END IF;
+        RETURN false;
+END;
+$function$;
+
+-- Nothing begins where the table does not tell its rows as the step's spec says.
+CREATE OR REPLACE FUNCTION public.batch_require_unique(
+    p_operation  public.batch_operations,
+    p_step       public.batch_step_definitions
+)
+    RETURNS void
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_operation  public.batch_operations := p_operation;
+    v_types      regtype[];
+BEGIN
+    IF p_step.unique_use IS NULL THEN
+        RETURN;
+    END IF;
+    v_types := p_step.unique_types::regtype[];
+    v_operation.target_table := p_step.target_table;
+    PERFORM public.batch_require_key(
+        v_operation, p_step.unique_use, p_step.unique_columns, v_types, coalesce(p_step.unique_modifiers, '{}')
+    );
+END;
+$function$;
+
+-- The texts by which records are told apart, a row of them for each record, and which records cannot be read.
+CREATE OR REPLACE FUNCTION public.batch_identities(
+    p_operation     public.batch_operations,
+    p_step          public.batch_step_definitions,
+    p_items         jsonb,
+    OUT keys        text[],
+    OUT unreadable  boolean[]
+)
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_query    text := 'SELECT ' || p_step.identity_call;
+    v_none     text[];
+    v_item     jsonb;
+    v_key      text[];
+    v_context  text;
+BEGIN
+    BEGIN
+        EXECUTE v_query INTO keys USING p_operation.parameters, p_operation.operation_id, v_none, v_none, v_none, false, p_items;
+        RETURN;
+    EXCEPTION
+        WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+            GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+            IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                RAISE;
+            END IF;
+    END;
+    -- One by one: a record that cannot be read fails by itself, and hides no other.
+    FOR v_item IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
+        BEGIN
+            EXECUTE v_query INTO v_key USING p_operation.parameters, p_operation.operation_id, v_none, v_none, v_none, false, v_item;
+            unreadable := unreadable || false;
+        EXCEPTION
+            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                    RAISE;
+                END IF;
+                unreadable := unreadable || true;
+                v_key := ARRAY[array_fill(NULL::text, ARRAY[cardinality(p_step.identity_columns)])];
+        END;
+        keys := keys || v_key;
+    END LOOP;
+END;
+$function$;
+
+-- The records that are the same as an earlier one by columns of the operation's table: of p_items, or,
+-- where that is NULL, of those that lie in the ranges of the step at work. The step's function tells
+-- the values of work.items. Each record is the number of its range, its place there and its number in the
+-- input; beside it stands the first that it is the same as, in one of the ways in which the table tells.
+CREATE OR REPLACE FUNCTION public.batch_same(
+    p_operation  public.batch_operations,
+    p_step       public.batch_step_definitions,
+    p_items      jsonb
+)
+    RETURNS TABLE (way integer, record bigint[], first bigint[])
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+    SET work_mem = '128MB' -- one sort of the records' keys
+AS $function$
+DECLARE
+    v_same     record;
+    v_types    regtype[];
+    v_context  text;
+    v_way      integer := 0;
+    v_names    text := (SELECT string_agg(format('key_%s', place), ', ') FROM generate_subscripts(p_step.identity_columns, 1) AS place);
+    v_lists    text := (SELECT string_agg(format('told.keys[:][%1$s:%1$s]', place), ', ') FROM generate_subscripts(p_step.identity_columns, 1) AS place);
+    v_given    text := format(
+        CASE
+            WHEN p_items IS NOT NULL THEN $query$
+                SELECT work.range_number, k.*, k.place AS record_number
+                  FROM (SELECT 1 AS range_number, $7 AS items) AS work
+                 CROSS JOIN LATERAL public.batch_identities($8, $9, work.items) AS told
+                 CROSS JOIN LATERAL unnest(told.unreadable, %1$s) WITH ORDINALITY AS k (unreadable, %2$s, place)
+            $query$
+            ELSE $query$
+                SELECT work.range_number, k.*, coalesce(work.record_numbers[k.place], work.first_item + k.place - 1) AS record_number
+                  FROM public.batch_ranges AS work
+                 CROSS JOIN LATERAL public.batch_identities($8, $9, work.items) AS told
+                 CROSS JOIN LATERAL unnest(told.unreadable, %1$s) WITH ORDINALITY AS k (unreadable, %2$s, place)
+                 WHERE work.operation_id = $2
+                   AND work.step_number = $3
+                   AND NOT work.done
+            $query$
+        END,
+        v_lists, v_names
+    );
+    v_query    text := $query$
+        SELECT $4, counted.record, counted.first
+          FROM (
+                   SELECT typed.record, first_value(typed.record) OVER same AS first, row_number() OVER same AS occurrence
+                     FROM (
+                              SELECT given.range_number,
+                                     given.place,
+                                     ARRAY[given.range_number, given.place, given.record_number] AS record,
+                                     %2$s
+                                FROM (%1$s) AS given
+                               WHERE given.unreadable IS NOT TRUE
+                          ) AS typed
+                    WHERE %4$s
+                   WINDOW same AS (PARTITION BY %3$s ORDER BY typed.range_number, typed.place)
+               ) AS counted
+         WHERE counted.occurrence > 1
+    $query$;
+BEGIN
+    v_types := p_step.identity_types::regtype[];
+    FOR v_same IN
+        SELECT h.*
+          FROM public.batch_columns_as_held(
+                   p_operation.target_table, p_step.identity_columns, v_types, p_step.type = 'upsert'
+               ) AS h
+    LOOP
+        v_way := v_way + 1;
+        BEGIN
+            RETURN QUERY EXECUTE format(v_query, v_given, v_same.held, v_names, v_same.comparable)
+                USING p_operation.parameters, p_operation.operation_id, p_operation.step_number, v_way, NULL::text, NULL::text, p_items,
+                      p_operation, p_step;
+        EXCEPTION
+            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+                IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                    RAISE;
+                END IF;
+                -- What a column cannot hold at all fails by itself.
+                RETURN QUERY EXECUTE format(
+                    v_query,
+                    format(
+                        'SELECT * FROM (%s) AS given WHERE %s.batch_can_hold(%L, ARRAY[%s]) OFFSET 0',
+                        v_given, 'public', v_same.held, v_names
+                    ),
+                    v_same.held, v_names, v_same.comparable
+                )
+                    USING p_operation.parameters, p_operation.operation_id, p_operation.step_number, v_way, NULL::text, NULL::text, p_items,
+                      p_operation, p_step;
+        END;
+    END LOOP;
+END;
+$function$;
+
+-- Those of them that are refused, as the number of their range and their own: the first valid one counts.
+CREATE OR REPLACE FUNCTION public.batch_repeated(
+    p_operation  public.batch_operations,
+    p_step       public.batch_step_definitions,
+    p_items      jsonb
+)
+    RETURNS SETOF bigint[]
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_ways     integer[];
+    v_firsts   bigint[];
+    v_ranges   bigint[];
+    v_places   bigint[];
+    v_numbers  bigint[];
+    v_range    bigint;
+    v_at       bigint[];
+    v_of       bigint[];
+    v_items    jsonb;
+    v_invalid  bigint[] := '{}'::bigint[];
+BEGIN
+    WITH same AS MATERIALIZED (
+        SELECT s.way, s.record, s.first
+          FROM public.batch_same(p_operation, p_step, p_items) AS s
+    ),
+    member AS (
+        SELECT s.way, s.first, s.record FROM same AS s
+         UNION
+        SELECT s.way, s.first, s.first FROM same AS s
+    )
+    SELECT array_agg(m.way),
+           array_agg(m.first[3]),
+           array_agg(m.record[1]),
+           array_agg(m.record[2]),
+           array_agg(m.record[3])
+      INTO v_ways, v_firsts, v_ranges, v_places, v_numbers
+      FROM member AS m;
+    IF v_ways IS NULL THEN
+        RETURN;
+    END IF;
+
+    -- Of these few, each is held against the types and rules that its batch will hold it against.
+    FOR v_range, v_at, v_of IN
+        SELECT m.range_number,
+               array_agg(m.place ORDER BY m.place),
+               array_agg(m.number ORDER BY m.place)
+          FROM (
+                   SELECT DISTINCT * FROM unnest(v_ranges, v_places, v_numbers) AS known (range_number, place, number)
+               ) AS m
+         GROUP BY m.range_number
+    LOOP
+        v_items := coalesce(
+            p_items,
+            (
+                SELECT work.items
+                  FROM public.batch_ranges AS work
+                 WHERE work.operation_id = p_operation.operation_id
+                   AND work.step_number = p_operation.step_number
+                   AND work.range_number = v_range
+            )
+        );
+        SELECT jsonb_agg(item.record ORDER BY item.place)
+          INTO v_items
+          FROM jsonb_array_elements(v_items) WITH ORDINALITY AS item (record, place)
+          JOIN unnest(v_at) AS wanted (place) ON wanted.place = item.place;
+        v_invalid := array_cat(v_invalid, ARRAY(
+            SELECT v_of[place]
+              FROM unnest(public.batch_invalid_places(p_operation, p_step, v_items)) AS place
+        ));
+    END LOOP;
+
+    RETURN QUERY
+    SELECT ARRAY[counted.range_number, counted.number]
+      FROM (
+               SELECT m.range_number,
+                      m.number,
+                      row_number() OVER (PARTITION BY m.way, m.first ORDER BY m.range_number, m.place) AS occurrence
+                 FROM unnest(v_ways, v_firsts, v_ranges, v_places, v_numbers) AS m (way, first, range_number, place, number)
+                WHERE m.number <> ALL (v_invalid)
+           ) AS counted
+     WHERE counted.occurrence > 1;
+END;
 $function$;
 
 -- What is written down about failing records. A failure is what GET STACKED DIAGNOSTICS told, with the slice
@@ -3632,6 +4325,1204 @@ BEGIN
 END;
 $function$;
 
+-- How a step is planned: its records are counted, and it is decided how they are cut into batches.
+
+-- The settings of the step in the row of its operation, with the call's options laid over them.
+CREATE OR REPLACE FUNCTION public.batch_lay_settings(
+    p_operation  public.batch_operations,
+    p_settings   jsonb,
+    p_step       public.batch_step_definitions
+)
+    RETURNS public.batch_operations
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_operation  public.batch_operations := p_operation;
+BEGIN
+    v_operation.step := p_step.step;
+    v_operation.step_number := p_step.step_number;
+    v_operation.target_table := p_step.target_table;
+    v_operation.max_records := NULL;
+    v_operation.max_errors := NULL;
+    v_operation.max_error_percent := NULL;
+    v_operation.lock_timeout := NULL;
+    v_operation.statement_timeout := NULL;
+    v_operation.step_timeout := NULL;
+    v_operation.limit_reached := false;
+    v_operation.strategy_reason := NULL;
+    v_operation.upto_key := NULL;
+    v_operation.batch_keys := '{}';
+    v_operation.duplicate_records := '{}';
+    v_operation.kept := NULL;
+    v_operation := jsonb_populate_record(
+        v_operation, public.batch_default_settings() || p_settings || p_step.settings
+    );
+    IF v_operation.submitted THEN
+        v_operation.batch_size := coalesce(v_operation.worker_batch_size, v_operation.batch_size);
+    END IF;
+    v_operation := public.batch_apply_options(v_operation, v_operation.options);
+    v_operation.collect_errors := p_operation.collect_errors OR v_operation.error_handling = 'collect_errors';
+    v_operation.step_deadline := clock_timestamp() + v_operation.step_timeout;
+    RETURN v_operation;
+END;
+$function$;
+
+-- Plans the step that its row describes. p_keys and p_records are what a caller hands in.
+CREATE OR REPLACE FUNCTION public.batch_plan(
+    p_operation  public.batch_operations,
+    p_step       public.batch_step_definitions,
+    p_keys       text[] DEFAULT NULL,
+    p_records    jsonb DEFAULT NULL
+)
+    RETURNS public.batch_operations
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_operation  public.batch_operations := p_operation;
+    v_found      bigint;
+BEGIN
+    v_operation.strategy := 'items';
+    CASE p_step.drives
+        WHEN 'rows' THEN
+            RETURN public.batch_plan_rows(p_operation, p_step);
+        WHEN 'keys' THEN
+            v_found := cardinality(p_keys)::bigint;
+            IF p_step.list_call IS NOT NULL THEN
+                EXECUTE 'SELECT pg_catalog.cardinality(' || p_step.list_call || ')'
+                   INTO v_found
+                  USING p_operation.parameters, p_operation.operation_id;
+            END IF;
+            v_operation := public.batch_limit(v_operation, coalesce(v_found, 0));
+            v_operation.strategy_reason := 'the keys are handed in';
+        WHEN 'records' THEN
+            IF jsonb_typeof(p_records) <> 'array' THEN
+                RAISE EXCEPTION '%: % must be a JSON array of objects, not %',
+                    p_operation.operation, public.batch_input_name(p_operation), jsonb_typeof(p_records)
+                    USING ERRCODE = 'invalid_parameter_value';
+            END IF;
+            PERFORM public.batch_refuse_fields(v_operation, p_records, p_step.record_fields);
+            v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_records), 0));
+            v_operation.strategy_reason := 'the records are handed in';
+        WHEN 'relation' THEN
+            v_found := public.batch_take_relation(v_operation, p_step);
+            v_operation := public.batch_limit(v_operation, v_found);
+            IF v_operation.limit_reached THEN
+                PERFORM public.batch_shorten(v_operation);
+            END IF;
+            v_operation.strategy_reason := 'the records are rows of a relation';
+        ELSE
+            v_operation := public.batch_limit(v_operation, 1);
+            v_operation.strategy_reason := 'one record, made from the parameters';
+    END CASE;
+    IF p_step.identity_call IS NOT NULL THEN
+        -- Of records that are the same the first counts; the others would write its row again.
+        v_operation.duplicate_records := ARRAY(
+            SELECT DISTINCT repeated.place[2]
+              FROM public.batch_repeated(v_operation, p_step, p_records) AS repeated (place)
+             ORDER BY repeated.place[2]
+        );
+    END IF;
+    RETURN v_operation;
+END;
+$function$;
+
+-- The name of the parameter that hands records in.
+CREATE OR REPLACE FUNCTION public.batch_input_name(p_operation public.batch_operations)
+    RETURNS text
+    LANGUAGE sql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT p.parameter ->> 'name'
+      FROM public.batch_definitions AS d
+     CROSS JOIN LATERAL jsonb_array_elements(d.parameters) AS p (parameter)
+     WHERE d.schema_name = p_operation.schema_name
+       AND d.operation = p_operation.operation
+       AND p.parameter ? 'input';
+$function$;
+
+-- A key as text, or where it has several columns an array of texts: of columns key_1, key_2 ... of k, which are of
+-- these types. Times, and types that may hold some, are written as any session reads them.
+CREATE OR REPLACE FUNCTION public.batch_key_text(p_types text[])
+    RETURNS text
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT format(CASE WHEN count(*) > 1 THEN 'ARRAY[%s]' ELSE '%s' END, string_agg(
+               format(
+                   CASE
+                       WHEN type = ANY (ARRAY[
+                           'date', 'timestamp', 'timestamptz', 'timestamp without time zone', 'timestamp with time zone'
+                       ]) THEN '(pg_catalog.to_jsonb(k.key_%s) OPERATOR(pg_catalog.#>>) ''{}''::text[])'
+                       WHEN type = ANY (ARRAY[
+                           'text', 'bigint', 'integer', 'smallint', 'numeric', 'uuid', 'varchar', 'character varying', 'bpchar',
+                           'boolean', 'bytea', 'real', 'double precision'
+                       ]) THEN 'k.key_%s::text'
+                       ELSE 'public.batch_text(k.key_%s)'
+                   END,
+                   place
+               ),
+               ', ' ORDER BY place
+           ))
+      FROM unnest(p_types) WITH ORDINALITY AS t (type, place);
+$function$;
+
+-- Their names: key_1, key_2 ...
+CREATE OR REPLACE FUNCTION public.batch_key_names(p_step public.batch_step_definitions)
+    RETURNS text
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT string_agg('key_' || place, ', ' ORDER BY place)
+      FROM generate_subscripts(p_step.key_columns, 1) AS place;
+$function$;
+
+-- Reads the keys of all rows that match, in order: how many there are, and the key that each batch would
+-- begin with; where they are one batch at most, all keys.
+CREATE OR REPLACE FUNCTION public.batch_plan_rows(
+    p_operation  public.batch_operations,
+    p_step       public.batch_step_definitions
+)
+    RETURNS public.batch_operations
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    SET work_mem = '128MB' -- the keys are read to the end before the first is counted
+AS $function$
+DECLARE
+    v_operation  public.batch_operations := p_operation;
+    v_size       integer := p_operation.batch_size;
+    v_found      bigint;
+    v_keys       text[];
+    v_dense      boolean := false;
+BEGIN
+    EXECUTE format(
+        'SELECT pg_catalog.count(*), '
+        'pg_catalog.array_agg(%1$s) FILTER (WHERE k.place OPERATOR(pg_catalog.<=) $3), '
+        'pg_catalog.array_agg(%1$s) FILTER (WHERE pg_catalog.mod(k.place OPERATOR(pg_catalog.-) 1, $3) OPERATOR(pg_catalog.=) 0) '
+        'FROM %2$s WITH ORDINALITY AS k (%3$s, place)',
+        public.batch_key_text(p_step.bound_types), p_step.source_call, public.batch_key_names(p_step)
+    )
+       INTO v_found, v_keys, v_operation.batch_keys
+      USING p_operation.parameters, p_operation.operation_id, v_size;
+    v_operation := public.batch_limit(v_operation, v_found);
+
+    IF v_found <= v_size THEN
+        v_operation.strategy_reason := 'one batch holds all rows';
+    ELSIF v_operation.max_records IS NOT NULL THEN
+        v_operation.strategy_reason := 'max_records is exact only over a list of keys';
+    ELSIF row_security_active(p_step.target_table) THEN
+        -- A stretch may hold rows that are hidden from who asks and not from a worker.
+        v_operation.strategy_reason := 'row-level security: only rows that were seen are written';
+    ELSE
+        v_dense := public.batch_is_dense(v_operation, p_step);
+        v_operation.strategy_reason := CASE
+            WHEN v_dense THEN 'most rows between two matching keys match'
+            ELSE 'few of the rows between two matching keys match'
+        END;
+    END IF;
+    IF v_dense THEN
+        v_operation.strategy := 'ranges';
+        v_operation.upto_key := public.batch_last_key(p_step);
+    ELSE
+        v_operation.strategy := 'keys';
+        v_operation.batch_keys := CASE
+            WHEN v_found <= least(v_size, v_operation.step_records) THEN coalesce(v_keys, '{}')
+            ELSE '{}'
+        END;
+    END IF;
+    RETURN v_operation;
+END;
+$function$;
+
+-- A key's columns in a table, or out of an array of keys at a place.
+CREATE OR REPLACE FUNCTION public.batch_key_columns(
+    p_step   public.batch_step_definitions,
+    p_list   text DEFAULT NULL,
+    p_place  text DEFAULT NULL
+)
+    RETURNS text
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT string_agg(
+               CASE
+                   WHEN p_list IS NULL THEN format('t.%I', name)
+                   WHEN cardinality(p_step.key_columns) > 1 THEN format('(%s)[%s][%s]::%s', p_list, p_place, place, type)
+                   ELSE format('(%s)[%s]::%s', p_list, p_place, type)
+               END,
+               ', ' ORDER BY place
+           )
+      FROM unnest(p_step.key_columns, p_step.key_types) WITH ORDINALITY AS k (name, type, place);
+$function$;
+
+-- Batches go from key to key where most rows between two keys match, else they are lists of keys: a batch from
+-- key to key reads every row between its ends. Counting between some neighbours tells, whatever the statistics
+-- say; in key order and no further, for no plan may read a whole stretch to sort it.
+CREATE OR REPLACE FUNCTION public.batch_is_dense(
+    p_operation  public.batch_operations,
+    p_step       public.batch_step_definitions
+)
+    RETURNS boolean
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    SET enable_bitmapscan = off
+    SET enable_seqscan = off
+    SET enable_sort = off
+    SET jit = off -- what is done all the same although it is switched off has so high a cost that it would be compiled
+AS $function$
+DECLARE
+    v_dense  boolean;
+BEGIN
+    EXECUTE format(
+        $query$
+        SELECT pg_catalog.avg(between_keys.row_count) OPERATOR(pg_catalog.<=) (3 OPERATOR(pg_catalog.*) $2)::numeric
+          FROM pg_catalog.unnest($3) AS pair (place)
+         CROSS JOIN LATERAL (
+                   SELECT pg_catalog.count(*) AS row_count
+                     FROM (
+                              SELECT
+                                FROM %1$s AS t
+                               WHERE (%2$s) >= (%3$s)
+                                 AND (%2$s) < (%4$s)
+                               ORDER BY %2$s
+                               LIMIT 4 OPERATOR(pg_catalog.*) $2
+                          ) AS counted
+               ) AS between_keys
+        $query$,
+        p_step.target_table,
+        public.batch_key_columns(p_step),
+        public.batch_key_columns(p_step, '$1', 'pair.place'),
+        public.batch_key_columns(p_step, '$1', 'pair.place OPERATOR(pg_catalog.+) 1')
+    )
+       INTO v_dense
+      USING p_operation.batch_keys, p_operation.batch_size::bigint,
+            public.batch_sample_places(array_length(p_operation.batch_keys, 1));
+    RETURN coalesce(v_dense, false);
+END;
+$function$;
+
+-- Up to 16 places in a list of so many, spread evenly, each with a neighbour behind it.
+CREATE OR REPLACE FUNCTION public.batch_sample_places(p_count integer)
+    RETURNS integer[]
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT ARRAY(SELECT place FROM generate_series(1, p_count - 1, greatest((p_count - 1) / 16, 1)) AS place LIMIT 16);
+$function$;
+
+-- The last key of a table, as a list of one.
+CREATE OR REPLACE FUNCTION public.batch_last_key(p_step public.batch_step_definitions)
+    RETURNS text[]
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_last  text[];
+BEGIN
+    EXECUTE format(
+        'SELECT ARRAY[%1$s] FROM (SELECT %2$s FROM %3$s AS t ORDER BY %4$s LIMIT 1) AS k (%5$s)',
+        public.batch_key_text(p_step.key_types),
+        public.batch_key_columns(p_step),
+        p_step.target_table,
+        (SELECT string_agg(format('t.%I DESC', name), ', ' ORDER BY place) FROM unnest(p_step.key_columns) WITH ORDINALITY AS k (name, place)),
+        public.batch_key_names(p_step)
+    )
+       INTO v_last;
+    RETURN v_last;
+END;
+$function$;
+
+-- Takes the records of a relation once, into the ranges of the step: whatever becomes of the relation, they are
+-- what is worked through. Returns how many there are, one more than max_records at most.
+CREATE OR REPLACE FUNCTION public.batch_take_relation(
+    p_operation  public.batch_operations,
+    p_step       public.batch_step_definitions
+)
+    RETURNS bigint
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_found  bigint;
+BEGIN
+    EXECUTE format(
+        $query$
+        INSERT INTO public.batch_ranges
+        SELECT listed.*
+          FROM (
+                   SELECT (numbered.place OPERATOR(pg_catalog.-) 1) OPERATOR(pg_catalog./) $3 AS number,
+                          pg_catalog.jsonb_agg(numbered.record ORDER BY numbered.place) AS items,
+                          pg_catalog.count(*)::integer AS item_count
+                     FROM (
+                              SELECT relation.record, pg_catalog.row_number() OVER () AS place
+                                FROM (%s) AS relation (record)
+                               LIMIT $4
+                          ) AS numbered
+                    GROUP BY 1
+               ) AS batch
+         CROSS JOIN LATERAL public.batch_list(
+                   $5, batch.number::integer OPERATOR(pg_catalog.+) 1, NULL, batch.items, batch.item_count,
+                   batch.number OPERATOR(pg_catalog.*) $3 OPERATOR(pg_catalog.+) 1, NULL
+               ) AS listed
+        $query$,
+        CASE
+            WHEN p_step.reads_step IS NULL THEN 'SELECT source.record FROM ' || p_step.source_call || ' AS source (record)'
+            ELSE format(
+                'SELECT o.record FROM public.batch_outputs AS o WHERE o.operation_id OPERATOR(pg_catalog.=) $2 '
+                'AND o.step_number OPERATOR(pg_catalog.=) %s ORDER BY o.batch_number, o.record_number, o.place, o.record',
+                p_step.reads_step
+            )
+        END
+    )
+      USING p_operation.parameters, p_operation.operation_id, p_operation.batch_size, p_operation.max_records + 1,
+            p_operation;
+    SELECT coalesce(sum(r.item_count), 0)::bigint
+      INTO v_found
+      FROM public.batch_ranges AS r
+     WHERE r.operation_id = p_operation.operation_id
+       AND r.step_number = p_operation.step_number;
+    IF p_step.same_columns AND p_step.record_fields <> '{}' THEN
+        PERFORM public.batch_require_fields(p_operation, p_step.record_fields);
+    END IF;
+    RETURN v_found;
+END;
+$function$;
+
+-- Cuts a planned step into ranges, the pieces that workers claim. Those of a relation are cut already.
+CREATE OR REPLACE FUNCTION public.batch_cut(
+    p_operation  public.batch_operations,
+    p_step       public.batch_step_definitions,
+    p_keys       text[] DEFAULT NULL,
+    p_records    jsonb DEFAULT NULL
+)
+    RETURNS SETOF public.batch_ranges
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    SET work_mem = '128MB' -- one sort of the keys
+AS $function$
+DECLARE
+    v_size     integer := p_operation.batch_size;
+    v_keys     text[];
+    v_numbers  bigint[];
+BEGIN
+    CASE
+        WHEN p_operation.strategy = 'ranges' THEN
+            RETURN QUERY
+            SELECT r.* FROM public.batch_key_ranges(p_operation) AS r;
+        WHEN p_step.drives = 'rows' AND p_operation.step_records <= v_size
+             AND array_length(p_operation.batch_keys, 1) = p_operation.step_records THEN
+            RETURN NEXT public.batch_list(
+                p_operation, 1, p_operation.batch_keys, NULL, p_operation.step_records::integer, 1, NULL
+            );
+        WHEN p_step.drives = 'rows' THEN
+            RETURN QUERY EXECUTE format(
+                $query$
+                SELECT listed.*
+                  FROM (
+                           SELECT (k.place OPERATOR(pg_catalog.-) 1) OPERATOR(pg_catalog./) $3 AS number,
+                                  pg_catalog.array_agg(%1$s ORDER BY k.place) AS keys,
+                                  pg_catalog.count(*)::integer AS item_count
+                             FROM %2$s WITH ORDINALITY AS k (%3$s, place)
+                            WHERE k.place OPERATOR(pg_catalog.<=) $4
+                            GROUP BY 1
+                       ) AS batch
+                 CROSS JOIN LATERAL public.batch_list(
+                           $5, batch.number::integer OPERATOR(pg_catalog.+) 1, batch.keys, NULL, batch.item_count, 1, NULL
+                       ) AS listed
+                 ORDER BY batch.number
+                $query$,
+                public.batch_key_text(p_step.bound_types), p_step.source_call, public.batch_key_names(p_step)
+            )
+            USING p_operation.parameters, p_operation.operation_id, v_size, p_operation.step_records, p_operation;
+        WHEN p_step.drives = 'keys' AND p_step.list_call IS NULL AND p_operation.step_records <= v_size THEN
+            EXECUTE format('SELECT d.keys, d.numbers FROM public.batch_distinct($1::%s[], $2) AS d', p_step.key_types[1])
+               INTO v_keys, v_numbers
+              USING p_keys, p_operation.step_records;
+            IF v_keys IS NOT NULL THEN
+                RETURN NEXT public.batch_list(p_operation, 1, v_keys, NULL, cardinality(v_keys), 1, v_numbers);
+            END IF;
+        WHEN p_step.drives = 'keys' THEN
+            -- In key order, so that two operations lock rows in the same order; each key once, NULLs left out.
+            RETURN QUERY EXECUTE format(
+                $query$
+                SELECT listed.*
+                  FROM (
+                           SELECT handed_in.place OPERATOR(pg_catalog./) $4 AS number,
+                                  pg_catalog.array_agg(handed_in.key ORDER BY handed_in.place) AS keys,
+                                  pg_catalog.count(*)::integer AS item_count,
+                                  pg_catalog.array_agg(handed_in.n ORDER BY handed_in.place) AS record_numbers
+                             FROM (
+                                      SELECT %1$s AS key, k.n, pg_catalog.row_number() OVER () OPERATOR(pg_catalog.-) 1 AS place
+                                        FROM (
+                                                 SELECT DISTINCT ON (i.key) i.key AS key_1, i.n
+                                                   FROM (
+                                                            SELECT pg_catalog.unnest(list.given) AS key,
+                                                                   pg_catalog.generate_series(1, pg_catalog.cardinality(list.given)::bigint) AS n
+                                                              FROM (SELECT %2$s AS given OFFSET 0) AS list
+                                                        ) AS i
+                                                  WHERE i.key IS DISTINCT FROM NULL
+                                                    AND i.n OPERATOR(pg_catalog.<=) $5
+                                                  ORDER BY i.key, i.n
+                                             ) AS k
+                                  ) AS handed_in
+                            GROUP BY 1
+                       ) AS batch
+                 CROSS JOIN LATERAL public.batch_list(
+                           $6, batch.number::integer OPERATOR(pg_catalog.+) 1, batch.keys, NULL, batch.item_count, 1, batch.record_numbers
+                       ) AS listed
+                 ORDER BY batch.number
+                $query$,
+                public.batch_key_text(p_step.key_types),
+                coalesce(p_step.list_call, format('$3::%s[]', p_step.key_types[1]))
+            )
+            USING p_operation.parameters, p_operation.operation_id, p_keys, v_size, p_operation.step_records, p_operation;
+        WHEN p_step.drives = 'records' THEN
+            -- A submitted operation keeps the records, a call reads them where they are.
+            RETURN QUERY
+            SELECT listed.*
+              FROM generate_series(
+                       1, p_operation.step_records::integer,
+                       CASE WHEN p_operation.submitted THEN v_size ELSE greatest(p_operation.step_records, 1)::integer END
+                   ) AS first (item)
+             CROSS JOIN LATERAL (
+                       SELECT least(v_size, p_operation.step_records::integer - first.item + 1) AS item_count
+                        WHERE p_operation.submitted
+                        UNION ALL
+                       SELECT p_operation.step_records::integer
+                        WHERE NOT p_operation.submitted
+                   ) AS counted
+             CROSS JOIN LATERAL public.batch_list(
+                       p_operation,
+                       (first.item - 1) / v_size + 1,
+                       NULL,
+                       CASE WHEN p_operation.submitted
+                           THEN public.batch_slice(p_records, first.item, first.item + counted.item_count - 1)
+                       END,
+                       counted.item_count,
+                       first.item,
+                       NULL
+                   ) AS listed;
+        WHEN p_step.drives = 'relation' THEN
+            RETURN QUERY
+            SELECT r.*
+              FROM public.batch_ranges AS r
+             WHERE r.operation_id = p_operation.operation_id
+               AND r.step_number = p_operation.step_number
+             ORDER BY r.range_number;
+        ELSE
+            RETURN NEXT public.batch_list(p_operation, 1, NULL, '[{}]', 1, 1, NULL);
+    END CASE;
+END;
+$function$;
+
+-- The first so many keys of a list, in their order, each once, NULLs left out, and their places in the list. A
+-- statement of its own, so that its plan is kept for each type.
+CREATE OR REPLACE FUNCTION public.batch_distinct(
+    p_keys       anyarray,
+    p_most       bigint,
+    OUT keys     text[],
+    OUT numbers  bigint[]
+)
+    LANGUAGE plpgsql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+    SET "TimeZone" = 'UTC'
+    SET "DateStyle" = 'ISO, YMD'
+    SET "IntervalStyle" = 'postgres'
+AS $function$
+BEGIN
+    SELECT array_agg(format('%s', k.key) ORDER BY k.key), array_agg(k.n ORDER BY k.key)
+      INTO keys, numbers
+      FROM (
+               SELECT DISTINCT ON (i.key) i.key, i.n
+                 FROM (
+                          SELECT unnest(p_keys) AS key, generate_series(1, cardinality(p_keys)::bigint) AS n
+                      ) AS i
+                WHERE i.key IS DISTINCT FROM NULL
+                  AND i.n <= p_most
+                ORDER BY i.key, i.n
+           ) AS k;
+END;
+$function$;
+
+-- The ranges of an operation that walks from key to key: 64 batches each, so that a range stays a small
+-- row, and fewer where max_workers (four, where nothing is said) could not have four ranges each.
+CREATE OR REPLACE FUNCTION public.batch_key_ranges(
+    p_operation  public.batch_operations
+)
+    RETURNS SETOF public.batch_ranges
+    LANGUAGE plpgsql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_range  public.batch_ranges;
+    v_count  integer := coalesce(array_length(p_operation.batch_keys, 1), 0);
+    v_size   integer := CASE
+        WHEN p_operation.submitted
+            THEN least(greatest(v_count / (4 * coalesce(p_operation.max_workers, 4)), 1), 64)
+        ELSE 64
+    END;
+BEGIN
+    FOR v_first IN 1 .. v_count BY v_size LOOP
+        v_range := public.batch_list(
+            p_operation, (v_first - 1) / v_size + 1, p_operation.batch_keys[v_first:v_first + v_size - 1], NULL,
+            least(v_size, v_count - v_first + 1), 1, NULL
+        );
+        v_range.first_batch := v_first;
+        v_range.upto_key := CASE
+            WHEN v_first + v_size > v_count THEN p_operation.upto_key
+            ELSE p_operation.batch_keys[v_first + v_size:v_first + v_size]
+        END;
+        RETURN NEXT v_range;
+    END LOOP;
+END;
+$function$;
+
+-- A range that is a list of keys or records. A call that holds the records itself leaves p_items NULL.
+CREATE OR REPLACE FUNCTION public.batch_list(
+    p_operation       public.batch_operations,
+    p_number          integer,
+    p_keys            text[],
+    p_items           jsonb,
+    p_item_count      integer,
+    p_first_item      bigint,
+    p_record_numbers  bigint[]
+)
+    RETURNS public.batch_ranges
+    LANGUAGE plpgsql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_range  public.batch_ranges;
+BEGIN
+    v_range.operation_id := p_operation.operation_id;
+    v_range.step_number := p_operation.step_number;
+    v_range.range_number := p_number;
+    v_range.first_batch := p_number;
+    v_range.keys := p_keys;
+    v_range.items := p_items;
+    v_range.item_count := p_item_count;
+    v_range.first_item := p_first_item;
+    v_range.record_numbers := p_record_numbers;
+    v_range.next_item := 1;
+    v_range.done := false;
+    v_range.stopped_records := 0;
+    v_range.total_records := 0;
+    v_range.processed_records := 0;
+    v_range.skipped_records := 0;
+    v_range.error_count := 0;
+    v_range.batch_count := 0;
+    v_range.retries := 0;
+    RETURN v_range;
+END;
+$function$;
+
+-- How a batch is done: it is taken from its range, written by the step's function, and where that fails the
+-- records that are to blame are searched for, told and left out.
+
+DO $do$
+BEGIN
+    IF to_regtype('public.batch_written') IS NULL THEN
+        -- What a step's function returns of a record that is kept: its place among those it was given.
+        CREATE TYPE public.batch_written AS (
+            place   integer,
+            record  jsonb
+        );
+    END IF;
+    IF to_regtype('public.batch_work_item') IS NULL THEN
+        CREATE TYPE public.batch_work_item AS (
+            number     integer,    -- of the batch
+            count      integer,    -- records in it, as far as is known before it is written
+            tried      integer,    -- of them, those that are tried
+            keys       text[],     -- their keys; NULL for a batch from key to key
+            from_key   text[],     -- the key it begins with
+            upto_key   text[],     -- the key it goes up to
+            last       boolean,    -- whether that belongs to it
+            given      jsonb,      -- its records
+            items      jsonb,      -- those that are valid
+            invalid    jsonb,      -- what is wrong with the others
+            stops      boolean,    -- the last of those tried is invalid, and ends the operation
+            refused    integer[],  -- those that cannot be written, whatever the others do
+            input      public.batch_ranges -- the range without invalid records
+        );
+    END IF;
+END;
+$do$;
+
+-- The next batch of a range. Invalid records leave it before it is written.
+CREATE OR REPLACE FUNCTION public.batch_take(
+    p_operation  public.batch_operations,
+    p_step       public.batch_step_definitions,
+    p_range      public.batch_ranges,
+    p_records    jsonb
+)
+    RETURNS public.batch_work_item
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_batch  public.batch_work_item;
+BEGIN
+    v_batch.input := p_range;
+    v_batch.number := p_range.first_batch + p_range.batch_count;
+    v_batch.stops := false;
+    v_batch.refused := '{}';
+    IF p_operation.strategy = 'ranges' THEN
+        -- As many as matched when the step was planned.
+        v_batch.count := least(
+            p_operation.batch_size,
+            p_operation.step_records - (v_batch.number - 1) * p_operation.batch_size::bigint
+        )::integer;
+        v_batch.from_key := p_range.keys[p_range.next_item:p_range.next_item];
+        v_batch.upto_key := CASE
+            WHEN p_range.next_item = p_range.item_count THEN p_range.upto_key
+            ELSE p_range.keys[p_range.next_item + 1:p_range.next_item + 1]
+        END;
+        v_batch.last := v_batch.number * p_operation.batch_size::bigint >= p_operation.step_records;
+        RETURN v_batch;
+    END IF;
+    v_batch.count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
+    v_batch.tried := v_batch.count;
+    IF p_step.drives IN ('rows', 'keys') THEN
+        v_batch.keys := p_range.keys[p_range.next_item:p_range.next_item + v_batch.count - 1];
+        RETURN v_batch;
+    END IF;
+    v_batch.given := public.batch_slice(
+        coalesce(p_range.items, p_records), p_range.next_item, p_range.next_item + v_batch.count - 1
+    );
+    v_batch.items := v_batch.given;
+    IF p_step.validates THEN
+        v_batch.invalid := public.batch_invalid(p_operation, p_step, v_batch.items);
+        v_batch.input := public.batch_valid(p_operation, p_range, v_batch.items, v_batch.invalid);
+        v_batch.items := (v_batch.input).items;
+        v_batch.tried := jsonb_array_length(v_batch.items);
+        v_batch.stops := (v_batch.input).stopped_records > 0;
+    END IF;
+    IF p_step.identity_call IS NOT NULL THEN
+        v_batch.refused := public.batch_refused(p_operation, v_batch.input, v_batch.tried);
+    END IF;
+    IF v_batch.stops THEN
+        v_batch.refused := array_append(array_remove(v_batch.refused, v_batch.tried), v_batch.tried);
+    END IF;
+    RETURN v_batch;
+END;
+$function$;
+
+-- Does the next batch of a range; returns the range with its cursor moved and its counts added. p_records are
+-- what a call hands in, which its range does not hold.
+CREATE OR REPLACE FUNCTION public.batch_write(
+    p_operation  public.batch_operations,
+    p_step       public.batch_step_definitions,
+    p_range      public.batch_ranges,
+    p_records    jsonb DEFAULT NULL
+)
+    RETURNS public.batch_ranges
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan
+    SET jit = off -- its statements are short, and so are the checks and triggers behind them
+AS $function$
+DECLARE
+    v_range       public.batch_ranges := p_range;
+    v_batch       public.batch_work_item;
+    v_search      public.batch_search;
+    v_slice_keys  text[];
+    v_slice       jsonb;
+    v_by_range    boolean := p_operation.strategy = 'ranges';
+    v_rows        integer;
+    v_written     integer := 0;
+    v_failed      integer := 0;
+    v_failure     jsonb;
+    v_failures    jsonb[] := ARRAY[]::jsonb[];
+    v_stopped     boolean := false;
+    v_undone      boolean; -- the slice passed, and was undone on purpose
+    v_told        boolean := true; -- each row that was written is known to be a record's
+    v_singly      boolean;
+    v_settled     boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
+    v_message     text;
+    v_detail      text;
+    v_context     text;
+    v_doubt       text;
+    v_schema      text;
+    v_table       text;
+    v_column      text;
+    v_constraint  text;
+    -- Many failed before: so many at a time that most groups still pass, as Dorfman's testing in groups has it.
+    v_group       integer := CASE
+        WHEN p_range.error_count * 16 > p_range.total_records THEN 1
+        WHEN p_range.error_count * 128 > p_range.total_records THEN ceil(sqrt(p_range.total_records / p_range.error_count))::integer
+        ELSE 0
+    END;
+    -- Look before writing where records failed before, and after a first failure.
+    v_look        boolean := p_operation.error_count + p_range.error_count > 0;
+    v_looked      boolean := p_step.drives <> 'rows' AND p_step.suspects_call IS NULL; -- there is nothing to see
+    v_settings    text[] := ARRAY[current_setting('lock_timeout'), current_setting('enable_seqscan')];
+BEGIN
+    IF p_operation.lock_timeout IS NOT NULL THEN
+        PERFORM set_config('lock_timeout', extract(epoch FROM p_operation.lock_timeout) * 1000 || 'ms', true);
+    END IF;
+    IF p_step.drives = 'rows' THEN
+        PERFORM set_config('enable_seqscan', 'off', true); -- a batch's cost must not grow with its table
+    END IF;
+    v_batch := public.batch_take(p_operation, p_step, p_range, p_records);
+    v_range.next_item := p_range.next_item + CASE WHEN v_by_range THEN 1 ELSE v_batch.count END;
+    v_range.done := v_range.next_item > p_range.item_count;
+
+    v_search := public.batch_search(p_operation, coalesce(v_batch.tried, v_batch.count), v_group, v_batch.refused);
+    IF p_operation.error_handling <> 'stop_on_error' THEN
+        FOREACH v_rows IN ARRAY v_batch.refused LOOP
+            v_failures := array_append(
+                v_failures,
+                public.batch_repeated_failure(p_step) || jsonb_build_object('first', v_rows, 'last', v_rows)
+            );
+        END LOOP;
+    END IF;
+    WHILE v_search.first IS NOT NULL LOOP
+        IF v_look AND NOT v_looked THEN
+            v_looked := true;
+            IF v_by_range AND v_batch.keys IS NULL THEN
+                v_batch.keys := public.batch_keys_between(p_operation, p_step, v_batch);
+                v_batch.tried := coalesce(array_length(v_batch.keys, 1), 0);
+                v_batch.count := greatest(v_batch.count, v_batch.tried);
+            END IF;
+            v_search := public.batch_search(
+                p_operation, v_batch.tried, v_group, v_batch.refused,
+                CASE WHEN v_group > 0 THEN '{}' ELSE public.batch_suspects(p_operation, p_step, v_batch) END
+            );
+            CONTINUE;
+        END IF;
+        IF v_batch.keys IS NOT NULL THEN
+            v_slice_keys := v_batch.keys[v_search.first:v_search.last];
+        ELSIF v_batch.items IS NOT NULL THEN
+            v_slice := CASE
+                WHEN v_search.first = v_search.last THEN jsonb_build_array(v_batch.items -> (v_search.first - 1))
+                ELSE public.batch_slice(v_batch.items, v_search.first, v_search.last)
+            END;
+        END IF;
+        IF v_settled THEN
+            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
+            v_settled := false;
+        END IF;
+        v_undone := false;
+        v_singly := false;
+        BEGIN
+            IF p_step.keeps THEN
+                EXECUTE public.batch_keeping(p_step)
+                   INTO v_rows, v_told
+                  USING p_operation.parameters, p_operation.operation_id,
+                        v_slice_keys, v_batch.from_key, v_batch.upto_key, v_batch.last, v_slice,
+                        v_batch.input, p_operation.step_number, v_batch.number, v_search.first, v_search.last;
+            ELSE
+                EXECUTE 'SELECT ' || p_step.write_call
+                   INTO v_rows
+                  USING p_operation.parameters, p_operation.operation_id,
+                        v_slice_keys, v_batch.from_key, v_batch.upto_key, v_batch.last, v_slice;
+            END IF;
+            IF p_step.type = 'custom_function' THEN
+                v_rows := v_search.last - v_search.first + 1; -- whatever it returned, it was called for each
+            ELSIF NOT v_told AND p_step.type IN ('insert', 'upsert')
+                  AND v_search.first < v_search.last AND NOT v_search.probing
+                  AND p_operation.error_handling <> 'stop_on_error' AND p_operation.error_isolation = 'record' THEN
+                -- A trigger has changed what rows are told by: one record at a time, each row is its record's.
+                v_singly := true;
+                RAISE EXCEPTION SQLSTATE 'P0B91';
+            END IF;
+            SET CONSTRAINTS ALL IMMEDIATE;
+            IF v_search.probing THEN
+                v_undone := true;
+                RAISE EXCEPTION SQLSTATE 'P0B91';
+            END IF;
+            v_settled := true;
+            v_written := v_written + v_rows;
+            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
+            v_search.proved := v_search.proved OR v_rows > 0;
+            v_search.verdict := 'passed';
+        EXCEPTION
+            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                GET STACKED DIAGNOSTICS
+                    v_message = MESSAGE_TEXT,
+                    v_detail = PG_EXCEPTION_DETAIL,
+                    v_context = PG_EXCEPTION_CONTEXT,
+                    v_schema = SCHEMA_NAME,
+                    v_table = TABLE_NAME,
+                    v_column = COLUMN_NAME,
+                    v_constraint = CONSTRAINT_NAME;
+                v_failure := jsonb_build_object(
+                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
+                    'schema', v_schema, 'table', v_table, 'column', v_column,
+                    'constraint', v_constraint, 'undone', v_undone
+                );
+                IF v_singly THEN
+                    v_search := public.batch_search_singly(v_search);
+                ELSIF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
+                    -- One record, and a failure that only a record can be to blame for: no need to search.
+                    v_search.tried := v_search.tried + 1;
+                    v_search.blamed := v_search.blamed + 1;
+                    v_search.failure := v_failure;
+                    v_search.verdict := 'blame';
+                ELSE
+                    v_doubt := public.batch_doubt(SQLSTATE, v_context, p_step);
+                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last AND p_step.record_fields <> '{}'
+                       AND public.batch_unreadable(v_slice -> 0, 1, p_step.record_fields, p_step.record_types) IS NOT NULL THEN
+                        v_doubt := NULL; -- a value is none of its type
+                    END IF;
+                    v_search := public.batch_search_failed(
+                        p_operation, v_search, v_failure, v_rows, v_doubt,
+                        p_step.type <> 'custom_function' AND p_step.drives <> 'single'
+                    );
+                    IF v_search.verdict = 'raise' THEN
+                        PERFORM public.batch_step_defined(p_operation); -- it may have been deployed anew meanwhile
+                        RAISE;
+                    END IF;
+                    IF v_search.verdict = 'retry' THEN
+                        v_range.retries := v_range.retries + 1;
+                    ELSIF (v_by_range AND v_batch.keys IS NULL) OR v_search.tried = 0 THEN
+                        v_look := true; -- nothing of the batch is written yet: begin again
+                    END IF;
+                END IF;
+        END;
+        CONTINUE WHEN v_look AND NOT v_looked;
+
+        IF v_search.verdict IN ('blame', 'stop') THEN
+            v_failure := CASE
+                WHEN v_batch.stops AND v_search.last = v_batch.tried THEN v_batch.invalid -> 0
+                WHEN v_search.first = ANY (v_batch.refused) THEN public.batch_repeated_failure(p_step)
+                ELSE public.batch_named_field(p_step, v_batch.items -> (v_search.first - 1), v_search)
+            END;
+            v_failures := array_append(
+                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
+            );
+            v_stopped := v_search.verdict = 'stop';
+            EXIT WHEN v_stopped;
+        END IF;
+        IF v_search.verdict IN ('passed', 'blame') THEN
+            IF v_search.first < v_search.alone THEN
+                v_search.first := v_search.first + 1;
+                v_search.last := v_search.first;
+                v_search.verdict := NULL;
+            ELSE
+                v_search := public.batch_search_next(v_search);
+            END IF;
+        END IF;
+    END LOOP;
+
+    IF v_failures <> '{}' THEN
+        v_failed := public.batch_record_errors(
+            p_operation,
+            CASE WHEN p_step.type <> 'custom_function' THEN p_step.target_table END::regclass,
+            v_batch.number,
+            v_failures,
+            CASE
+                WHEN v_batch.keys IS NULL
+                    THEN public.batch_failed_records(v_batch.input, v_batch.items, v_failures, p_step.record_key)
+                ELSE public.batch_failed_rows(p_operation, p_step, v_batch.input, v_batch, v_failures)
+            END
+        );
+    END IF;
+    IF p_step.validates AND NOT v_stopped THEN
+        v_failed := v_failed + public.batch_record_invalid(
+            p_operation, p_range, v_batch.number, v_batch.given, v_batch.invalid, p_step.record_key
+        );
+    END IF;
+    PERFORM set_config('lock_timeout', v_settings[1], true),
+            set_config('enable_seqscan', v_settings[2], true);
+
+    IF p_step.drives = 'rows' THEN
+        v_batch.count := greatest(v_batch.count, v_written); -- rows that came to match since the step was planned
+    END IF;
+    IF v_stopped THEN
+        -- The batch is undone and stays to be done: the cursor does not move.
+        v_range := p_range;
+        v_range.stopped_records := v_failed;
+        v_batch.count := v_failed;
+    END IF;
+    v_range.batch_count := v_range.batch_count + 1;
+    v_range.total_records := v_range.total_records + v_batch.count;
+    v_range.processed_records := v_range.processed_records + v_written;
+    v_range.error_count := v_range.error_count + v_failed;
+    v_range.skipped_records := v_range.skipped_records + v_batch.count - v_written - v_failed;
+    RETURN v_range;
+END;
+$function$;
+
+-- The statement that lets a step write and keeps what it returns. Beside what calls have, $8 is the range,
+-- $9 and $10 are the step and the batch, $11 and $12 the first and last record of the slice. It tells how many
+-- records were written, and whether each row is known to be one's.
+CREATE OR REPLACE FUNCTION public.batch_keeping(p_step public.batch_step_definitions)
+    RETURNS text
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT format(
+        $query$
+        WITH written AS MATERIALIZED (
+            SELECT w.place, w.record, pg_catalog.row_number() OVER (PARTITION BY w.place) AS among
+              FROM %1$s AS w
+        ),
+        kept AS (
+            INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, place, record)
+            SELECT $2, $9, $10, %2$s, CASE WHEN w.place IS NULL THEN 1 ELSE w.among END, w.record
+              FROM written AS w
+        )
+        SELECT %3$s, pg_catalog.count(*) OPERATOR(pg_catalog.=) pg_catalog.count(DISTINCT w.place)
+          FROM written AS w
+        $query$,
+        p_step.write_call,
+        CASE p_step.drives
+            WHEN 'rows' THEN '$11 OPERATOR(pg_catalog.-) 1 OPERATOR(pg_catalog.+) w.place'
+            ELSE 'public.batch_record_number($8, coalesce($11 OPERATOR(pg_catalog.+) w.place OPERATOR(pg_catalog.-) 1, $12))'
+        END,
+        CASE WHEN p_step.many THEN 'pg_catalog.count(DISTINCT w.place)' ELSE 'pg_catalog.count(*)' END
+    );
+$function$;
+
+-- The keys of a batch from key to key, of the rows that match.
+CREATE OR REPLACE FUNCTION public.batch_keys_between(
+    p_operation  public.batch_operations,
+    p_step       public.batch_step_definitions,
+    p_batch      public.batch_work_item
+)
+    RETURNS text[]
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_keys  text[];
+BEGIN
+    EXECUTE format(
+        'SELECT pg_catalog.array_agg(%s ORDER BY k.place) FROM %s WITH ORDINALITY AS k (%s, place)',
+        public.batch_key_text(p_step.bound_types), p_step.between_call, public.batch_key_names(p_step)
+    )
+       INTO v_keys
+      USING p_operation.parameters, p_operation.operation_id,
+            NULL::text[], p_batch.from_key, p_batch.upto_key, p_batch.last;
+    RETURN coalesce(v_keys, '{}');
+END;
+$function$;
+
+-- The records that the entity's own constraints would refuse, by their place in the batch. A guess to save
+-- attempts: each is still tried, and the database has the last word.
+CREATE OR REPLACE FUNCTION public.batch_suspects(
+    p_operation  public.batch_operations,
+    p_step       public.batch_step_definitions,
+    p_batch      public.batch_work_item
+)
+    RETURNS integer[]
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_suspects  integer[];
+    v_context   text;
+BEGIN
+    IF p_step.suspects_call IS NULL THEN
+        RETURN '{}'::integer[];
+    END IF;
+    BEGIN
+        EXECUTE 'SELECT ' || p_step.suspects_call
+           INTO v_suspects
+          USING p_operation.parameters, p_operation.operation_id,
+                p_batch.keys, NULL::text[], NULL::text[], NULL::boolean, p_batch.items;
+        RETURN coalesce(v_suspects, '{}');
+    EXCEPTION
+        WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+            GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+            IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
+                RAISE;
+            END IF;
+    END;
+    -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
+    RETURN CASE
+        WHEN p_step.record_fields <> '{}'
+            THEN public.batch_unreadable_places(p_batch.items, p_step.record_fields, p_step.record_types)
+        ELSE '{}'
+    END;
+END;
+$function$;
+
+-- What fails of a record, with the field that cannot be read where no table has refused it.
+CREATE OR REPLACE FUNCTION public.batch_named_field(
+    p_step    public.batch_step_definitions,
+    p_record  jsonb,
+    p_search  public.batch_search
+)
+    RETURNS jsonb
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_failure     jsonb := p_search.failure;
+    v_unreadable  jsonb;
+BEGIN
+    IF p_step.record_fields <> '{}' AND p_search.first = p_search.last AND jsonb_typeof(p_record) = 'object'
+       AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
+        v_unreadable := public.batch_unreadable(p_record, 1, p_step.record_fields, p_step.record_types);
+        IF v_unreadable IS NOT NULL THEN
+            v_failure := v_failure || jsonb_build_object('column', v_unreadable -> 'column');
+        END IF;
+    END IF;
+    RETURN v_failure;
+END;
+$function$;
+
+-- The rows that failed, as they are; of a batch that is blamed whole, those that it would have written. Of rows
+-- that cannot be read whole, the keys are told.
+CREATE OR REPLACE FUNCTION public.batch_failed_rows(
+    p_operation  public.batch_operations,
+    p_step       public.batch_step_definitions,
+    p_range      public.batch_ranges,
+    p_batch      public.batch_work_item,
+    p_failures   jsonb[]
+)
+    RETURNS jsonb[]
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_told     jsonb[];
+    v_records  text;
+BEGIN
+    FOREACH v_records IN ARRAY ARRAY[
+        public.batch_rows_of(p_step, public.batch_matching(p_step)),
+        public.batch_rows_of(p_step, ''),
+        format(
+            'SELECT pg_catalog.jsonb_agg(%s ORDER BY place) '
+            'FROM pg_catalog.generate_series(slice.first, slice.last) AS place',
+            public.batch_key_object(p_step, 'place')
+        )
+    ] LOOP
+        CONTINUE WHEN v_records IS NULL;
+        BEGIN
+            EXECUTE format(
+                $query$
+                SELECT pg_catalog.array_agg(
+                           pg_catalog.jsonb_build_object(
+                               'number', %s,
+                               'key', CASE WHEN slice.first OPERATOR(pg_catalog.=) slice.last THEN %s END,
+                               'records', (%s)
+                           )
+                           ORDER BY told.n
+                       )
+                  FROM pg_catalog.unnest($8) WITH ORDINALITY AS told (failure, n)
+                 CROSS JOIN LATERAL (
+                           SELECT (told.failure OPERATOR(pg_catalog.->>) 'first')::integer AS first,
+                                  (told.failure OPERATOR(pg_catalog.->>) 'last')::integer AS last
+                       ) AS slice
+                $query$,
+                CASE p_step.drives
+                    WHEN 'rows' THEN 'NULL'
+                    ELSE 'public.batch_record_number($9, slice.first)'
+                END,
+                public.batch_key_object(p_step, 'slice.first'),
+                v_records
+            )
+               INTO v_told
+              USING p_operation.parameters, p_operation.operation_id,
+                    p_batch.keys, NULL::text[], NULL::text[], NULL::boolean, NULL::jsonb, p_failures, p_range;
+            EXIT;
+        EXCEPTION
+            WHEN OTHERS THEN
+                v_told := NULL; -- what cannot be computed, or read, is told with less
+        END;
+    END LOOP;
+    RETURN v_told;
+END;
+$function$;
+
+-- What tells the rows of a batch that it would write, where handed-in keys are not all.
+CREATE OR REPLACE FUNCTION public.batch_matching(p_step public.batch_step_definitions)
+    RETURNS text
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT format(
+        ' AND %s IN (SELECT m.key::%s FROM %s AS m (key))',
+        public.batch_key_columns(p_step), p_step.key_types[1], p_step.matching_call
+    )
+     WHERE p_step.matching_call IS NOT NULL;
+$function$;
+
+-- A key of the batch as an object of its columns.
+CREATE OR REPLACE FUNCTION public.batch_key_object(p_step public.batch_step_definitions, p_place text)
+    RETURNS text
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT format(
+               'pg_catalog.jsonb_build_object(%s)',
+               string_agg(
+                   format(
+                       CASE
+                           WHEN cardinality(p_step.key_columns) > 1 THEN '%1$L, ($3)[%2$s][%3$s]::%4$s'
+                           ELSE '%1$L, ($3)[%2$s]::%4$s'
+                       END,
+                       name, p_place, place, type
+                   ),
+                   ', ' ORDER BY place
+               )
+           )
+      FROM unnest(p_step.key_columns, p_step.key_types) WITH ORDINALITY AS k (name, type, place);
+$function$;
+
+-- The query of the rows of a slice of the batch, as one array. p_and narrows it; where that is NULL there is none.
+CREATE OR REPLACE FUNCTION public.batch_rows_of(p_step public.batch_step_definitions, p_and text)
+    RETURNS text
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT format(
+               'SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(t) ORDER BY %s) FROM %s AS t%s',
+               string_agg(format('t.%I', name), ', ' ORDER BY place),
+               p_step.target_table,
+               CASE
+                   WHEN count(*) = 1 AND bool_and(type NOT LIKE '%[]')
+                       THEN format(' WHERE t.%I = ANY (($3)[slice.first:slice.last]::%s[])', min(name), min(type))
+                   ELSE format(
+                       ' JOIN (SELECT %s) AS k ON %s WHERE true',
+                       string_agg(
+                           CASE
+                               WHEN type LIKE '%[]'
+                                   THEN format('pg_catalog.unnest(($3)[slice.first:slice.last]%s)::%s AS key_%s', part, type, place)
+                               ELSE format('pg_catalog.unnest(($3)[slice.first:slice.last]%s::%s[]) AS key_%s', part, type, place)
+                           END,
+                           ', ' ORDER BY place
+                       ),
+                       string_agg(format('t.%I = k.key_%s', name, place), ' AND ' ORDER BY place)
+                   )
+               END || p_and
+           )
+      FROM unnest(p_step.key_columns, p_step.key_types) WITH ORDINALITY AS k (name, type, place)
+     CROSS JOIN LATERAL (
+               SELECT CASE WHEN cardinality(p_step.key_columns) > 1 THEN format('[%1$s:%1$s]', place) ELSE '' END
+           ) AS column_of (part)
+    HAVING p_and IS NOT NULL;
+$function$;
+
 -- Whether an operation was submitted by this transaction; an idempotency key may have led to another.
 CREATE OR REPLACE FUNCTION public.batch_is_mine(p_operation_id uuid)
     RETURNS boolean
@@ -3670,6 +5561,7 @@ CREATE OR REPLACE FUNCTION public.batch_loaded(
 AS $function$
 DECLARE
     v_operation  public.batch_operations := public.batch_limit(public.batch_find(p_operation_id), p_found);
+    v_step       public.batch_step_definitions;
 BEGIN
     IF NOT p_confirmed THEN
         RAISE EXCEPTION '%: % records; nothing was changed; confirm it', v_operation.operation, v_operation.total_records
@@ -3682,6 +5574,12 @@ BEGIN
            strategy_reason = 'the records are loaded',
            input = p_input
      WHERE o.operation_id = p_operation_id;
+    UPDATE public.batch_steps AS s
+       SET total_records = v_operation.step_records,
+           limit_reached = v_operation.limit_reached,
+           strategy_reason = 'the records are loaded'
+     WHERE s.operation_id = p_operation_id
+       AND s.step_number = v_operation.step_number;
 
     INSERT INTO public.batch_operation_errors (
         operation_id, record_number, failed_records, error_message, sqlstate, column_name, value,
@@ -3712,8 +5610,17 @@ BEGIN
      WHERE r.operation_id = p_operation_id
        AND r.done;
 
-    IF v_operation.repeated_function IS NOT NULL THEN
-        EXECUTE format('SELECT %s($1)', v_operation.repeated_function) USING v_operation;
+    v_step := public.batch_step_defined(v_operation);
+    IF v_step.identity_call IS NOT NULL THEN
+        UPDATE public.batch_ranges AS r
+           SET repeated = found.numbers
+          FROM (
+                   SELECT repeated.place[1] AS range_number, array_agg(DISTINCT repeated.place[2]) AS numbers
+                     FROM public.batch_repeated(v_operation, v_step, NULL) AS repeated (place)
+                    GROUP BY repeated.place[1]
+               ) AS found
+         WHERE r.operation_id = p_operation_id
+           AND r.range_number = found.range_number;
     END IF;
     PERFORM public.batch_judge_loaded(public.batch_sum(v_operation));
 END;
@@ -4309,8 +6216,8 @@ END;
 $function$;
 
 -- Does one batch of a submitted operation in the caller's transaction: claims a range by its row
--- lock, lets the batch function write, and moves the cursor. Whoever dies releases the lock with the
--- connection, and another worker carries on from the cursor. No lease, no clock.
+-- lock, does it, and moves the cursor. A worker that dies releases the lock with its connection, and another
+-- carries on from the cursor. No lease, no clock.
 CREATE OR REPLACE FUNCTION public.batch_step(p_operation_id uuid)
     RETURNS public.batch_progress
     LANGUAGE plpgsql
@@ -4329,6 +6236,7 @@ AS $function$
 DECLARE
     v_began      timestamptz := clock_timestamp();
     v_operation  public.batch_operations := public.batch_find(p_operation_id);
+    v_step       public.batch_step_definitions;
     v_claimed    public.batch_ranges;
     v_range      public.batch_ranges;
     v_progress   public.batch_progress;
@@ -4337,6 +6245,10 @@ BEGIN
     PERFORM public.batch_require_version(2);
     IF v_operation.status = 'pending' THEN
         -- A transaction of its own: the operation's row must not stay locked while a batch runs.
+        IF v_operation.step_number > 0 THEN
+            -- It may have waited long since it was planned.
+            PERFORM public.batch_require_unique(v_operation, public.batch_step_defined(v_operation));
+        END IF;
         PERFORM public.batch_begin(p_operation_id);
         PERFORM public.batch_remember_work(p_operation_id);
         v_progress.state := CASE (public.batch_find(p_operation_id)).status WHEN 'pending' THEN 'idle' ELSE 'worked' END;
@@ -4387,7 +6299,9 @@ BEGIN
         PERFORM set_config('synchronous_commit', 'off', true);
     END IF;
     PERFORM public.batch_as_submitted(v_operation);
-    SELECT w.* INTO v_range FROM public.batch_write(v_operation, v_claimed) AS w;
+    v_step := public.batch_step_defined(v_operation);
+    PERFORM set_config('specgen.at_batch', p_operation_id::text, true);
+    v_range := public.batch_write(v_operation, v_step, v_claimed);
     -- To the end of the transaction, whatever the batch has made of constraints: whether it still counts.
     SET CONSTRAINTS public.batch_ranges_open DEFERRED;
     UPDATE public.batch_ranges AS r
@@ -4438,23 +6352,6 @@ BEGIN
 END;
 $function$;
 
--- Lets the batch function of an operation write the next batch of a range; returns the range as it is then.
-CREATE OR REPLACE FUNCTION public.batch_write(
-    p_operation  public.batch_operations,
-    p_range      public.batch_ranges
-)
-    RETURNS SETOF public.batch_ranges
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-BEGIN
-    PERFORM set_config('specgen.at_batch', p_operation.operation_id::text, true);
-    RETURN QUERY EXECUTE format('SELECT b.* FROM %s($1, $2) AS b', p_operation.batch_function)
-      USING p_operation, p_range;
-END;
-$function$;
-
 -- Reads and writes values as the session did that submitted the operation; nothing else may be set by a row.
 CREATE OR REPLACE FUNCTION public.batch_as_submitted(
     p_operation  public.batch_operations
@@ -4468,31 +6365,6 @@ BEGIN
     PERFORM set_config(s.name, s.setting, true)
        FROM jsonb_each_text(p_operation.session) AS s (name, setting)
       WHERE s.name = ANY (public.batch_session_settings());
-END;
-$function$;
-
--- Refuses an operation that was stored for functions which were replaced by others since.
-CREATE OR REPLACE FUNCTION public.batch_refuse_changed(
-    p_operation  public.batch_operations
-)
-    RETURNS void
-    LANGUAGE plpgsql
-    STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-BEGIN
-    RAISE EXCEPTION '%: operation % was submitted before it was deployed anew, and it reads or writes something else now',
-        p_operation.operation, p_operation.operation_id
-        USING ERRCODE = 'P0B11',
-              HINT = format(
-                  'It was submitted to %s with the parameters %s. Deploy that version again and go on with it, '
-                  'or submit what is left to the new one. Nothing of this batch was changed.',
-                  p_operation.target_table,
-                  coalesce(
-                      (SELECT string_agg(p.name, ', ') FROM jsonb_object_keys(p_operation.parameters) AS p (name)),
-                      '(none)'
-                  )
-              );
 END;
 $function$;
 
@@ -4527,16 +6399,9 @@ CREATE OR REPLACE FUNCTION public.batch_is_late(
     SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-    IF clock_timestamp() > p_operation.deadline THEN
+    IF clock_timestamp() > least(p_operation.deadline, p_operation.step_deadline) THEN
         PERFORM public.batch_stop(
-            p_operation.operation_id, 'timed_out', format('stopped after %s (timeout)', p_operation.timeout)
-        );
-        RETURN true;
-    END IF;
-    IF clock_timestamp() > p_operation.step_deadline THEN
-        PERFORM public.batch_stop(
-            p_operation.operation_id, 'timed_out',
-            format('stopped after %s in the step %s (timeout)', p_operation.step_timeout, p_operation.step)
+            p_operation.operation_id, 'timed_out', public.batch_late_message(p_operation, clock_timestamp())
         );
         RETURN true;
     END IF;
@@ -4544,7 +6409,19 @@ BEGIN
 END;
 $function$;
 
--- Begins a submitted operation, unless another session is about to.
+CREATE OR REPLACE FUNCTION public.batch_late_message(p_operation public.batch_operations, p_now timestamptz)
+    RETURNS text
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT CASE
+        WHEN p_now > p_operation.deadline THEN format('stopped after %s (timeout)', p_operation.timeout)
+        ELSE format('stopped after %s in the step %s (timeout)', p_operation.step_timeout, p_operation.step)
+    END;
+$function$;
+
+-- Begins a submitted operation, and its first step, unless another session is about to.
 CREATE OR REPLACE FUNCTION public.batch_begin(p_operation_id uuid)
     RETURNS void
     LANGUAGE sql
@@ -4557,11 +6434,19 @@ AS $function$
          WHERE o.operation_id = p_operation_id
            AND o.status = 'pending'
            FOR NO KEY UPDATE SKIP LOCKED
+    ),
+    step AS (
+        UPDATE public.batch_steps AS s
+           SET started_at = clock_timestamp()
+          FROM pending
+         WHERE s.operation_id = pending.operation_id
+           AND s.status = 'running'
     )
     UPDATE public.batch_operations AS o
        SET status = 'running',
            started_at = clock_timestamp(),
-           deadline = clock_timestamp() + o.timeout
+           deadline = clock_timestamp() + o.timeout,
+           step_deadline = clock_timestamp() + o.step_timeout
       FROM pending
      WHERE o.operation_id = pending.operation_id;
 $function$;
@@ -4675,7 +6560,9 @@ BEGIN
 
     v_operation := public.batch_sum(public.batch_find(p_operation_id));
     v_operation.status := coalesce(v_operation.stop_status, 'running');
-    v_operation := public.batch_leave_step(v_operation, v_operation.stop_status);
+    v_operation := public.batch_leave_step(
+        v_operation, public.batch_sum(v_operation, v_operation.step_number), v_operation.stop_status
+    );
     v_operation := public.batch_finish(v_operation);
     IF v_operation.submitted THEN
         PERFORM set_config(
@@ -4685,11 +6572,12 @@ BEGIN
     IF v_operation.status IN ('completed', 'completed_with_errors', 'failed') AND v_free = v_open THEN
         -- What was handed in is done with; the account stays.
         UPDATE public.batch_ranges AS r
-           SET items = NULL,
+           SET keys = NULL,
+               items = NULL,
                line_numbers = NULL,
                raw_lines = NULL
          WHERE r.operation_id = p_operation_id
-           AND r.items IS NOT NULL;
+           AND coalesce(r.keys::text, r.items::text) IS NOT NULL;
     ELSE
         -- Touched: a worker whose snapshot is older than this end (repeatable read) would still find the
         -- operation running; what it claims now fails (40001).
@@ -4903,9 +6791,97 @@ BEGIN
 END;
 $procedure$;
 
--- Ends the step at work, whose ranges are all done, and begins the next one that can begin: its plan
--- function counts its records and stores its ranges. The operation's row is locked. False when no step
--- is left, or the operation has none.
+-- Begins a step: its records are counted, and a submitted operation stores its ranges. Where it has nothing to
+-- go on it is skipped; where it cannot be planned it has failed, and of an operation without other steps the
+-- error is raised. p_keys and p_records are what a caller hands in. Returns the operation with the step at work,
+-- or as it was.
+CREATE OR REPLACE FUNCTION public.batch_begin_step(
+    p_operation  public.batch_operations,
+    p_settings   jsonb,
+    p_step       public.batch_step_definitions,
+    p_keys       text[] DEFAULT NULL,
+    p_records    jsonb DEFAULT NULL
+)
+    RETURNS public.batch_operations
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_operation  public.batch_operations;
+    v_message    text := CASE
+        WHEN p_step.depends_on <> '{}' THEN public.batch_hopeless(p_operation.operation_id, p_step.depends_on)
+    END;
+    v_context    text;
+BEGIN
+    IF v_message IS NOT NULL THEN
+        UPDATE public.batch_steps AS s
+           SET status = 'skipped',
+               completed_at = clock_timestamp(),
+               message = v_message
+         WHERE s.operation_id = p_operation.operation_id
+           AND s.step_number = p_step.step_number;
+        RETURN p_operation;
+    END IF;
+    BEGIN
+        v_operation := public.batch_plan(
+            public.batch_lay_settings(p_operation, p_settings, p_step), p_step, p_keys, p_records
+        );
+    EXCEPTION
+        WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+            GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
+            -- SQL that was deployed is well-formed: a syntax error is one of a value, such as a tsquery. P0B1:
+            -- the operation does not fit what is deployed, or its table.
+            IF NOT public.batch_is_records_fault(SQLSTATE, v_context) OR left(SQLSTATE, 4) = 'P0B1'
+               OR (SQLSTATE <> '42601' AND public.batch_doubt(SQLSTATE, v_context, NULL) IS NOT NULL)
+               OR NOT EXISTS (
+                      SELECT
+                        FROM public.batch_steps AS s
+                       WHERE s.operation_id = p_operation.operation_id
+                         AND s.step_number <> p_step.step_number
+                  ) THEN
+                RAISE;
+            END IF;
+            v_message := format('%s (SQLSTATE %s)', SQLERRM, SQLSTATE);
+    END;
+    IF v_message IS NOT NULL THEN
+        UPDATE public.batch_steps AS s
+           SET status = 'failed',
+               completed_at = clock_timestamp(),
+               message = v_message
+         WHERE s.operation_id = p_operation.operation_id
+           AND s.step_number = p_step.step_number;
+        IF p_operation.error_handling = 'stop_on_error' THEN
+            p_operation.stop_status := 'failed';
+            p_operation.message := format('the step %s could not begin', p_step.step);
+        END IF;
+        RETURN p_operation;
+    END IF;
+    UPDATE public.batch_steps AS s
+       SET status = 'running',
+           started_at = clock_timestamp(),
+           total_records = v_operation.step_records,
+           limit_reached = v_operation.limit_reached,
+           strategy = v_operation.strategy,
+           strategy_reason = v_operation.strategy_reason,
+           kept = v_operation.kept
+     WHERE s.operation_id = p_operation.operation_id
+       AND s.step_number = p_step.step_number;
+    v_operation.limit_reached := p_operation.limit_reached OR v_operation.limit_reached;
+    IF v_operation.submitted THEN
+        IF p_step.drives <> 'relation' THEN
+            INSERT INTO public.batch_ranges
+            SELECT r.* FROM public.batch_cut(v_operation, p_step, p_keys, p_records) AS r;
+        END IF;
+        v_operation.batch_keys := '{}'; -- the ranges hold them
+        PERFORM public.batch_store_step(v_operation);
+    END IF;
+    RETURN v_operation;
+END;
+$function$;
+
+-- Ends the step at work, whose ranges are all done, and begins the next one that can begin. The operation's row
+-- is locked. False when no step is left.
 CREATE OR REPLACE FUNCTION public.batch_advance(
     p_operation  public.batch_operations
 )
@@ -4915,86 +6891,74 @@ CREATE OR REPLACE FUNCTION public.batch_advance(
     SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_operation  public.batch_operations;
-    v_step       public.batch_steps := public.batch_next_step(p_operation.operation_id);
-    v_message    text;
-    v_context    text;
+    v_operation   public.batch_operations := p_operation;
+    v_begun       public.batch_operations;
+    v_definition  public.batch_definitions;
+    v_step        public.batch_step_definitions;
 BEGIN
-    IF v_step.step IS NULL THEN
+    IF (public.batch_next_step(p_operation.operation_id)).step IS NULL THEN
         RETURN false;
     END IF;
-    p_operation.step_deadline := NULL; -- the step is through
-    IF public.batch_is_late(p_operation) THEN
+    v_operation.step_deadline := NULL; -- the step is through
+    IF public.batch_is_late(v_operation) THEN
         RETURN true;
     END IF;
-    v_operation := public.batch_leave_step(p_operation, NULL);
-    v_step := public.batch_next_step(p_operation.operation_id);
-    v_message := public.batch_hopeless(v_step);
-    IF v_message IS NOT NULL THEN
-        UPDATE public.batch_steps AS s
-           SET status = 'skipped',
-               completed_at = clock_timestamp(),
-               message = v_message
-         WHERE s.operation_id = v_step.operation_id
-           AND s.step_number = v_step.step_number;
-        RETURN true;
+    v_operation := public.batch_leave_step(
+        v_operation, public.batch_sum(v_operation, v_operation.step_number), NULL
+    );
+    v_definition := public.batch_defined(v_operation.schema_name, v_operation.operation);
+    v_step := public.batch_next_step_defined(v_operation);
+    PERFORM public.batch_as_submitted(v_operation);
+    PERFORM public.batch_require_unique(v_operation, v_step);
+    v_begun := public.batch_begin_step(v_operation, v_definition.settings, v_step);
+    IF v_begun.stop_status IS NOT NULL THEN
+        PERFORM public.batch_stop(v_begun.operation_id, v_begun.stop_status, v_begun.message);
     END IF;
-
-    v_operation.step := v_step.step;
-    v_operation.step_number := v_step.step_number;
-    UPDATE public.batch_steps AS s
-       SET status = 'running',
-           started_at = clock_timestamp()
-     WHERE s.operation_id = v_step.operation_id
-       AND s.step_number = v_step.step_number;
-    BEGIN
-        PERFORM public.batch_as_submitted(v_operation);
-        EXECUTE format('SELECT FROM %s($1)', v_step.plan_function) USING v_operation;
-    EXCEPTION
-        WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-            GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-            -- SQL that was deployed is well-formed: a syntax error is one of a value, such as a tsquery. P0B1:
-            -- the operation does not fit what is deployed, or its table.
-            IF NOT public.batch_is_records_fault(SQLSTATE, v_context) OR left(SQLSTATE, 4) = 'P0B1'
-               OR (SQLSTATE <> '42601' AND public.batch_doubt(SQLSTATE, v_context, NULL) IS NOT NULL) THEN
-                RAISE;
-            END IF;
-            v_message := format('%s (SQLSTATE %s)', SQLERRM, SQLSTATE);
-            UPDATE public.batch_steps AS s
-               SET status = 'failed',
-                   completed_at = clock_timestamp(),
-                   message = v_message
-             WHERE s.operation_id = v_step.operation_id
-               AND s.step_number = v_step.step_number;
-            IF v_operation.error_handling = 'stop_on_error' THEN
-                PERFORM public.batch_stop(
-                    v_step.operation_id, 'failed', format('the step %s could not begin', v_step.step)
-                );
-            END IF;
-            RETURN true;
-    END;
     RETURN true;
 END;
 $function$;
 
+-- The step that follows the one at work.
 CREATE OR REPLACE FUNCTION public.batch_next_step(p_operation_id uuid)
     RETURNS public.batch_steps
-    LANGUAGE sql
+    LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+    v_step  public.batch_steps;
+BEGIN
     SELECT s.*
+      INTO v_step
       FROM public.batch_steps AS s
      WHERE s.operation_id = p_operation_id
        AND s.status = 'pending'
      ORDER BY s.step_number
      LIMIT 1;
+    RETURN v_step;
+END;
+$function$;
+
+-- What is deployed for it; NULL where none is left.
+CREATE OR REPLACE FUNCTION public.batch_next_step_defined(p_operation public.batch_operations)
+    RETURNS public.batch_step_definitions
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_operation  public.batch_operations := p_operation;
+BEGIN
+    v_operation.step_number := (public.batch_next_step(p_operation.operation_id)).step_number;
+    IF v_operation.step_number IS NULL THEN
+        RETURN NULL;
+    END IF;
+    RETURN public.batch_step_defined(v_operation);
+END;
 $function$;
 
 -- Why a step has nothing to go on: nothing at all succeeded in one that it depends on.
-CREATE OR REPLACE FUNCTION public.batch_hopeless(
-    p_step  public.batch_steps
-)
+CREATE OR REPLACE FUNCTION public.batch_hopeless(p_operation_id uuid, p_depends_on integer[])
     RETURNS text
     LANGUAGE sql
     STABLE
@@ -5002,8 +6966,8 @@ CREATE OR REPLACE FUNCTION public.batch_hopeless(
 AS $function$
     SELECT format('nothing succeeded in %s', string_agg(s.step, ', ' ORDER BY s.step_number))
       FROM public.batch_steps AS s
-     WHERE s.operation_id = p_step.operation_id
-       AND s.step_number = ANY (p_step.depends_on)
+     WHERE s.operation_id = p_operation_id
+       AND s.step_number = ANY (p_depends_on)
        AND (
                s.status IN ('failed', 'skipped')
                OR (s.error_count > 0 AND s.processed_records = 0)
@@ -5066,24 +7030,15 @@ AS $function$
        AND r.first_item + r.item_count - 1 > p_operation.max_records;
 $function$;
 
--- Stores what the plan function of a step decided.
-CREATE OR REPLACE FUNCTION public.batch_enter_step(
+-- Stores what was decided when the step at work was planned.
+CREATE OR REPLACE FUNCTION public.batch_store_step(
     p_operation  public.batch_operations
 )
     RETURNS void
-    LANGUAGE plpgsql
+    LANGUAGE sql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $function$
-BEGIN
-    UPDATE public.batch_steps AS s
-       SET total_records = p_operation.step_records,
-           limit_reached = p_operation.limit_reached,
-           strategy = p_operation.strategy,
-           strategy_reason = p_operation.strategy_reason,
-           kept = p_operation.kept
-     WHERE s.operation_id = p_operation.operation_id
-       AND s.step_number = p_operation.step_number;
     UPDATE public.batch_operations AS o
        SET active_at = clock_timestamp(), -- it may have taken long
            step = p_operation.step,
@@ -5092,7 +7047,7 @@ BEGIN
            step_timeout = p_operation.step_timeout,
            step_deadline = p_operation.step_deadline,
            total_records = p_operation.total_records,
-           limit_reached = o.limit_reached OR p_operation.limit_reached,
+           limit_reached = p_operation.limit_reached,
            batch_size = p_operation.batch_size,
            max_records = p_operation.max_records,
            on_limit = p_operation.on_limit,
@@ -5106,8 +7061,6 @@ BEGIN
            max_attempts = p_operation.max_attempts,
            backoff = p_operation.backoff,
            logging_level = p_operation.logging_level,
-           batch_function = p_operation.batch_function,
-           validate_call = p_operation.validate_call,
            skip_invalid_rows = p_operation.skip_invalid_rows,
            target_table = p_operation.target_table,
            strategy = p_operation.strategy,
@@ -5116,13 +7069,13 @@ BEGIN
            duplicate_records = p_operation.duplicate_records,
            kept = p_operation.kept
      WHERE o.operation_id = p_operation.operation_id;
-END;
 $function$;
 
--- Closes the account of the step at work, if there is one; returns the operation with its total.
--- With a status the operation ends with it, and the step as well.
+-- Closes the account of the step at work, if there is one; returns the operation with its total. p_counts are
+-- what the step came to. With a status the operation ends with it, and the step as well.
 CREATE OR REPLACE FUNCTION public.batch_leave_step(
     p_operation  public.batch_operations,
+    p_counts     public.batch_operations,
     p_status     text
 )
     RETURNS public.batch_operations
@@ -5132,8 +7085,7 @@ CREATE OR REPLACE FUNCTION public.batch_leave_step(
 AS $function$
 DECLARE
     v_operation  public.batch_operations := p_operation;
-    v_step       public.batch_operations;
-    v_visited    bigint;
+    v_visited    bigint := p_counts.processed_records + p_counts.skipped_records + p_counts.error_count;
 BEGIN
     IF p_status = 'failed' THEN
         UPDATE public.batch_steps AS s
@@ -5143,23 +7095,18 @@ BEGIN
          WHERE s.operation_id = p_operation.operation_id
            AND s.status = 'pending';
     END IF;
-    IF p_operation.step IS NULL THEN
-        RETURN v_operation;
-    END IF;
-    v_step := public.batch_sum(p_operation, p_operation.step_number);
-    v_visited := v_step.processed_records + v_step.skipped_records + v_step.error_count;
     UPDATE public.batch_steps AS s
        SET status = CASE
                WHEN p_status IS NOT NULL THEN p_status
-               WHEN v_step.error_count > 0 THEN 'completed_with_errors'
+               WHEN p_counts.error_count > 0 THEN 'completed_with_errors'
                ELSE 'completed'
            END,
            completed_at = clock_timestamp(),
            total_records = greatest(s.total_records, v_visited),
-           processed_records = v_step.processed_records,
-           skipped_records = v_step.skipped_records + greatest(s.total_records - v_visited, 0),
-           error_count = v_step.error_count,
-           batch_count = v_step.batch_count
+           processed_records = p_counts.processed_records,
+           skipped_records = p_counts.skipped_records + greatest(s.total_records - v_visited, 0),
+           error_count = p_counts.error_count,
+           batch_count = p_counts.batch_count
      WHERE s.operation_id = p_operation.operation_id
        AND s.step_number = p_operation.step_number
        AND s.status = 'running';
@@ -5176,24 +7123,28 @@ CREATE OR REPLACE FUNCTION public.batch_unfinished_steps(
     p_operation  public.batch_operations
 )
     RETURNS text
-    LANGUAGE sql
+    LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT string_agg(
-               format(
-                   'step %s %s', s.step,
-                   CASE s.status
-                       WHEN 'failed' THEN 'failed: '
-                       WHEN 'skipped' THEN 'was skipped: '
-                       ELSE 'was not begun'
-                   END || coalesce(s.message, '')
-               ),
-               '; ' ORDER BY s.step_number
-           )
-      FROM public.batch_steps AS s
-     WHERE s.operation_id = p_operation.operation_id
-       AND (s.status IN ('skipped', 'pending') OR (s.status = 'failed' AND s.message IS NOT NULL));
+BEGIN
+    RETURN (
+        SELECT string_agg(
+                   format(
+                       'step %s %s', s.step,
+                       CASE s.status
+                           WHEN 'failed' THEN 'failed: '
+                           WHEN 'skipped' THEN 'was skipped: '
+                           ELSE 'was not begun'
+                       END || coalesce(s.message, '')
+                   ),
+                   '; ' ORDER BY s.step_number
+               )
+          FROM public.batch_steps AS s
+         WHERE s.operation_id = p_operation.operation_id
+           AND (s.status IN ('skipped', 'pending') OR (s.status = 'failed' AND s.message IS NOT NULL))
+    );
+END;
 $function$;
 
 -- Whether an operation has steps and none of them did its work.
@@ -5243,31 +7194,461 @@ AS $function$
      ORDER BY o.batch_number, o.record_number, o.place, o.record;
 $function$;
 
--- Drops what an earlier version of a spec generated under a name, when the new version's arguments
--- or result differ and CREATE OR REPLACE would refuse or leave an ambiguous overload behind.
--- Only functions whose comment says that specgen made them are touched.
-CREATE OR REPLACE PROCEDURE public.batch_drop_changed(
+-- How an operation begins: in one call that does all of it, or submitted, for workers.
+
+-- The values of a call by the names of its parameters, written so that they can be read under any DateStyle and
+-- IntervalStyle. Amounts of money are as the session writes them, as their reading is.
+CREATE OR REPLACE FUNCTION public.batch_named(p_definition public.batch_definitions, p_given record)
+    RETURNS jsonb
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+    SET "DateStyle" = 'ISO, YMD'
+    SET "IntervalStyle" = 'postgres'
+AS $function$
+DECLARE
+    v_given  jsonb := to_jsonb(p_given);
+BEGIN
+    RETURN coalesce(
+        (
+            SELECT jsonb_object_agg(p.name, v_given -> ('f' || p.place))
+              FROM (
+                       SELECT given.parameter ->> 'name' AS name, row_number() OVER (ORDER BY given.place) AS place
+                         FROM jsonb_array_elements(p_definition.parameters) WITH ORDINALITY AS given (parameter, place)
+                        WHERE NOT given.parameter ?| '{input,step_number}'
+                   ) AS p
+        ),
+        '{}'
+    );
+END;
+$function$;
+
+-- A value of a type whose JSON could not be read again, as text; under settings that are always the same.
+CREATE OR REPLACE FUNCTION public.batch_text(p_value anyelement)
+    RETURNS text
+    LANGUAGE plpgsql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+    SET "TimeZone" = 'UTC'
+    SET "DateStyle" = 'ISO, YMD'
+    SET "IntervalStyle" = 'postgres'
+    SET bytea_output = 'hex'
+    SET extra_float_digits = 1
+AS $function$
+BEGIN
+    -- By its output function: a cast to text may be anything.
+    RETURN CASE WHEN p_value IS DISTINCT FROM NULL THEN format('%s', p_value) END;
+END;
+$function$;
+
+-- A list of keys as texts.
+CREATE OR REPLACE FUNCTION public.batch_texts(p_values anyarray)
+    RETURNS text[]
+    LANGUAGE plpgsql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+    SET "TimeZone" = 'UTC'
+    SET "DateStyle" = 'ISO, YMD'
+    SET "IntervalStyle" = 'postgres'
+    SET bytea_output = 'hex'
+    SET extra_float_digits = 1
+AS $function$
+BEGIN
+    -- By their output function: a cast to text may be anything.
+    RETURN CASE WHEN p_values IS NOT NULL THEN format('%s', p_values)::text[] END;
+END;
+$function$;
+
+-- The row of an operation that is called; or as it stands now, where the same call has begun it before.
+CREATE OR REPLACE FUNCTION public.batch_open(
+    p_definition  public.batch_definitions,
+    p_given       record,
+    p_options     jsonb,
+    p_submitted   boolean,
+    p_keys        text[],
+    p_records     jsonb
+)
+    RETURNS public.batch_operations
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_operation  public.batch_operations := public.batch_prepare(
+        p_definition, public.batch_named(p_definition, p_given), p_options, p_submitted
+    );
+    v_records    record;
+BEGIN
+    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
+        v_operation.input_digest := public.batch_digest(p_definition, p_given, p_keys, p_records);
+    END IF;
+    v_operation := public.batch_recalled(v_operation);
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation;
+    END IF;
+
+    PERFORM public.batch_require_unique(v_operation, s.*)
+       FROM public.batch_step_definitions AS s
+      WHERE s.schema_name = p_definition.schema_name
+        AND s.operation = p_definition.operation
+        AND s.unique_use IS NOT NULL
+      ORDER BY s.step_number;
+    IF p_definition.check_call IS NOT NULL THEN
+        EXECUTE 'SELECT ' || p_definition.check_call
+          USING v_operation.parameters, v_operation.operation_id, p_keys, NULL::text[], NULL::text[], NULL::boolean, p_records;
+    END IF;
+    FOR v_records IN
+        SELECT (v_operation.parameters ->> (p.parameter ->> 'name'))::jsonb AS given,
+               ARRAY(SELECT jsonb_array_elements_text(p.parameter -> 'fields')) AS fields
+          FROM jsonb_array_elements(p_definition.parameters) AS p (parameter)
+         WHERE p.parameter ? 'fields'
+    LOOP
+        PERFORM public.batch_refuse_fields(v_operation, v_records.given, v_records.fields);
+    END LOOP;
+    RETURN v_operation;
+END;
+$function$;
+
+-- Why nothing was done: how many records there are, for whoever is to confirm that.
+CREATE OR REPLACE FUNCTION public.batch_confirmation(p_operation public.batch_operations)
+    RETURNS text
+    LANGUAGE sql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT CASE
+        WHEN max(s.message) IS NOT NULL
+            THEN format(
+                'the step %s could not begin: %s; nothing was changed',
+                min(s.step) FILTER (WHERE s.message IS NOT NULL), max(s.message)
+            )
+        WHEN count(*) > 1 THEN format(
+            '%s records in the first step, %s; nothing was changed; call it with confirm => true',
+            p_operation.step_records, p_operation.step
+        )
+        ELSE format('%s records; nothing was changed; call it with confirm => true', p_operation.total_records)
+    END
+      FROM public.batch_steps AS s
+     WHERE s.operation_id = p_operation.operation_id;
+$function$;
+
+-- The whole operation in one call and one transaction. p_given are the values of its parameters, p_keys or
+-- p_records the list that it goes through, where a caller hands one in that nothing else needs.
+CREATE OR REPLACE FUNCTION public.batch_call(
+    p_schema      text,
+    p_operation   text,
+    p_given       record,
+    p_dry_run     boolean,
+    p_confirm     boolean,
+    p_options     jsonb,
+    p_keys        text[] DEFAULT NULL,
+    p_records     jsonb DEFAULT NULL
+)
+    RETURNS public.batch_operation_result
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    SET standard_conforming_strings = on
+    SET transform_null_equals = off
+    SET array_nulls = on
+    SET gin_fuzzy_search_limit = 0
+    SET bytea_output = 'hex'
+    SET extra_float_digits = 1
+    SET xmlbinary = 'base64'
+    SET xmloption = 'content'
+    SET quote_all_identifiers = off
+AS $function$
+DECLARE
+    v_definition  public.batch_definitions := public.batch_defined(p_schema, p_operation);
+    v_confirmed   boolean := p_confirm OR p_dry_run IS NOT FALSE OR NOT v_definition.confirms;
+    v_records     jsonb := public.batch_unpacked(p_records);
+    v_operation   public.batch_operations := public.batch_open(
+        v_definition, p_given, p_options, false, p_keys, v_records
+    );
+    v_step        public.batch_step_definitions;
+    v_earlier     public.batch_operations; -- as it was before the step
+    v_counts      public.batch_operations; -- what the step has come to
+    v_before      public.batch_ranges;
+    v_range       public.batch_ranges;
+    v_began       timestamptz;
+    v_undone      public.batch_steps[];
+    v_errors      jsonb;
+BEGIN
+    IF v_operation.status <> 'planned' THEN
+        RETURN public.batch_result(v_operation);
+    END IF;
+
+    BEGIN
+        v_operation := public.batch_start(v_operation);
+        LOOP
+            v_step := public.batch_next_step_defined(v_operation);
+            EXIT WHEN v_step.step IS NULL;
+            v_began := clock_timestamp();
+            IF v_operation.step_number > 0 AND v_began > v_operation.deadline THEN
+                v_operation.status := 'timed_out';
+                v_operation.message := public.batch_late_message(v_operation, v_began);
+                EXIT;
+            END IF;
+            v_earlier := v_operation;
+            v_operation := public.batch_begin_step(v_operation, v_definition.settings, v_step, p_keys, v_records);
+            IF v_confirmed IS NOT TRUE THEN
+                v_operation.message := public.batch_confirmation(v_operation);
+                v_errors := '[]';
+                RAISE EXCEPTION SQLSTATE 'P0B90';
+            END IF;
+            IF v_operation.stop_status IS NOT NULL THEN
+                v_operation.status := v_operation.stop_status;
+                v_operation := public.batch_leave_step(v_operation, v_operation, v_operation.status);
+                EXIT;
+            END IF;
+            CONTINUE WHEN v_operation.step_number <> v_step.step_number;
+            v_counts := public.batch_since(v_operation, v_earlier);
+            IF v_operation.progress_tracking AND v_operation.step_records = 0 THEN
+                RAISE NOTICE '%', public.batch_progress_text(v_operation);
+            END IF;
+
+            <<ranges>>
+            FOR v_range IN
+                SELECT r.*
+                  FROM public.batch_cut(v_operation, v_step, p_keys, v_records) AS r
+            LOOP
+                WHILE NOT v_range.done LOOP
+                    v_began := clock_timestamp();
+                    IF v_operation.batch_count > 0
+                       AND v_began > least(v_operation.deadline, v_operation.step_deadline) THEN
+                        v_operation.status := 'timed_out';
+                        v_operation.message := public.batch_late_message(v_operation, v_began);
+                        EXIT ranges;
+                    END IF;
+                    v_before := v_range;
+                    v_range := public.batch_write(v_operation, v_step, v_range, v_records);
+                    v_operation := public.batch_tally(v_operation, v_before, v_range, v_began);
+                    v_counts := public.batch_since(v_operation, v_earlier);
+                    v_counts := public.batch_judge(v_counts);
+                    v_operation.status := v_counts.status;
+                    v_operation.message := v_counts.message;
+                    IF v_operation.progress_tracking THEN
+                        RAISE NOTICE '%', public.batch_progress_text(v_operation);
+                    END IF;
+                    EXIT ranges WHEN v_operation.status <> 'running';
+                END LOOP;
+            END LOOP ranges;
+
+            v_operation := public.batch_leave_step(v_operation, v_counts, nullif(v_operation.status, 'running'));
+            IF v_step.drives = 'relation' THEN
+                DELETE FROM public.batch_ranges AS r
+                 WHERE r.operation_id = v_operation.operation_id;
+            END IF;
+            EXIT WHEN v_operation.status <> 'running';
+        END LOOP;
+
+        v_operation := public.batch_finish(v_operation);
+        IF p_dry_run IS NOT FALSE OR (v_operation.atomic AND v_operation.status <> 'completed') THEN
+            v_errors := public.batch_errors(v_operation);
+            v_undone := ARRAY(
+                SELECT s
+                  FROM public.batch_steps AS s
+                 WHERE s.operation_id = v_operation.operation_id
+            );
+            RAISE EXCEPTION SQLSTATE 'P0B90';
+        END IF;
+    EXCEPTION
+        WHEN SQLSTATE 'P0B90' THEN
+            IF v_errors IS NULL THEN
+                RAISE; -- somebody else's
+            END IF;
+            -- Everything above is undone; the variables still tell what happened.
+            IF v_confirmed IS NOT TRUE THEN
+                v_operation.status := 'confirmation_required';
+                RETURN public.batch_result(v_operation);
+            END IF;
+            IF p_dry_run IS FALSE THEN
+                RETURN public.batch_result(public.batch_account_undone(v_operation, v_undone, v_errors));
+            END IF;
+            RETURN public.batch_dry_run_result(v_operation, v_errors);
+    END;
+    RETURN public.batch_result(v_operation);
+END;
+$function$;
+
+-- Stores the operation, with its first step planned, and leaves the work to whoever calls batch_work() with
+-- the id that it returns.
+CREATE OR REPLACE FUNCTION public.batch_submit(
+    p_schema      text,
+    p_operation   text,
+    p_given       record,
+    p_confirm     boolean,
+    p_options     jsonb,
+    p_keys        text[] DEFAULT NULL,
+    p_records     jsonb DEFAULT NULL
+)
+    RETURNS uuid
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    SET standard_conforming_strings = on
+    SET transform_null_equals = off
+    SET array_nulls = on
+    SET gin_fuzzy_search_limit = 0
+    SET bytea_output = 'hex'
+    SET extra_float_digits = 1
+    SET xmlbinary = 'base64'
+    SET xmloption = 'content'
+    SET quote_all_identifiers = off
+AS $function$
+DECLARE
+    v_definition  public.batch_definitions := public.batch_defined(p_schema, p_operation);
+    v_records     jsonb := public.batch_unpacked(p_records);
+    v_operation   public.batch_operations := public.batch_open(
+        v_definition, p_given, p_options, true, p_keys, v_records
+    );
+    v_step        public.batch_step_definitions;
+BEGIN
+    IF v_operation.status <> 'planned' THEN
+        RETURN v_operation.operation_id;
+    END IF;
+    v_operation := public.batch_start(v_operation);
+    v_step := public.batch_next_step_defined(v_operation);
+    v_operation := public.batch_begin_step(v_operation, v_definition.settings, v_step, p_keys, v_records);
+    IF v_definition.confirms AND p_confirm IS NOT TRUE THEN
+        RAISE EXCEPTION '%: %', p_operation, public.batch_confirmation(v_operation)
+            USING ERRCODE = 'P0B04';
+    END IF;
+    IF v_operation.stop_status IS NOT NULL THEN
+        PERFORM public.batch_stop(v_operation.operation_id, v_operation.stop_status, v_operation.message);
+    END IF;
+    RETURN v_operation.operation_id;
+END;
+$function$;
+
+-- How far an operation is, and in which of its steps.
+CREATE OR REPLACE FUNCTION public.batch_progress_text(p_operation public.batch_operations)
+    RETURNS text
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN format(
+        '%s: %s of %s records',
+        concat_ws(
+            ', ',
+            p_operation.operation,
+            (SELECT p_operation.step FROM public.batch_steps AS s WHERE s.operation_id = p_operation.operation_id HAVING count(*) > 1)
+        ),
+        p_operation.processed_records + p_operation.skipped_records + p_operation.error_count,
+        p_operation.total_records
+    );
+END;
+$function$;
+
+-- A list of records, decompressed once and not once a batch.
+CREATE OR REPLACE FUNCTION public.batch_unpacked(p_records jsonb)
+    RETURNS jsonb
+    LANGUAGE sql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT CASE jsonb_typeof(p_records) WHEN 'array' THEN p_records || '[]' ELSE p_records END;
+$function$;
+
+-- What an operation has come to since it was as p_earlier has it: what its step at work has.
+CREATE OR REPLACE FUNCTION public.batch_since(
+    p_operation  public.batch_operations,
+    p_earlier    public.batch_operations
+)
+    RETURNS public.batch_operations
+    LANGUAGE plpgsql
+    IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_counts  public.batch_operations := p_operation;
+BEGIN
+    v_counts.processed_records := p_operation.processed_records - p_earlier.processed_records;
+    v_counts.skipped_records := p_operation.skipped_records - p_earlier.skipped_records;
+    v_counts.error_count := p_operation.error_count - p_earlier.error_count;
+    v_counts.batch_count := p_operation.batch_count - p_earlier.batch_count;
+    RETURN v_counts;
+END;
+$function$;
+
+-- Makes room for an operation that is deployed anew: drops those of its functions that are no more, or whose
+-- arguments or result differ, which CREATE OR REPLACE would refuse or leave an ambiguous overload of. p_called tells
+-- the signature of each that people call, p_signature that of p_functions, the others. What bears one of these names
+-- and is not this operation's stays as it is, and nothing is deployed.
+CREATE OR REPLACE PROCEDURE public.batch_replace(
     p_schema     text,
-    p_name       text,
-    p_arguments  text
+    p_operation  text,
+    p_called     jsonb,
+    p_functions  text[],
+    p_signature  text
 )
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
 AS $procedure$
 DECLARE
-    v_stale  regprocedure;
+    v_before   public.batch_definitions;
+    v_mark     text := format('Executed for %I.%I (generated by specgen: ', p_schema, p_operation);
+    v_foreign  regprocedure;
+    v_stale    regprocedure;
 BEGIN
+    PERFORM public.batch_require_version(2);
+    SELECT d.*
+      INTO v_before
+      FROM public.batch_definitions AS d
+     WHERE d.schema_name = p_schema
+       AND d.operation = p_operation;
+    IF NOT FOUND THEN
+        CALL public.batch_drop_generated(p_schema, p_operation, p_called);
+    END IF;
+    SELECT p.oid::regprocedure
+      INTO v_foreign
+      FROM pg_proc AS p
+     WHERE p.pronamespace = 'public'::regnamespace
+       AND p.proname = ANY (p_functions)
+       AND NOT starts_with(coalesce(obj_description(p.oid, 'pg_proc'), ''), v_mark)
+     LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '%.% needs a function called as % is, which is not its own: %',
+            p_schema, p_operation, v_foreign, coalesce(obj_description(v_foreign, 'pg_proc'), 'it says not whose it is')
+            USING ERRCODE = 'duplicate_function',
+                  HINT = 'Rename the operation, or let runtime_schema in specgen.yaml be a schema of its own. '
+                         'Nothing was changed.';
+    END IF;
     FOR v_stale IN
         SELECT p.oid::regprocedure
           FROM pg_proc AS p
           JOIN pg_namespace AS n ON n.oid = p.pronamespace
-         WHERE n.nspname = p_schema
-           AND p.proname = p_name
-           AND obj_description(p.oid, 'pg_proc') LIKE '%(generated by specgen: %'
-           AND obj_description(p.oid, 'pg_proc') NOT LIKE '%(generated by specgen: ' || p_arguments || ')'
+         WHERE (
+                   n.nspname = p_schema
+                   AND (p_called ? p.proname OR p.proname = ANY (v_before.called))
+                   AND obj_description(p.oid, 'pg_proc') LIKE '%(generated by specgen: %'
+                   AND obj_description(p.oid, 'pg_proc')
+                       NOT LIKE '%(generated by specgen: ' || coalesce(p_called ->> p.proname, '') || ')'
+               )
+            OR (
+                   n.nspname = 'public'
+                   AND p.proname = ANY (v_before.functions)
+                   AND starts_with(obj_description(p.oid, 'pg_proc'), v_mark)
+                   AND v_before.signature <> p_signature
+               )
     LOOP
         EXECUTE format('DROP FUNCTION %s', v_stale);
     END LOOP;
+END;
+$procedure$;
+
+-- Takes an operation back that is no longer wanted: its functions and its definition. What it has done stays.
+CREATE OR REPLACE PROCEDURE public.batch_forget(p_schema text, p_operation text)
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+AS $procedure$
+BEGIN
+    CALL public.batch_replace(p_schema, p_operation, '{}', '{}', '');
+    DELETE FROM public.batch_definitions AS d
+     WHERE d.schema_name = p_schema
+       AND d.operation = p_operation;
 END;
 $procedure$;
 
@@ -5345,6 +7726,74 @@ AS $function$
            )
      ORDER BY 1;
 $function$;
+
+-- Drops what was generated of an operation before the runtime knew what is deployed: the functions that planned it, cut
+-- it and wrote its batches, those of its steps, and those of p_called's kind that are no more. They are told by their
+-- comments, and by each other's text.
+CREATE OR REPLACE PROCEDURE public.batch_drop_generated(p_schema text, p_operation text, p_called jsonb)
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+AS $procedure$
+DECLARE
+    v_plan   text;
+    v_stale  regprocedure;
+BEGIN
+    SELECT format('%I.%I(', n.nspname, p.proname)
+      INTO v_plan
+      FROM pg_proc AS p
+      JOIN pg_namespace AS n ON n.oid = p.pronamespace
+     WHERE n.nspname = p_schema
+       AND p.prorettype = 'public.batch_operations'::regtype
+       AND starts_with(obj_description(p.oid, 'pg_proc'), format('Plans %s, from ', p_operation))
+       AND obj_description(p.oid, 'pg_proc') LIKE '%(generated by specgen: %';
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    FOR v_stale IN
+        WITH generated AS MATERIALIZED (
+            SELECT p.oid,
+                   n.nspname,
+                   p.proname,
+                   p.prosrc,
+                   quote_literal(format('%I.%I', n.nspname, p.proname)) AS place,
+                   p.prorettype IN (
+                       'public.batch_operation_result'::regtype, 'uuid'::regtype
+                   ) AS is_called,
+                   substring(
+                       obj_description(p.oid, 'pg_proc')
+                       FROM '^(?:Plans|Cuts|Writes one batch of|Stores|Tells invalid records of|Tells the records of'
+                            '|Marks repeated records loaded for) (.*?)(?:, from [^\n]*| into ranges| and its steps| apart)?'
+                            ' \(generated by specgen: [0-9a-f]{8}\)$'
+                   ) AS part
+              FROM pg_proc AS p
+              JOIN pg_namespace AS n ON n.oid = p.pronamespace
+             WHERE obj_description(p.oid, 'pg_proc') LIKE '%(generated by specgen: %'
+        ),
+        part AS (
+            SELECT p_schema AS nspname, p_operation AS name
+             UNION ALL
+            -- Whoever stored the operation named with each step the function that planned it, where its table lies.
+            SELECT step.nspname, step.part
+              FROM generated AS whole
+              JOIN generated AS step
+                ON strpos(whole.prosrc, step.place) > 0
+             WHERE whole.nspname = p_schema
+               AND whole.part = p_operation
+               AND NOT whole.is_called
+               AND NOT step.is_called
+        )
+        SELECT g.oid::regprocedure
+          FROM generated AS g
+         WHERE CASE
+                   WHEN g.is_called
+                       THEN NOT p_called ? g.proname AND strpos(g.prosrc, ' ' || v_plan) > 0
+                   ELSE (g.nspname, g.part) IN (SELECT p.nspname, p.name FROM part AS p)
+               END
+    LOOP
+        EXECUTE format('DROP FUNCTION %s', v_stale);
+    END LOOP;
+END;
+$procedure$;
 
 -- Files of version 1 do not look at versions and would put their functions over these. They define a function of this
 -- name and these types; PostgreSQL refuses to change the name of its parameter, and says it.

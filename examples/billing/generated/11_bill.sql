@@ -27,1576 +27,193 @@ COMMENT ON TABLE public.bill IS 'What a customer owes for a month';
 
 -- bill_month: steps of bill, from entities/bill.yaml:17
 
-CALL public.batch_drop_changed('public', 'bill_month_calculate_usage_plan', '709181b4');
-CALL public.batch_drop_changed('public', 'bill_month_calculate_usage_ranges', 'e0cb782c');
-CALL public.batch_drop_changed('public', 'bill_month_calculate_usage_batch', 'd28eb024');
-CALL public.batch_drop_changed('public', 'bill_month_create_bills_plan', 'f6a1f473');
-CALL public.batch_drop_changed('public', 'bill_month_create_bills_ranges', '3776956f');
-CALL public.batch_drop_changed('public', 'bill_month_create_bills_batch', '69500462');
-CALL public.batch_drop_changed('public', 'bill_month_write_files_plan', '371d9f94');
-CALL public.batch_drop_changed('public', 'bill_month_write_files_ranges', 'dafea98a');
-CALL public.batch_drop_changed('public', 'bill_month_write_files_batch', '0d4b9037');
-CALL public.batch_drop_changed('public', 'bill_month_send_bills_plan', '4d744e71');
-CALL public.batch_drop_changed('public', 'bill_month_send_bills_ranges', 'c4f66d72');
-CALL public.batch_drop_changed('public', 'bill_month_send_bills_batch', '1911758e');
-CALL public.batch_drop_changed('public', 'bill_month_tell_customers_plan', '83228783');
-CALL public.batch_drop_changed('public', 'bill_month_tell_customers_ranges', '8d9ecc90');
-CALL public.batch_drop_changed('public', 'bill_month_tell_customers_batch', '1a5845c3');
-CALL public.batch_drop_changed('public', 'bill_month', '9a55ec44');
-CALL public.batch_drop_changed('public', 'bill_month_submit', '65ef81a7');
-CALL public.batch_drop_changed('public', 'bill_month_plan', '776e696d');
-CALL public.batch_drop_changed('public', 'bill_month_start', '739355ac');
+CALL public.batch_replace(
+    'public', 'bill_month', $json${"bill_month": "9a55ec44", "bill_month_submit": "65ef81a7"}$json$,
+    ARRAY['bill_month_calculate_usage_write', 'bill_month_create_bills_suspects', 'bill_month_create_bills_write', 'bill_month_write_files_write', 'bill_month_send_bills_write', 'bill_month_tell_customers_write'], '15755489'
+);
 
 -- Step 1, calculate_usage: custom_function of bill, from entities/bill.yaml:26
 
--- Counts the records of the step, decides the strategy and stores its ranges.
-CREATE OR REPLACE FUNCTION public.bill_month_calculate_usage_plan(p_operation public.batch_operations)
-    RETURNS void
+-- Calls usage_of for the records of a batch.
+CREATE OR REPLACE FUNCTION public.bill_month_calculate_usage_write(
+    p_target_month date
+)
+    RETURNS SETOF public.batch_written
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
 AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_enter(
-        p_operation => p_operation,
-        p_settings  => $json${
-            "target_table": "public.bill",
-            "batch_function": "public.bill_month_calculate_usage_batch",
-            "kept": [],
-            "batch_size": 200,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic"
-        }$json$
-    );
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '2683ff3f' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    v_operation := public.batch_limit(v_operation, 1);
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'one record, made from the parameters';
-
-    INSERT INTO public.batch_ranges
-    SELECT r.* FROM public.bill_month_calculate_usage_ranges(v_operation) AS r;
-    PERFORM public.batch_enter_step(v_operation);
-END;
-$function$;
-
--- Cuts the step into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.bill_month_calculate_usage_ranges(
-    p_operation public.batch_operations
-)
-    RETURNS SETOF public.batch_ranges
-    LANGUAGE sql
-    IMMUTABLE
-    SET search_path = pg_catalog, public, pg_temp
-AS $function$
-    SELECT r.* FROM public.batch_list(p_operation, 1, '[{}]', 1, 1, NULL) AS r;
-$function$;
-
--- Does one batch of a range; the only function that calls usage_of for this step.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.bill_month_calculate_usage_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
-)
-    RETURNS public.batch_ranges
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-AS $function$
-DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    item record;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_items jsonb;
-    v_slice jsonb;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    p_target_month date;
-BEGIN
-    IF p_operation.contract IS DISTINCT FROM '2683ff3f' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    SELECT parameter.target_month
-      INTO p_target_month
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (target_month date);
-
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_items := public.batch_slice(p_range.items, p_range.next_item, p_range.next_item + v_count - 1);
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        v_slice := CASE
-            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
-            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
-        END;
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            -- function, entities/bill.yaml:27
-            FOR item IN
-                SELECT *
-                  FROM jsonb_array_elements(v_slice) WITH ORDINALITY AS element (record, item_number)
-            LOOP
-                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, place, record)
-                SELECT p_operation.operation_id,
-                       p_operation.step_number,
-                       v_batch,
-                       public.batch_record_number(p_range, v_search.first + item.item_number::integer - 1),
-                       row_number() OVER (),
-                       to_jsonb(returned)
-                  FROM (
-                           SELECT value.*
-                             FROM usage_of(month => p_target_month) AS value
-                       ) AS returned;
-            END LOOP;
-            v_rows := v_search.last - v_search.first + 1; -- whatever it returned, it was called for each
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, NULL);
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, false
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    END IF;
-                END IF;
-        END;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        v_failed := public.batch_record_errors(
-            p_operation,
-            NULL,
-            v_batch,
-            v_failures,
-            public.batch_failed_records(p_range, v_items, v_failures, ARRAY[]::text[])
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    -- function, entities/bill.yaml:27
+    RETURN QUERY
+    SELECT 1, to_jsonb(returned)
+      FROM (
+               SELECT value.*
+                 FROM usage_of(month => p_target_month) AS value
+           ) AS returned;
 END;
 $function$;
 
 -- Step 2, create_bills: insert of bill, from entities/bill.yaml:29
 
--- Counts the records of the step, decides the strategy and stores its ranges.
-CREATE OR REPLACE FUNCTION public.bill_month_create_bills_plan(p_operation public.batch_operations)
-    RETURNS void
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_enter(
-        p_operation => p_operation,
-        p_settings  => $json${
-            "target_table": "public.bill",
-            "batch_function": "public.bill_month_create_bills_batch",
-            "kept": ["id", "customer_id"],
-            "batch_size": 200,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic"
-        }$json$
-    );
-    v_found bigint;
-BEGIN
-    IF p_operation.contract IS DISTINCT FROM '2683ff3f' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'records', ARRAY['id'], ARRAY['bigint']::regtype[]
-    );
-
-    -- The records are taken once, here; whatever becomes of the relation, they are what is worked through.
-    INSERT INTO public.batch_ranges
-    SELECT r.* FROM public.bill_month_create_bills_ranges(v_operation) AS r;
-    SELECT coalesce(sum(r.item_count), 0)::bigint
-      INTO v_found
-      FROM public.batch_ranges AS r
-     WHERE r.operation_id = v_operation.operation_id
-       AND r.step_number = v_operation.step_number;
-    PERFORM public.batch_require_fields(v_operation, ARRAY['customer_id', 'units']);
-    v_operation := public.batch_limit(v_operation, v_found);
-    IF v_operation.limit_reached THEN
-        PERFORM public.batch_shorten(v_operation);
-    END IF;
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the records are rows of a relation';
-    PERFORM public.batch_enter_step(v_operation);
-END;
-$function$;
-
--- Cuts the step into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.bill_month_create_bills_ranges(
-    p_operation public.batch_operations
+-- Told beforehand: the places of the records that a constraint would refuse, so that they are tried first. A
+-- guess: the database has the last word.
+CREATE OR REPLACE FUNCTION public.bill_month_create_bills_suspects(
+    p_records jsonb,
+    p_target_month date
 )
-    RETURNS SETOF public.batch_ranges
+    RETURNS integer[]
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, public, pg_temp
 AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
 BEGIN
-    -- entities/bill.yaml:33
-    RETURN QUERY
-    SELECT listed.*
-      FROM (
-               SELECT (numbered.place - 1) / v_size AS number,
-                      jsonb_agg(numbered.record ORDER BY numbered.place) AS items,
-                      count(*)::integer AS item_count
-                 FROM (
-                          SELECT relation.record, row_number() OVER () AS place
-                            FROM (
-                                     SELECT o.record
-                                       FROM public.batch_outputs AS o
-                                      WHERE o.operation_id = p_operation.operation_id
-                                        AND o.step_number = 1 -- calculate_usage
-                                      ORDER BY o.batch_number, o.record_number, o.place, o.record
-                                 ) AS relation
-                           LIMIT p_operation.max_records + 1 -- one more, to tell whether there are more
-                      ) AS numbered
-                GROUP BY (numbered.place - 1) / v_size
-           ) AS batch
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation, batch.number::integer + 1, batch.items, batch.item_count, batch.number * v_size + 1, NULL
-           ) AS listed
-     ORDER BY batch.number;
+    RETURN ARRAY(
+        SELECT batch_place
+          FROM (
+                   SELECT item.customer_id AS customer_id,
+                          p_target_month AS month,
+                          item.units AS units,
+                          item.units * (SELECT c.price FROM customer AS c WHERE c.id = item.customer_id) AS amount,
+                          item.item_number::integer AS batch_place
+                     FROM ROWS FROM (
+                         jsonb_to_recordset(p_records) AS (customer_id bigint, units numeric(10,3))
+                     ) WITH ORDINALITY AS item (customer_id, units, item_number)
+               ) AS bill
+         WHERE bill.customer_id IS NULL
+            OR bill.month IS NULL
+            OR (extract(day FROM month) = 1) IS FALSE
+            OR bill.units IS NULL
+            OR bill.amount IS NULL
+            OR (amount > 0) IS FALSE
+         ORDER BY 1
+    );
 END;
 $function$;
 
--- Writes one batch of a range; the only function that writes bill for this step.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.bill_month_create_bills_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION public.bill_month_create_bills_write(
+    p_records jsonb,
+    p_target_month date
 )
-    RETURNS public.batch_ranges
+    RETURNS SETOF public.batch_written
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
-DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_told boolean; -- whether each row that was written is known to be a record's
-    v_singly boolean;
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_items jsonb;
-    v_slice jsonb;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    v_suspects integer[] := ARRAY[]::integer[];
-    p_target_month date;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '2683ff3f' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    SELECT parameter.target_month
-      INTO p_target_month
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (target_month date);
-
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_items := public.batch_slice(p_range.items, p_range.next_item, p_range.next_item + v_count - 1);
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF NOT v_dense THEN
-                BEGIN
-                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                      INTO v_suspects
-                      FROM (
-                               SELECT NULL::bigint AS id,
-                                      item.customer_id AS customer_id,
-                                      p_target_month AS month,
-                                      item.units AS units,
-                                      item.units * (SELECT c.price FROM customer AS c WHERE c.id = item.customer_id) AS amount,
-                                      NULL::text AS status,
-                                      NULL::timestamptz AS sent_at,
-                                      item.item_number::integer AS batch_place
-                                 FROM ROWS FROM (
-                                     jsonb_to_recordset(v_items) AS (customer_id bigint, units numeric(10,3))
-                                 ) WITH ORDINALITY AS item (customer_id, units, item_number)
-                           ) AS bill
-                     WHERE bill.customer_id IS NULL
-                        OR bill.month IS NULL
-                        OR (extract(day FROM month) = 1) IS FALSE
-                        OR bill.units IS NULL
-                        OR bill.amount IS NULL
-                        OR (amount > 0) IS FALSE;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                        v_suspects := public.batch_unreadable_places(v_items, ARRAY['customer_id', 'units']::text[], ARRAY['bigint', 'numeric(10,3)']::text[]);
-                END;
-            END IF;
-            v_search := public.batch_search(
-                p_operation, v_count, v_dense, '{}', v_suspects
-            );
-            CONTINUE;
-        END IF;
-        v_slice := CASE
-            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
-            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
-        END;
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        v_singly := false;
-        BEGIN
-            WITH computed AS MATERIALIZED (
-                SELECT nextval(pg_get_serial_sequence('public.bill', 'id')) AS id,
-                       item.customer_id AS customer_id,
-                       p_target_month AS month,
-                       item.units AS units,
-                       item.units * (SELECT c.price FROM customer AS c WHERE c.id = item.customer_id) AS amount,
-                       item.item_number
-                  FROM ROWS FROM (
-                      jsonb_to_recordset(v_slice) AS (customer_id bigint, units numeric(10,3))
-                  ) WITH ORDINALITY AS item (customer_id, units, item_number)
-            ),
-            written AS (
-                INSERT INTO public.bill (id, customer_id, month, units, amount) OVERRIDING SYSTEM VALUE
-                SELECT computed.id, computed.customer_id, computed.month, computed.units, computed.amount
-                  FROM computed
-                 ORDER BY computed.item_number
-                RETURNING bill.id, bill.customer_id
-            ),
-            told AS (
-                SELECT written.*, computed.item_number
-                  FROM written
-                  LEFT JOIN computed
-                    ON computed.id = written.id
-            ),
-            kept AS (
-                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
-                SELECT p_operation.operation_id,
-                       p_operation.step_number,
-                       v_batch,
-                       public.batch_record_number(
-                           p_range,
-                           coalesce(v_search.first + told.item_number::integer - 1, v_search.last)
-                       ),
-                       jsonb_build_object('id', told.id, 'customer_id', told.customer_id)
-                  FROM told
-            )
-            SELECT (SELECT count(*)::integer FROM written),
-                   (
-                       SELECT count(*) = count(DISTINCT told.item_number) AND count(*) = (SELECT count(*) FROM written)
-                         FROM told
-                   )
-              INTO v_rows, v_told;
-            IF NOT v_told AND v_search.first < v_search.last AND NOT v_search.probing
-               AND p_operation.error_handling <> 'stop_on_error' AND p_operation.error_isolation = 'record' THEN
-                -- A trigger has changed what rows are told by: one record at a time, each row is its record's.
-                v_singly := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_singly THEN
-                    v_search := public.batch_search_singly(v_search);
-                ELSIF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.bill');
-                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['customer_id', 'units']::text[], ARRAY['bigint', 'numeric(10,3)']::text[]) IS NOT NULL THEN
-                        v_doubt := NULL; -- a value is none of its type
-                    END IF;
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
-               AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
-                -- No table refused it. A field that cannot be read is the one at which this stops.
-                v_slice := v_items -> (v_search.first - 1);
-                BEGIN
-                    v_column := 'customer_id';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (customer_id bigint);
-                    v_column := 'units';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (units numeric(10,3));
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_failure := v_failure || jsonb_build_object('column', v_column);
-                END;
-            END IF;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.bill',
-            v_batch,
-            v_failures,
-            public.batch_failed_records(p_range, v_items, v_failures, ARRAY[]::text[])
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    RETURN QUERY
+    WITH computed AS MATERIALIZED (
+        SELECT nextval(pg_get_serial_sequence('public.bill', 'id')) AS id,
+               item.customer_id AS customer_id,
+               p_target_month AS month,
+               item.units AS units,
+               item.units * (SELECT c.price FROM customer AS c WHERE c.id = item.customer_id) AS amount,
+               item.item_number
+          FROM ROWS FROM (
+              jsonb_to_recordset(p_records) AS (customer_id bigint, units numeric(10,3))
+          ) WITH ORDINALITY AS item (customer_id, units, item_number)
+    ),
+    written AS (
+        INSERT INTO public.bill (id, customer_id, month, units, amount) OVERRIDING SYSTEM VALUE
+        SELECT computed.id, computed.customer_id, computed.month, computed.units, computed.amount
+          FROM computed
+         ORDER BY computed.item_number
+        RETURNING bill.id, bill.customer_id
+    ),
+    told AS (
+        SELECT computed.id, min(computed.item_number)::integer AS item_number
+          FROM computed
+         GROUP BY computed.id
+        HAVING count(*) = 1
+    )
+    SELECT told.item_number,
+           jsonb_build_object('id', written.id, 'customer_id', written.customer_id)
+      FROM written
+      LEFT JOIN told
+        ON told.id = written.id;
 END;
 $function$;
 
 -- Step 3, write_files: custom_function of bill, from entities/bill.yaml:37
 
--- Counts the records of the step, decides the strategy and stores its ranges.
-CREATE OR REPLACE FUNCTION public.bill_month_write_files_plan(p_operation public.batch_operations)
-    RETURNS void
+-- Calls write_bill_files for the records of a batch.
+CREATE OR REPLACE FUNCTION public.bill_month_write_files_write(
+    p_records jsonb
+)
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
 AS $function$
 DECLARE
-    v_operation public.batch_operations := public.batch_enter(
-        p_operation => p_operation,
-        p_settings  => $json${
-            "target_table": "public.bill",
-            "batch_function": "public.bill_month_write_files_batch",
-            "batch_size": 50,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic"
-        }$json$
-    );
-    v_found bigint;
-BEGIN
-    IF p_operation.contract IS DISTINCT FROM '2683ff3f' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    -- The records are taken once, here; whatever becomes of the relation, they are what is worked through.
-    INSERT INTO public.batch_ranges
-    SELECT r.* FROM public.bill_month_write_files_ranges(v_operation) AS r;
-    SELECT coalesce(sum(r.item_count), 0)::bigint
-      INTO v_found
-      FROM public.batch_ranges AS r
-     WHERE r.operation_id = v_operation.operation_id
-       AND r.step_number = v_operation.step_number;
-    PERFORM public.batch_require_fields(v_operation, ARRAY['id']);
-    v_operation := public.batch_limit(v_operation, v_found);
-    IF v_operation.limit_reached THEN
-        PERFORM public.batch_shorten(v_operation);
-    END IF;
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the records are rows of a relation';
-    PERFORM public.batch_enter_step(v_operation);
-END;
-$function$;
-
--- Cuts the step into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.bill_month_write_files_ranges(
-    p_operation public.batch_operations
-)
-    RETURNS SETOF public.batch_ranges
-    LANGUAGE plpgsql
-    STABLE
-    SET search_path = pg_catalog, public, pg_temp
-AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
-BEGIN
-    -- entities/bill.yaml:39
-    RETURN QUERY
-    SELECT listed.*
-      FROM (
-               SELECT (numbered.place - 1) / v_size AS number,
-                      jsonb_agg(numbered.record ORDER BY numbered.place) AS items,
-                      count(*)::integer AS item_count
-                 FROM (
-                          SELECT relation.record, row_number() OVER () AS place
-                            FROM (
-                                     SELECT o.record
-                                       FROM public.batch_outputs AS o
-                                      WHERE o.operation_id = p_operation.operation_id
-                                        AND o.step_number = 2 -- create_bills
-                                      ORDER BY o.batch_number, o.record_number, o.place, o.record
-                                 ) AS relation
-                           LIMIT p_operation.max_records + 1 -- one more, to tell whether there are more
-                      ) AS numbered
-                GROUP BY (numbered.place - 1) / v_size
-           ) AS batch
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation, batch.number::integer + 1, batch.items, batch.item_count, batch.number * v_size + 1, NULL
-           ) AS listed
-     ORDER BY batch.number;
-END;
-$function$;
-
--- Does one batch of a range; the only function that calls write_bill_files for this step.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.bill_month_write_files_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
-)
-    RETURNS public.batch_ranges
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-AS $function$
-DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
     item record;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_items jsonb;
-    v_slice jsonb;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '2683ff3f' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_items := public.batch_slice(p_range.items, p_range.next_item, p_range.next_item + v_count - 1);
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        v_slice := CASE
-            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
-            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
-        END;
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            -- function, entities/bill.yaml:38
-            SELECT array_agg(element.id ORDER BY element.item_number) AS id, 1 AS item_number
-              INTO item
-              FROM ROWS FROM (
-                  jsonb_to_recordset(v_slice) AS (id bigint)
-              ) WITH ORDINALITY AS element (id, item_number);
-            PERFORM FROM write_bill_files(item.id) AS value;
-            v_rows := v_search.last - v_search.first + 1; -- whatever it returned, it was called for each
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, NULL);
-                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['id']::text[], ARRAY['bigint']::text[]) IS NOT NULL THEN
-                        v_doubt := NULL; -- a value is none of its type
-                    END IF;
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, false
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    END IF;
-                END IF;
-        END;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
-               AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
-                -- No table refused it. A field that cannot be read is the one at which this stops.
-                v_slice := v_items -> (v_search.first - 1);
-                BEGIN
-                    v_column := 'id';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (id bigint);
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_failure := v_failure || jsonb_build_object('column', v_column);
-                END;
-            END IF;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        v_failed := public.batch_record_errors(
-            p_operation,
-            NULL,
-            v_batch,
-            v_failures,
-            public.batch_failed_records(p_range, v_items, v_failures, ARRAY['id']::text[])
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    -- function, entities/bill.yaml:38
+    SELECT array_agg(element.id ORDER BY element.item_number) AS id, 1 AS item_number
+      INTO item
+      FROM ROWS FROM (
+          jsonb_to_recordset(p_records) AS (id bigint)
+      ) WITH ORDINALITY AS element (id, item_number);
+    PERFORM FROM write_bill_files(item.id) AS value;
+    RETURN jsonb_array_length(p_records)::bigint;
 END;
 $function$;
 
 -- Step 4, send_bills: update of bill, from entities/bill.yaml:41
 
--- Counts the records of the step, decides the strategy and stores its ranges.
-CREATE OR REPLACE FUNCTION public.bill_month_send_bills_plan(p_operation public.batch_operations)
-    RETURNS void
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION public.bill_month_send_bills_write(
+    p_keys bigint[]
+)
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_operation public.batch_operations := public.batch_enter(
-        p_operation => p_operation,
-        p_settings  => $json${
-            "target_table": "public.bill",
-            "batch_function": "public.bill_month_send_bills_batch",
-            "batch_size": 200,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic"
-        }$json$
-    );
-    p_created_bill_ids bigint[];
+    v_written bigint;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '2683ff3f' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'keys', ARRAY['id'], ARRAY['bigint']::regtype[]
-    );
-
-    p_created_bill_ids := ARRAY(
-        SELECT (o.record ->> 'id')::bigint
-          FROM public.batch_outputs AS o
-         WHERE o.operation_id = p_operation.operation_id
-           AND o.step_number = 2 -- create_bills
-         ORDER BY o.batch_number, o.record_number, o.place, o.record
-    );
-    v_operation := public.batch_limit(v_operation, coalesce(cardinality(p_created_bill_ids), 0));
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the keys are handed in';
-
-    INSERT INTO public.batch_ranges
-    SELECT r.* FROM public.bill_month_send_bills_ranges(v_operation) AS r;
-    PERFORM public.batch_enter_step(v_operation);
-END;
-$function$;
-
--- Cuts the step into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.bill_month_send_bills_ranges(
-    p_operation public.batch_operations
-)
-    RETURNS SETOF public.batch_ranges
-    LANGUAGE plpgsql
-    STABLE
-    SET search_path = pg_catalog, pg_temp
-    SET work_mem = '128MB' -- one sort of the keys that were handed in
-AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
-    p_created_bill_ids bigint[];
-BEGIN
-    p_created_bill_ids := ARRAY(
-        SELECT (o.record ->> 'id')::bigint
-          FROM public.batch_outputs AS o
-         WHERE o.operation_id = p_operation.operation_id
-           AND o.step_number = 2 -- create_bills
-         ORDER BY o.batch_number, o.record_number, o.place, o.record
-    );
-    -- In key order, so that two operations lock rows in the same order; each key once, NULLs left out.
-    RETURN QUERY
-    WITH handed_in AS (
-        SELECT item.key, item.n, row_number() OVER () - 1 AS place
-          FROM (
-                   SELECT DISTINCT ON (i.key) i.key, i.n
-                     FROM unnest(p_created_bill_ids) WITH ORDINALITY AS i (key, n)
-                    WHERE i.key IS NOT NULL
-                      AND i.n <= p_operation.step_records
-                    ORDER BY i.key, i.n
-               ) AS item
-    )
-    SELECT listed.*
-      FROM (
-               SELECT handed_in.place / v_size AS number,
-                      jsonb_agg(jsonb_build_array(handed_in.key) ORDER BY handed_in.place) AS items,
-                      count(*)::integer AS item_count,
-                      array_agg(handed_in.n ORDER BY handed_in.place) AS record_numbers
-                 FROM handed_in
-                GROUP BY handed_in.place / v_size
-           ) AS batch
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation, batch.number::integer + 1, batch.items, batch.item_count, 1, batch.record_numbers
-           ) AS listed
-     ORDER BY batch.number;
-END;
-$function$;
-
--- Writes one batch of a range; the only function that writes bill for this step.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.bill_month_send_bills_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
-)
-    RETURNS public.batch_ranges
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-AS $function$
-DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_records jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_keys bigint[];
-    v_slice bigint[];
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    v_suspects integer[] := ARRAY[]::integer[];
-BEGIN
-    IF p_operation.contract IS DISTINCT FROM '2683ff3f' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    v_keys := ARRAY(
-        SELECT (item.key ->> 0)::bigint
-          FROM jsonb_array_elements(p_range.items) WITH ORDINALITY AS item (key, n)
-         ORDER BY item.n
-    );
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_keys := v_keys[p_range.next_item:p_range.next_item + v_count - 1];
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF NOT v_dense THEN
-                BEGIN
-                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                      INTO v_suspects
-                      FROM (
-                               SELECT bill.id AS id,
-                                      bill.customer_id AS customer_id,
-                                      bill.month AS month,
-                                      bill.units AS units,
-                                      bill.amount AS amount,
-                                      'sent' AS status,
-                                      NOW() AS sent_at,
-                                      array_position(v_keys, bill.id) AS batch_place
-                                 FROM public.bill
-                                WHERE bill.id = ANY (v_keys)
-                           ) AS bill
-                     WHERE bill.status IS NULL
-                        OR bill.status NOT IN ('open', 'sent', 'paid');
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
-                END;
-            END IF;
-            v_search := public.batch_search(
-                p_operation, v_count, v_dense, '{}', v_suspects
-            );
-            CONTINUE;
-        END IF;
-        v_slice := v_keys[v_search.first:v_search.last];
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            UPDATE public.bill
-               SET status = 'sent',
-                   sent_at = NOW()
-             WHERE bill.id = ANY (v_slice);
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.bill');
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        BEGIN
-            v_records := ARRAY(
-                SELECT jsonb_build_object(
-                           'number', public.batch_record_number(p_range, slice.first),
-                           'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
-                           'records', (
-                               SELECT jsonb_agg(to_jsonb(bill) ORDER BY bill.id)
-                                 FROM public.bill
-                                WHERE bill.id = ANY (v_keys[slice.first:slice.last])
-                           )
-                       )
-                  FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                 CROSS JOIN LATERAL (
-                           SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                       ) AS slice
-                 ORDER BY told.n
-            );
-        EXCEPTION
-            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
-                v_records := ARRAY(
-                    SELECT jsonb_build_object(
-                               'number', public.batch_record_number(p_range, slice.first),
-                               'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
-                               'records', (
-                                   SELECT jsonb_agg(jsonb_build_object('id', v_keys[place]) ORDER BY place)
-                                     FROM generate_series(slice.first, slice.last) AS place
-                               )
-                           )
-                      FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                     CROSS JOIN LATERAL (
-                               SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                           ) AS slice
-                     ORDER BY told.n
-                );
-        END;
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.bill',
-            v_batch,
-            v_failures,
-            v_records
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    UPDATE public.bill
+       SET status = 'sent',
+           sent_at = NOW()
+     WHERE bill.id = ANY (p_keys);
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    RETURN v_written;
 END;
 $function$;
 
 -- Step 5, tell_customers: custom_function of bill, from entities/bill.yaml:47
 
--- Counts the records of the step, decides the strategy and stores its ranges.
-CREATE OR REPLACE FUNCTION public.bill_month_tell_customers_plan(p_operation public.batch_operations)
-    RETURNS void
+-- Calls tell_customer for the records of a batch.
+CREATE OR REPLACE FUNCTION public.bill_month_tell_customers_write(
+    p_records jsonb
+)
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
 AS $function$
 DECLARE
-    v_operation public.batch_operations := public.batch_enter(
-        p_operation => p_operation,
-        p_settings  => $json${
-            "target_table": "public.bill",
-            "batch_function": "public.bill_month_tell_customers_batch",
-            "batch_size": 200,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic"
-        }$json$
-    );
-    v_found bigint;
-BEGIN
-    IF p_operation.contract IS DISTINCT FROM '2683ff3f' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    -- The records are taken once, here; whatever becomes of the relation, they are what is worked through.
-    INSERT INTO public.batch_ranges
-    SELECT r.* FROM public.bill_month_tell_customers_ranges(v_operation) AS r;
-    SELECT coalesce(sum(r.item_count), 0)::bigint
-      INTO v_found
-      FROM public.batch_ranges AS r
-     WHERE r.operation_id = v_operation.operation_id
-       AND r.step_number = v_operation.step_number;
-    PERFORM public.batch_require_fields(v_operation, ARRAY['customer_id']);
-    v_operation := public.batch_limit(v_operation, v_found);
-    IF v_operation.limit_reached THEN
-        PERFORM public.batch_shorten(v_operation);
-    END IF;
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the records are rows of a relation';
-    PERFORM public.batch_enter_step(v_operation);
-END;
-$function$;
-
--- Cuts the step into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.bill_month_tell_customers_ranges(
-    p_operation public.batch_operations
-)
-    RETURNS SETOF public.batch_ranges
-    LANGUAGE plpgsql
-    STABLE
-    SET search_path = pg_catalog, public, pg_temp
-AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
-BEGIN
-    -- entities/bill.yaml:49
-    RETURN QUERY
-    SELECT listed.*
-      FROM (
-               SELECT (numbered.place - 1) / v_size AS number,
-                      jsonb_agg(numbered.record ORDER BY numbered.place) AS items,
-                      count(*)::integer AS item_count
-                 FROM (
-                          SELECT relation.record, row_number() OVER () AS place
-                            FROM (
-                                     SELECT o.record
-                                       FROM public.batch_outputs AS o
-                                      WHERE o.operation_id = p_operation.operation_id
-                                        AND o.step_number = 2 -- create_bills
-                                      ORDER BY o.batch_number, o.record_number, o.place, o.record
-                                 ) AS relation
-                           LIMIT p_operation.max_records + 1 -- one more, to tell whether there are more
-                      ) AS numbered
-                GROUP BY (numbered.place - 1) / v_size
-           ) AS batch
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation, batch.number::integer + 1, batch.items, batch.item_count, batch.number * v_size + 1, NULL
-           ) AS listed
-     ORDER BY batch.number;
-END;
-$function$;
-
--- Does one batch of a range; the only function that calls tell_customer for this step.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.bill_month_tell_customers_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
-)
-    RETURNS public.batch_ranges
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-AS $function$
-DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
     item record;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_items jsonb;
-    v_slice jsonb;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '2683ff3f' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_items := public.batch_slice(p_range.items, p_range.next_item, p_range.next_item + v_count - 1);
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        v_slice := CASE
-            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
-            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
-        END;
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            -- function, entities/bill.yaml:48
-            FOR item IN
-                SELECT *
-                  FROM ROWS FROM (
-                      jsonb_to_recordset(v_slice) AS (customer_id bigint)
-                  ) WITH ORDINALITY AS element (customer_id, item_number)
-            LOOP
-                PERFORM FROM tell_customer(
-                    item.customer_id,
-                    'Your bill is ready'
-                ) AS value;
-            END LOOP;
-            v_rows := v_search.last - v_search.first + 1; -- whatever it returned, it was called for each
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, NULL);
-                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['customer_id']::text[], ARRAY['bigint']::text[]) IS NOT NULL THEN
-                        v_doubt := NULL; -- a value is none of its type
-                    END IF;
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, false
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    END IF;
-                END IF;
-        END;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
-               AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
-                -- No table refused it. A field that cannot be read is the one at which this stops.
-                v_slice := v_items -> (v_search.first - 1);
-                BEGIN
-                    v_column := 'customer_id';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (customer_id bigint);
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_failure := v_failure || jsonb_build_object('column', v_column);
-                END;
-            END IF;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
+    -- function, entities/bill.yaml:48
+    FOR item IN
+        SELECT *
+          FROM ROWS FROM (
+              jsonb_to_recordset(p_records) AS (customer_id bigint)
+          ) WITH ORDINALITY AS element (customer_id, item_number)
+    LOOP
+        PERFORM FROM tell_customer(
+            item.customer_id,
+            'Your bill is ready'
+        ) AS value;
     END LOOP;
-
-    IF v_failures <> '{}' THEN
-        v_failed := public.batch_record_errors(
-            p_operation,
-            NULL,
-            v_batch,
-            v_failures,
-            public.batch_failed_records(p_range, v_items, v_failures, ARRAY[]::text[])
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    RETURN jsonb_array_length(p_records)::bigint;
 END;
 $function$;
 
--- Checks what must hold before anything is written.
-CREATE OR REPLACE FUNCTION public.bill_month_plan(
-    p_target_month date,
-    p_options jsonb,
-    p_submitted boolean
-)
-    RETURNS public.batch_operations
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "bill_month",
-            "entity": "bill",
-            "batch_size": 200,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "timeout": "3600000 ms",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": true,
-            "collect_metrics": false,
-            "notify_on_completion": true,
-            "notification_message": "Bills: {processed_records} of {total_records} records, {error_count} failed",
-            "parallel": true,
-            "max_workers": 4,
-            "contract": "2683ff3f"
-        }$json$,
-        p_parameters => jsonb_build_object(
-            'target_month', p_target_month
-        ),
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(p_target_month)));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    v_operation.target_table := 'public.bill'; -- of step create_bills
-    PERFORM public.batch_require_key(
-        v_operation, 'records', ARRAY['id'], ARRAY['bigint']::regtype[]
-    );
-
-    v_operation.target_table := 'public.bill'; -- of step send_bills
-    PERFORM public.batch_require_key(
-        v_operation, 'keys', ARRAY['id'], ARRAY['bigint']::regtype[]
-    );
-
-    RETURN v_operation;
-END;
-$function$;
-
--- Stores the operation and its steps.
-CREATE OR REPLACE FUNCTION public.bill_month_start(p_operation public.batch_operations)
-    RETURNS public.batch_operations
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_start(p_operation);
-BEGIN
-    INSERT INTO public.batch_steps (operation_id, step_number, step, depends_on, plan_function)
-    VALUES (
-        v_operation.operation_id, 1, 'calculate_usage', '{}', 'public.bill_month_calculate_usage_plan'
-    ), (
-        v_operation.operation_id, 2, 'create_bills', '{1}', 'public.bill_month_create_bills_plan'
-    ), (
-        v_operation.operation_id, 3, 'write_files', '{2}', 'public.bill_month_write_files_plan'
-    ), (
-        v_operation.operation_id, 4, 'send_bills', '{2, 3}', 'public.bill_month_send_bills_plan'
-    ), (
-        v_operation.operation_id, 5, 'tell_customers', '{2, 4}', 'public.bill_month_tell_customers_plan'
-    );
-    RETURN v_operation;
-END;
-$function$;
-
--- The whole operation in one call and one transaction, worked on as any session would.
+-- The whole operation in one call and one transaction.
 CREATE OR REPLACE FUNCTION public.bill_month(
     target_month date,
     dry_run boolean DEFAULT false,
@@ -1606,58 +223,20 @@ CREATE OR REPLACE FUNCTION public.bill_month(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.bill_month_plan(
-        target_month, options, false
-    );
-    v_operation public.batch_operations;
-    v_progress public.batch_progress;
-    v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.bill_month_start(v_planned);
-        LOOP
-            v_progress := public.batch_step(v_operation.operation_id);
-            EXIT WHEN v_progress.state = 'finished';
-            v_operation := public.batch_sum(public.batch_find(v_operation.operation_id));
-            RAISE NOTICE 'bill_month, %: % of % records',
-                v_operation.step,
-                v_operation.processed_records + v_operation.skipped_records + v_operation.error_count,
-                v_operation.total_records;
-        END LOOP;
-
-        v_operation := public.batch_find(v_operation.operation_id);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'public', 'bill_month',
+        ROW(target_month),
+        dry_run, true, options
+    );
 END;
 $function$;
 
--- Stores the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION public.bill_month(date, boolean, jsonb)
+    IS 'Bill what each customer has used in a month, write the files, tell the customers (generated by specgen: 9a55ec44)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION public.bill_month_submit(
     target_month date,
     options jsonb DEFAULT '{}'
@@ -1666,504 +245,232 @@ CREATE OR REPLACE FUNCTION public.bill_month_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.bill_month_plan(
-        target_month, options, true
-    );
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN v_planned.operation_id;
-    END IF;
-    PERFORM public.bill_month_start(v_planned);
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'public', 'bill_month',
+        ROW(target_month),
+        true, options
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION public.bill_month_calculate_usage_plan(public.batch_operations)
-    IS 'Plans bill_month_calculate_usage (generated by specgen: 709181b4)';
-COMMENT ON FUNCTION public.bill_month_calculate_usage_ranges(public.batch_operations)
-    IS 'Cuts bill_month_calculate_usage into ranges (generated by specgen: e0cb782c)';
-COMMENT ON FUNCTION public.bill_month_calculate_usage_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of bill_month_calculate_usage (generated by specgen: d28eb024)';
-COMMENT ON FUNCTION public.bill_month_create_bills_plan(public.batch_operations)
-    IS 'Plans bill_month_create_bills (generated by specgen: f6a1f473)';
-COMMENT ON FUNCTION public.bill_month_create_bills_ranges(public.batch_operations)
-    IS 'Cuts bill_month_create_bills into ranges (generated by specgen: 3776956f)';
-COMMENT ON FUNCTION public.bill_month_create_bills_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of bill_month_create_bills (generated by specgen: 69500462)';
-COMMENT ON FUNCTION public.bill_month_write_files_plan(public.batch_operations)
-    IS 'Plans bill_month_write_files (generated by specgen: 371d9f94)';
-COMMENT ON FUNCTION public.bill_month_write_files_ranges(public.batch_operations)
-    IS 'Cuts bill_month_write_files into ranges (generated by specgen: dafea98a)';
-COMMENT ON FUNCTION public.bill_month_write_files_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of bill_month_write_files (generated by specgen: 0d4b9037)';
-COMMENT ON FUNCTION public.bill_month_send_bills_plan(public.batch_operations)
-    IS 'Plans bill_month_send_bills (generated by specgen: 4d744e71)';
-COMMENT ON FUNCTION public.bill_month_send_bills_ranges(public.batch_operations)
-    IS 'Cuts bill_month_send_bills into ranges (generated by specgen: c4f66d72)';
-COMMENT ON FUNCTION public.bill_month_send_bills_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of bill_month_send_bills (generated by specgen: 1911758e)';
-COMMENT ON FUNCTION public.bill_month_tell_customers_plan(public.batch_operations)
-    IS 'Plans bill_month_tell_customers (generated by specgen: 83228783)';
-COMMENT ON FUNCTION public.bill_month_tell_customers_ranges(public.batch_operations)
-    IS 'Cuts bill_month_tell_customers into ranges (generated by specgen: 8d9ecc90)';
-COMMENT ON FUNCTION public.bill_month_tell_customers_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of bill_month_tell_customers (generated by specgen: 1a5845c3)';
-COMMENT ON FUNCTION public.bill_month(date, boolean, jsonb)
-    IS 'Bill what each customer has used in a month, write the files, tell the customers (generated by specgen: 9a55ec44)';
 COMMENT ON FUNCTION public.bill_month_submit(date, jsonb)
     IS 'Bill what each customer has used in a month, write the files, tell the customers; submitted, for batch_work() (generated by specgen: 65ef81a7)';
-COMMENT ON FUNCTION public.bill_month_plan(date, jsonb, boolean)
-    IS 'Plans bill_month, from entities/bill.yaml (generated by specgen: 776e696d)';
-COMMENT ON FUNCTION public.bill_month_start(public.batch_operations)
-    IS 'Stores bill_month and its steps (generated by specgen: 739355ac)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "public",
+        "operation": "bill_month",
+        "contract": "2683ff3f",
+        "digest": "07c68628",
+        "file": "entities/bill.yaml",
+        "called": ["bill_month", "bill_month_submit"],
+        "signature": "15755489",
+        "functions": ["bill_month_calculate_usage_write", "bill_month_create_bills_suspects", "bill_month_create_bills_write", "bill_month_write_files_write", "bill_month_send_bills_write", "bill_month_tell_customers_write"],
+        "entity": "bill",
+        "search_path": "pg_catalog, pg_temp",
+        "parameters": [
+            {"name": "target_month", "type": "date"},
+            {
+                "name": "created_bill_ids",
+                "type": "bigint[]",
+                "step_number": 2,
+                "column": "id",
+                "element": "bigint"
+            }
+        ],
+        "settings": {
+            "batch_size": 200,
+            "timeout": "3600000 ms",
+            "progress_tracking": true,
+            "notify_on_completion": true,
+            "notification_message": "Bills: {processed_records} of {total_records} records, {error_count} failed",
+            "parallel": true,
+            "max_workers": 4
+        }
+    }$json$,
+    $json$[
+        {
+            "step": "calculate_usage",
+            "type": "custom_function",
+            "target_table": "public.bill",
+            "search_path": "pg_catalog, public, pg_temp",
+            "drives": "single",
+            "write": {
+                "function": "public.bill_month_calculate_usage_write",
+                "parameters": {"p_target_month": "target_month"}
+            },
+            "keeps": true,
+            "settings": {"kept": []}
+        },
+        {
+            "step": "create_bills",
+            "type": "insert",
+            "depends_on": [1],
+            "target_table": "public.bill",
+            "search_path": "pg_catalog, public, pg_temp",
+            "drives": "relation",
+            "reads_step": 1,
+            "same_columns": true,
+            "record_fields": ["customer_id", "units"],
+            "record_types": ["bigint", "numeric(10,3)"],
+            "unique_use": "records",
+            "unique_columns": ["id"],
+            "unique_types": ["bigint"],
+            "suspects": {
+                "function": "public.bill_month_create_bills_suspects",
+                "parameters": {"p_target_month": "target_month"}
+            },
+            "write": {
+                "function": "public.bill_month_create_bills_write",
+                "parameters": {"p_target_month": "target_month"}
+            },
+            "keeps": true,
+            "settings": {"kept": ["id", "customer_id"]}
+        },
+        {
+            "step": "write_files",
+            "type": "custom_function",
+            "depends_on": [2],
+            "target_table": "public.bill",
+            "search_path": "pg_catalog, public, pg_temp",
+            "drives": "relation",
+            "reads_step": 2,
+            "same_columns": true,
+            "record_fields": ["id"],
+            "record_types": ["bigint"],
+            "record_key": ["id"],
+            "write": {"function": "public.bill_month_write_files_write", "parameters": {}},
+            "settings": {"batch_size": 50}
+        },
+        {
+            "step": "send_bills",
+            "type": "update",
+            "depends_on": [2, 3],
+            "target_table": "public.bill",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "keys",
+            "key_columns": ["id"],
+            "key_types": ["bigint"],
+            "bound_types": ["bigint"],
+            "list": "created_bill_ids",
+            "unique_use": "keys",
+            "unique_columns": ["id"],
+            "unique_types": ["bigint"],
+            "write": {"function": "public.bill_month_send_bills_write", "parameters": {}},
+            "settings": {}
+        },
+        {
+            "step": "tell_customers",
+            "type": "custom_function",
+            "depends_on": [2, 4],
+            "target_table": "public.bill",
+            "search_path": "pg_catalog, public, pg_temp",
+            "drives": "relation",
+            "reads_step": 2,
+            "same_columns": true,
+            "record_fields": ["customer_id"],
+            "record_types": ["bigint"],
+            "write": {"function": "public.bill_month_tell_customers_write", "parameters": {}},
+            "settings": {}
+        }
+    ]$json$
+);
 
 -- discard_open_bills: delete of bill, from entities/bill.yaml:54
 
-CALL public.batch_drop_changed('public', 'discard_open_bills', '3f3e2b93');
-CALL public.batch_drop_changed('public', 'discard_open_bills_submit', 'a4c740a8');
-CALL public.batch_drop_changed('public', 'discard_open_bills_plan', '478b30ec');
-CALL public.batch_drop_changed('public', 'discard_open_bills_ranges', '8a5bfd8b');
-CALL public.batch_drop_changed('public', 'discard_open_bills_batch', '1d05eafc');
+CALL public.batch_replace(
+    'public', 'discard_open_bills', $json${"discard_open_bills": "3f3e2b93", "discard_open_bills_submit": "a4c740a8"}$json$,
+    ARRAY['discard_open_bills_keys', 'discard_open_bills_between', 'discard_open_bills_write'], '90910ee7'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION public.discard_open_bills_plan(
-    p_target_month date,
-    p_confirm boolean,
-    p_options jsonb,
-    p_submitted boolean
+-- Goes through: the keys of the rows that match, in order.
+CREATE OR REPLACE FUNCTION public.discard_open_bills_keys(
+    p_target_month date
 )
-    RETURNS public.batch_operations
+    RETURNS SETOF bigint
     LANGUAGE plpgsql
-    VOLATILE
+    STABLE
     SET search_path = pg_catalog, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "discard_open_bills",
-            "entity": "bill",
-            "target_table": "public.bill",
-            "batch_function": "public.discard_open_bills_batch",
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "6a3289b6"
-        }$json$,
-        p_parameters => jsonb_build_object(
-            'target_month', p_target_month
-        ),
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-    v_size integer := v_operation.batch_size;
-    v_found bigint;
-    v_dense boolean := false;
-    v_planner text[];
 BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(p_target_month)));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'rows', ARRAY['id'], ARRAY['bigint']::regtype[]
-    );
-
-    -- In key order: the key that each batch would begin with, and the last row's place.
-    SELECT coalesce(max(matching.place), 0),
-           coalesce(
-               jsonb_agg(jsonb_build_array(matching.batch_key) ORDER BY matching.place)
-                   FILTER (WHERE (matching.place - 1) % v_size = 0),
-               '[]'
+    RETURN QUERY
+    SELECT bill.id::bigint
+      FROM public.bill
+     -- where_condition, entities/bill.yaml:56
+     WHERE (
+               status = 'open' AND month = p_target_month
            )
-      INTO v_found, v_operation.batch_keys
-      FROM (
-               SELECT bill.id AS batch_key,
-                      row_number() OVER (ORDER BY bill.id) AS place
-                 FROM public.bill
-                -- where_condition, entities/bill.yaml:56
-                WHERE (
-                          status = 'open' AND month = p_target_month
-                      )
-           ) AS matching;
-    v_operation := public.batch_limit(v_operation, v_found);
-
-    -- Batches from key to key where most rows between two keys match, else lists of keys: a batch
-    -- from key to key reads every row between its ends. Counting between some neighbours tells,
-    -- whatever the statistics say. A limit on the records needs lists, which nobody can slip into.
-    -- Nor may a stretch hold rows that row-level security hides from who asks and not from a worker.
-    IF v_operation.max_records IS NULL AND jsonb_array_length(v_operation.batch_keys) > 1
-       AND NOT row_security_active('public.bill') THEN
-        -- In key order and no further: no plan may read a whole stretch to sort it.
-        v_planner := public.batch_planner('{off,off,off,off}');
-        SELECT sum(between_keys.row_count) <= 3 * v_size::bigint * count(*)
-          INTO v_dense
-          FROM public.batch_sample_pairs(v_operation.batch_keys) AS pair
-         CROSS JOIN LATERAL (
-                   SELECT count(*) AS row_count
-                     FROM (
-                              SELECT
-                                FROM public.bill
-                               WHERE bill.id >= (pair.low_key ->> 0)::bigint
-                                 AND bill.id < (pair.high_key ->> 0)::bigint
-                               ORDER BY bill.id
-                               LIMIT 4 * v_size::bigint
-                          ) AS counted
-               ) AS between_keys;
-        PERFORM public.batch_planner(v_planner);
-    END IF;
-    IF v_dense THEN
-        v_operation.strategy := 'ranges';
-        v_operation.strategy_reason := 'most rows between two matching keys match';
-        v_operation.upto_key := (
-            SELECT jsonb_build_array(bill.id)
-              FROM public.bill
-             ORDER BY bill.id DESC
-             LIMIT 1
-        );
-    ELSE
-        v_operation.strategy := 'keys';
-        v_operation.strategy_reason := CASE
-            WHEN v_operation.max_records IS NOT NULL THEN 'max_records is exact only over a list of keys'
-            WHEN jsonb_array_length(v_operation.batch_keys) < 2 THEN 'one batch holds all rows'
-            WHEN row_security_active('public.bill') THEN 'row-level security: only rows that were seen are written'
-            ELSE 'few of the rows between two matching keys match'
-        END;
-        v_operation.batch_keys := '[]';
-    END IF;
-
-    IF p_confirm IS NOT TRUE THEN
-        v_operation.status := 'confirmation_required';
-        v_operation.message := format('%s records; nothing was changed; call it with confirm => true', v_operation.total_records);
-    END IF;
-    RETURN v_operation;
+     ORDER BY bill.id;
 END;
 $function$;
 
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.discard_open_bills_ranges(
-    p_operation public.batch_operations
+-- The same from key to key, where records of a batch have failed.
+CREATE OR REPLACE FUNCTION public.discard_open_bills_between(
+    p_from bigint,
+    p_upto bigint,
+    p_last boolean,
+    p_target_month date
 )
-    RETURNS SETOF public.batch_ranges
+    RETURNS SETOF bigint
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
-    p_target_month date;
 BEGIN
-    SELECT parameter.target_month
-      INTO p_target_month
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (target_month date);
-
-    IF p_operation.strategy = 'ranges' THEN
-        RETURN QUERY
-        SELECT r.* FROM public.batch_key_ranges(p_operation) AS r;
-        RETURN;
-    END IF;
-
     RETURN QUERY
-    SELECT listed.*
-      FROM (
-               SELECT jsonb_agg(jsonb_build_array(matching.batch_key) ORDER BY matching.place) AS items,
-                      count(*)::integer AS item_count,
-                      (matching.place - 1) / v_size AS number
-                 FROM (
-                          SELECT bill.id AS batch_key,
-                                 row_number() OVER (ORDER BY bill.id) AS place
-                            FROM public.bill
-                           -- where_condition, entities/bill.yaml:56
-                           WHERE (
-                                     status = 'open' AND month = p_target_month
-                                 )
-                           ORDER BY bill.id
-                           LIMIT p_operation.max_records
-                      ) AS matching
-                GROUP BY (matching.place - 1) / v_size
-           ) AS batch
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation, batch.number::integer + 1, batch.items, batch.item_count, 1, NULL
-           ) AS listed
-     ORDER BY batch.number;
+    SELECT bill.id::bigint
+      FROM public.bill
+ WHERE bill.id >= p_from
+       AND bill.id <= p_upto
+       AND (p_last OR bill.id < p_upto)
+       -- where_condition, entities/bill.yaml:56
+       AND (
+           status = 'open' AND month = p_target_month
+       ) IS TRUE
+     ORDER BY bill.id;
 END;
 $function$;
 
--- Writes one batch of a range; the only function that writes bill for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.discard_open_bills_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
+-- Writes: one batch, from key to key or the listed keys.
+CREATE OR REPLACE FUNCTION public.discard_open_bills_write(
+    p_keys bigint[],
+    p_from bigint,
+    p_upto bigint,
+    p_last boolean,
+    p_target_month date
 )
-    RETURNS public.batch_ranges
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-    SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
 DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_records jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_keys bigint[];
-    v_slice bigint[];
-    v_from bigint;
-    v_upto bigint;
-    v_last boolean;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    p_target_month date;
+    v_written bigint;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '6a3289b6' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    SELECT parameter.target_month
-      INTO p_target_month
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (target_month date);
-
-    IF p_operation.strategy = 'ranges' THEN
-        -- As many as matched when the operation was planned.
-        v_count := least(
-            p_operation.batch_size,
-            p_operation.step_records - (v_batch - 1) * p_operation.batch_size::bigint
-        )::integer;
-        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.step_records;
-        v_from := (p_range.items -> (p_range.next_item - 1) ->> 0)::bigint;
-        v_upto := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 0)::bigint;
-        v_range.next_item := p_range.next_item + 1;
+    IF p_keys IS NULL THEN
+        DELETE FROM public.bill
+         WHERE bill.id >= p_from
+           AND bill.id <= p_upto
+           AND (p_last OR bill.id < p_upto)
+           -- where_condition, entities/bill.yaml:56
+           AND (
+               status = 'open' AND month = p_target_month
+           ) IS TRUE;
     ELSE
-        SELECT array_agg((item.key ->> 0)::bigint ORDER BY item.n)
-          INTO v_keys
-          FROM jsonb_array_elements(p_range.items) WITH ORDINALITY AS item (key, n)
-         WHERE item.n BETWEEN p_range.next_item AND p_range.next_item + p_operation.batch_size - 1;
-        v_count := cardinality(v_keys);
-        v_range.next_item := p_range.next_item + v_count;
+        DELETE FROM public.bill
+         WHERE bill.id = ANY (p_keys)
+           -- where_condition, entities/bill.yaml:56
+           AND (
+               status = 'open' AND month = p_target_month
+           ) IS TRUE;
     END IF;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF v_keys IS NULL THEN
-                SELECT coalesce(array_agg(bill.id ORDER BY bill.id), '{}')
-                  INTO v_keys
-                  FROM public.bill
-                 WHERE bill.id >= v_from
-                   AND bill.id <= v_upto
-                   AND (v_last OR bill.id < v_upto)
-                   -- where_condition, entities/bill.yaml:56
-                   AND (
-                       status = 'open' AND month = p_target_month
-                   ) IS TRUE;
-                v_count := greatest(v_count, cardinality(v_keys));
-            END IF;
-            v_search := public.batch_search(
-                p_operation, cardinality(v_keys), v_dense, '{}'
-            );
-            CONTINUE;
-        END IF;
-        v_slice := v_keys[v_search.first:v_search.last];
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            IF v_keys IS NULL THEN
-                DELETE FROM public.bill
-                 WHERE bill.id >= v_from
-                   AND bill.id <= v_upto
-                   AND (v_last OR bill.id < v_upto)
-                   -- where_condition, entities/bill.yaml:56
-                   AND (
-                       status = 'open' AND month = p_target_month
-                   ) IS TRUE;
-            ELSE
-                DELETE FROM public.bill
-                 WHERE bill.id = ANY (v_slice)
-                   -- where_condition, entities/bill.yaml:56
-                   AND (
-                       status = 'open' AND month = p_target_month
-                   ) IS TRUE;
-            END IF;
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.bill');
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_keys IS NULL OR v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        BEGIN
-            v_records := ARRAY(
-                SELECT jsonb_build_object(
-                           'number', NULL,
-                           'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
-                           'records', (
-                               SELECT jsonb_agg(to_jsonb(bill) ORDER BY bill.id)
-                                 FROM public.bill
-                                WHERE bill.id = ANY (v_keys[slice.first:slice.last])
-                           )
-                       )
-                  FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                 CROSS JOIN LATERAL (
-                           SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                       ) AS slice
-                 ORDER BY told.n
-            );
-        EXCEPTION
-            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
-                v_records := ARRAY(
-                    SELECT jsonb_build_object(
-                               'number', NULL,
-                               'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
-                               'records', (
-                                   SELECT jsonb_agg(jsonb_build_object('id', v_keys[place]) ORDER BY place)
-                                     FROM generate_series(slice.first, slice.last) AS place
-                               )
-                           )
-                      FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                     CROSS JOIN LATERAL (
-                               SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                           ) AS slice
-                     ORDER BY told.n
-                );
-        END;
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.bill',
-            v_batch,
-            v_failures,
-            v_records
-        );
-    END IF;
-
-    v_count := greatest(v_count, v_written); -- rows that came to match since the operation was planned
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    RETURN v_written;
 END;
 $function$;
 
@@ -2178,69 +485,20 @@ CREATE OR REPLACE FUNCTION public.discard_open_bills(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.discard_open_bills_plan(
-        target_month, confirm OR dry_run IS NOT FALSE, options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_range IN
-            SELECT r.*
-              FROM public.discard_open_bills_ranges(v_planned) AS r
-        LOOP
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := public.discard_open_bills_batch(v_operation, v_range);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'public', 'discard_open_bills',
+        ROW(target_month),
+        dry_run, confirm, options
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION public.discard_open_bills(date, boolean, boolean, jsonb)
+    IS 'Delete bills that nobody has been sent (generated by specgen: 3f3e2b93)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION public.discard_open_bills_submit(
     target_month date,
     confirm boolean DEFAULT false,
@@ -2250,45 +508,64 @@ CREATE OR REPLACE FUNCTION public.discard_open_bills_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.discard_open_bills_plan(
-        target_month, confirm, options, true
-    );
 BEGIN
-    IF v_planned.status = 'confirmation_required' THEN
-        RAISE EXCEPTION 'discard_open_bills: %', v_planned.message
-            USING ERRCODE = 'P0B04';
-    END IF;
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT r.*
-          FROM public.discard_open_bills_ranges(v_planned) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'public', 'discard_open_bills',
+        ROW(target_month),
+        confirm, options
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION public.discard_open_bills(date, boolean, boolean, jsonb)
-    IS 'Delete bills that nobody has been sent (generated by specgen: 3f3e2b93)';
 COMMENT ON FUNCTION public.discard_open_bills_submit(date, boolean, jsonb)
     IS 'Delete bills that nobody has been sent; submitted, for batch_work() (generated by specgen: a4c740a8)';
-COMMENT ON FUNCTION public.discard_open_bills_plan(date, boolean, jsonb, boolean)
-    IS 'Plans discard_open_bills, from entities/bill.yaml (generated by specgen: 478b30ec)';
-COMMENT ON FUNCTION public.discard_open_bills_ranges(public.batch_operations)
-    IS 'Cuts discard_open_bills into ranges (generated by specgen: 8a5bfd8b)';
-COMMENT ON FUNCTION public.discard_open_bills_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of discard_open_bills (generated by specgen: 1d05eafc)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "public",
+        "operation": "discard_open_bills",
+        "contract": "6a3289b6",
+        "digest": "84801bde",
+        "file": "entities/bill.yaml",
+        "called": ["discard_open_bills", "discard_open_bills_submit"],
+        "signature": "90910ee7",
+        "functions": ["discard_open_bills_keys", "discard_open_bills_between", "discard_open_bills_write"],
+        "entity": "bill",
+        "confirms": true,
+        "search_path": "pg_catalog, pg_temp",
+        "parameters": [{"name": "target_month", "type": "date"}]
+    }$json$,
+    $json$[
+        {
+            "step": "delete",
+            "type": "delete",
+            "target_table": "public.bill",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "rows",
+            "key_columns": ["id"],
+            "key_types": ["bigint"],
+            "bound_types": ["bigint"],
+            "source": {
+                "function": "public.discard_open_bills_keys",
+                "parameters": {"p_target_month": "target_month"}
+            },
+            "between": {
+                "function": "public.discard_open_bills_between",
+                "parameters": {"p_target_month": "target_month"}
+            },
+            "unique_use": "rows",
+            "unique_columns": ["id"],
+            "unique_types": ["bigint"],
+            "write": {
+                "function": "public.discard_open_bills_write",
+                "parameters": {"p_target_month": "target_month"}
+            },
+            "settings": {}
+        }
+    ]$json$
+);
 
 RESET transform_null_equals;
 RESET standard_conforming_strings;

@@ -8,316 +8,59 @@ CREATE SCHEMA IF NOT EXISTS shop;
 
 -- add_brands: insert of brand, from entities/brand.yaml:10
 
-CALL batch.batch_drop_changed('shop', 'add_brands', '7299e6f3');
-CALL batch.batch_drop_changed('shop', 'add_brands_submit', '6e2adde2');
-CALL batch.batch_drop_changed('shop', 'add_brands_plan', 'cdefc807');
-CALL batch.batch_drop_changed('shop', 'add_brands_ranges', 'dbb82cb8');
-CALL batch.batch_drop_changed('shop', 'add_brands_batch', 'f941a04d');
+CALL batch.batch_replace(
+    'shop', 'add_brands', $json${"add_brands": "7299e6f3", "add_brands_submit": "6e2adde2"}$json$,
+    ARRAY['shop_add_brands_suspects', 'shop_add_brands_write'], '1ea7155b'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION shop.add_brands_plan(
-    p_brands jsonb,
-    p_options jsonb,
-    p_submitted boolean
+-- Told beforehand: the places of the records that a constraint would refuse, so that they are tried first. A
+-- guess: the database has the last word.
+CREATE OR REPLACE FUNCTION batch.shop_add_brands_suspects(
+    p_records jsonb
 )
-    RETURNS batch.batch_operations
+    RETURNS integer[]
     LANGUAGE plpgsql
-    VOLATILE
+    STABLE
     SET search_path = pg_catalog, shop, public, pg_temp
 AS $function$
-DECLARE
-    v_operation batch.batch_operations := batch.batch_prepare(
-        p_settings   => $json${
-            "operation": "add_brands",
-            "entity": "brand",
-            "target_table": "shop.brand",
-            "batch_function": "shop.add_brands_batch",
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "0adbbc4f"
-        }$json$,
-        p_parameters => '{}',
-        p_options    => p_options,
-        p_submitted  => p_submitted
+BEGIN
+    RETURN ARRAY(
+        SELECT batch_place
+          FROM (
+                   SELECT item.id AS id,
+                          item.name AS name,
+                          item.item_number::integer AS batch_place
+                     FROM ROWS FROM (
+                         jsonb_to_recordset(p_records) AS (id integer, name text)
+                     ) WITH ORDINALITY AS item (id, name, item_number)
+               ) AS brand
+         WHERE brand.id IS NULL
+            OR brand.name IS NULL
+         ORDER BY 1
     );
-BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(batch.batch_canonical(ROW(md5(p_brands::text))));
-    END IF;
-    v_operation := batch.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    IF jsonb_typeof(p_brands) <> 'array' THEN
-        RAISE EXCEPTION 'add_brands: brands must be a JSON array of objects, not %',
-            jsonb_typeof(p_brands)
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    PERFORM batch.batch_refuse_fields(v_operation, p_brands, ARRAY['id', 'name']::text[]);
-    v_operation := batch.batch_limit(v_operation, coalesce(jsonb_array_length(p_brands), 0));
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the records are handed in';
-    RETURN v_operation;
 END;
 $function$;
 
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION shop.add_brands_ranges(
-    p_operation batch.batch_operations,
-    p_brands jsonb
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION batch.shop_add_brands_write(
+    p_records jsonb
 )
-    RETURNS SETOF batch.batch_ranges
-    LANGUAGE plpgsql
-    IMMUTABLE
-    SET search_path = pg_catalog, shop, public, pg_temp
-AS $function$
-DECLARE
-    v_items jsonb := p_brands || '[]'; -- decompressed once, not once a slice
-    v_total integer := p_operation.step_records::integer;
-    v_size integer := CASE
-        WHEN p_operation.submitted THEN p_operation.batch_size
-        ELSE greatest(p_operation.step_records, 1)::integer
-    END;
-BEGIN
-    -- A submitted operation keeps the records, a call reads them where they are.
-    RETURN QUERY
-    SELECT listed.*
-      FROM generate_series(1, v_total, v_size) AS first (item)
-     CROSS JOIN LATERAL batch.batch_list(
-               p_operation,
-               (first.item - 1) / v_size + 1,
-               CASE WHEN p_operation.submitted
-                   THEN batch.batch_slice(v_items, first.item, least(first.item + v_size - 1, v_total))
-               END,
-               least(v_size, v_total - first.item + 1),
-               first.item,
-               NULL
-           ) AS listed;
-END;
-$function$;
-
--- Writes one batch of a range; the only function that writes brand for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION shop.add_brands_batch(
-    p_operation batch.batch_operations,
-    p_range batch.batch_ranges,
-    p_items jsonb DEFAULT NULL
-)
-    RETURNS batch.batch_ranges
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, shop, public, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
-    v_range batch.batch_ranges := p_range;
-    v_search batch.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_items jsonb;
-    v_slice jsonb;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    v_suspects integer[] := ARRAY[]::integer[];
+    v_written bigint;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '0adbbc4f' THEN
-        PERFORM batch.batch_refuse_changed(p_operation);
-    END IF;
-
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_items := batch.batch_slice(coalesce(p_items, p_range.items), p_range.next_item, p_range.next_item + v_count - 1);
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := batch.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF NOT v_dense THEN
-                BEGIN
-                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                      INTO v_suspects
-                      FROM (
-                               SELECT item.id AS id,
-                                      item.name AS name,
-                                      item.item_number::integer AS batch_place
-                                 FROM ROWS FROM (
-                                     jsonb_to_recordset(v_items) AS (id integer, name text)
-                                 ) WITH ORDINALITY AS item (id, name, item_number)
-                           ) AS brand
-                     WHERE brand.id IS NULL
-                        OR brand.name IS NULL;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT batch.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                        v_suspects := batch.batch_unreadable_places(v_items, ARRAY['id', 'name']::text[], ARRAY['integer', 'text']::text[]);
-                END;
-            END IF;
-            v_search := batch.batch_search(
-                p_operation, v_count, v_dense, '{}', v_suspects
-            );
-            CONTINUE;
-        END IF;
-        v_slice := CASE
-            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
-            ELSE batch.batch_slice(v_items, v_search.first, v_search.last)
-        END;
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            INSERT INTO shop.brand (id, name)
-            SELECT item.id,
-                   item.name
-              FROM jsonb_to_recordset(v_slice) AS item (id integer, name text);
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := batch.batch_doubt(SQLSTATE, v_context, 'shop.brand');
-                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                       AND batch.batch_unreadable(v_slice -> 0, 1, ARRAY['id', 'name']::text[], ARRAY['integer', 'text']::text[]) IS NOT NULL THEN
-                        v_doubt := NULL; -- a value is none of its type
-                    END IF;
-                    v_search := batch.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
-               AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
-                -- No table refused it. A field that cannot be read is the one at which this stops.
-                v_slice := v_items -> (v_search.first - 1);
-                BEGIN
-                    v_column := 'id';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (id integer);
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF NOT batch.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_failure := v_failure || jsonb_build_object('column', v_column);
-                END;
-            END IF;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := batch.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        v_failed := batch.batch_record_errors(
-            p_operation,
-            'shop.brand',
-            v_batch,
-            v_failures,
-            batch.batch_failed_records(p_range, v_items, v_failures, ARRAY['id']::text[])
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    INSERT INTO shop.brand (id, name)
+    SELECT item.id,
+           item.name
+      FROM ROWS FROM (
+          jsonb_to_recordset(p_records) AS (id integer, name text)
+      ) WITH ORDINALITY AS item (id, name, item_number);
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    RETURN v_written;
 END;
 $function$;
 
@@ -331,70 +74,21 @@ CREATE OR REPLACE FUNCTION shop.add_brands(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, shop, public, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned batch.batch_operations := shop.add_brands_plan(
-        brands, options, false
-    );
-    v_operation batch.batch_operations;
-    v_before batch.batch_ranges;
-    v_range batch.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
-    v_items jsonb := brands || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN batch.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := batch.batch_start(v_planned);
-        <<ranges>>
-        FOR v_range IN
-            SELECT r.*
-              FROM shop.add_brands_ranges(v_planned, brands) AS r
-        LOOP
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := shop.add_brands_batch(v_operation, v_range, v_items);
-                v_operation := batch.batch_judge(batch.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := batch.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := batch.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN batch.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN batch.batch_result(v_operation);
+    RETURN batch.batch_call(
+        'shop', 'add_brands',
+        ROW(),
+        dry_run, true, options,
+        p_records => brands
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION shop.add_brands(jsonb, boolean, jsonb)
+    IS 'Add brands (generated by specgen: 7299e6f3)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION shop.add_brands_submit(
     brands jsonb,
     options jsonb DEFAULT '{}'
@@ -403,46 +97,56 @@ CREATE OR REPLACE FUNCTION shop.add_brands_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, shop, public, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned batch.batch_operations := shop.add_brands_plan(
-        brands, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM batch.batch_start(v_planned);
-        INSERT INTO batch.batch_ranges
-        SELECT r.*
-          FROM shop.add_brands_ranges(v_planned, brands) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN batch.batch_submit(
+        'shop', 'add_brands',
+        ROW(),
+        true, options,
+        p_records => brands
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION shop.add_brands(jsonb, boolean, jsonb)
-    IS 'Add brands (generated by specgen: 7299e6f3)';
 COMMENT ON FUNCTION shop.add_brands_submit(jsonb, jsonb)
     IS 'Add brands; submitted, for batch_work() (generated by specgen: 6e2adde2)';
-COMMENT ON FUNCTION shop.add_brands_plan(jsonb, jsonb, boolean)
-    IS 'Plans add_brands, from entities/brand.yaml (generated by specgen: cdefc807)';
-COMMENT ON FUNCTION shop.add_brands_ranges(batch.batch_operations, jsonb)
-    IS 'Cuts add_brands into ranges (generated by specgen: dbb82cb8)';
-COMMENT ON FUNCTION shop.add_brands_batch(batch.batch_operations, batch.batch_ranges, jsonb)
-    IS 'Writes one batch of add_brands (generated by specgen: f941a04d)';
+
+-- What the engine executes for it.
+CALL batch.batch_define(
+    $json${
+        "schema_name": "shop",
+        "operation": "add_brands",
+        "contract": "0adbbc4f",
+        "digest": "439ecc2c",
+        "file": "entities/brand.yaml",
+        "called": ["add_brands", "add_brands_submit"],
+        "signature": "1ea7155b",
+        "functions": ["shop_add_brands_suspects", "shop_add_brands_write"],
+        "entity": "brand",
+        "search_path": "pg_catalog, shop, public, pg_temp",
+        "parameters": [{"name": "brands", "type": "jsonb", "text": true, "input": "records"}]
+    }$json$,
+    $json$[
+        {
+            "step": "insert",
+            "type": "insert",
+            "target_table": "shop.brand",
+            "search_path": "pg_catalog, shop, public, pg_temp",
+            "drives": "records",
+            "record_fields": ["id", "name"],
+            "record_types": ["integer", "text"],
+            "record_key": ["id"],
+            "suspects": {"function": "batch.shop_add_brands_suspects", "parameters": {}},
+            "write": {"function": "batch.shop_add_brands_write", "parameters": {}},
+            "settings": {}
+        }
+    ]$json$
+);
+
 GRANT EXECUTE ON FUNCTION shop.add_brands(jsonb, boolean, jsonb) TO catalogue_editor;
 GRANT EXECUTE ON FUNCTION shop.add_brands_submit(jsonb, jsonb) TO catalogue_editor;
-GRANT EXECUTE ON FUNCTION shop.add_brands_plan(jsonb, jsonb, boolean) TO catalogue_editor;
-GRANT EXECUTE ON FUNCTION shop.add_brands_ranges(batch.batch_operations, jsonb) TO catalogue_editor;
-GRANT EXECUTE ON FUNCTION shop.add_brands_batch(batch.batch_operations, batch.batch_ranges, jsonb) TO catalogue_editor;
+GRANT EXECUTE ON FUNCTION batch.shop_add_brands_suspects(jsonb) TO catalogue_editor;
+GRANT EXECUTE ON FUNCTION batch.shop_add_brands_write(jsonb) TO catalogue_editor;
 
 RESET transform_null_equals;
 RESET standard_conforming_strings;

@@ -8,439 +8,94 @@ CREATE SCHEMA IF NOT EXISTS shop;
 
 -- refresh_items: upsert of item, from entities/item.yaml:15
 
-CALL batch.batch_drop_changed('shop', 'refresh_items', 'a4feca29');
-CALL batch.batch_drop_changed('shop', 'refresh_items_submit', '9ca6d401');
-CALL batch.batch_drop_changed('shop', 'refresh_items_plan', '02e7ee31');
-CALL batch.batch_drop_changed('shop', 'refresh_items_ranges', 'e29b1775');
-CALL batch.batch_drop_changed('shop', 'refresh_items_identity', '0134627a');
-CALL batch.batch_drop_changed('shop', 'refresh_items_repeated', '25d50100');
-CALL batch.batch_drop_changed('shop', 'refresh_items_batch', 'c7856561');
+CALL batch.batch_replace(
+    'shop', 'refresh_items', $json${"refresh_items": "a4feca29", "refresh_items_submit": "9ca6d401"}$json$,
+    ARRAY['shop_refresh_items_identity', 'shop_refresh_items_suspects', 'shop_refresh_items_write'], '61217843'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION shop.refresh_items_plan(
-    p_items_ jsonb,
-    p_options jsonb,
-    p_submitted boolean
+-- By what records are told apart, sku: the texts of each, in order.
+CREATE OR REPLACE FUNCTION batch.shop_refresh_items_identity(
+    p_records jsonb
 )
-    RETURNS batch.batch_operations
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, shop, public, pg_temp
-AS $function$
-DECLARE
-    v_operation batch.batch_operations := batch.batch_prepare(
-        p_settings   => $json${
-            "operation": "refresh_items",
-            "entity": "item",
-            "target_table": "shop.item",
-            "batch_function": "shop.refresh_items_batch",
-            "repeated_function": "shop.refresh_items_repeated",
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "collect_errors",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "cc71ae57"
-        }$json$,
-        p_parameters => '{}',
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(batch.batch_canonical(ROW(md5(p_items_::text))));
-    END IF;
-    v_operation := batch.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    IF jsonb_typeof(p_items_) <> 'array' THEN
-        RAISE EXCEPTION 'refresh_items: items must be a JSON array of objects, not %',
-            jsonb_typeof(p_items_)
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    PERFORM batch.batch_refuse_fields(v_operation, p_items_, ARRAY['sku', 'title', 'brand_id', 'price', 'currency']::text[]);
-    v_operation := batch.batch_limit(v_operation, coalesce(jsonb_array_length(p_items_), 0));
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the records are handed in';
-
-    -- Of records with the same sku the first counts; the others would write its row again.
-    v_operation.duplicate_records := ARRAY(
-        SELECT DISTINCT repeated.place[2]
-          FROM batch.batch_repeated(
-                   v_operation, p_items_, 'shop.refresh_items_identity(work.items)', true,
-                   ARRAY['sku'], ARRAY['text']::regtype[],
-                   ARRAY['sku', 'title', 'brand_id', 'price', 'currency']::text[], ARRAY['text', 'text', 'integer', 'numeric(10,2)', 'shop.currency']::text[]
-               ) AS repeated (place)
-         ORDER BY repeated.place[2]
-    );
-    RETURN v_operation;
-END;
-$function$;
-
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION shop.refresh_items_ranges(
-    p_operation batch.batch_operations,
-    p_items_ jsonb
-)
-    RETURNS SETOF batch.batch_ranges
-    LANGUAGE plpgsql
-    IMMUTABLE
-    SET search_path = pg_catalog, shop, public, pg_temp
-AS $function$
-DECLARE
-    v_items jsonb := p_items_ || '[]'; -- decompressed once, not once a slice
-    v_total integer := p_operation.step_records::integer;
-    v_size integer := CASE
-        WHEN p_operation.submitted THEN p_operation.batch_size
-        ELSE greatest(p_operation.step_records, 1)::integer
-    END;
-BEGIN
-    -- A submitted operation keeps the records, a call reads them where they are.
-    RETURN QUERY
-    SELECT listed.*
-      FROM generate_series(1, v_total, v_size) AS first (item)
-     CROSS JOIN LATERAL batch.batch_list(
-               p_operation,
-               (first.item - 1) / v_size + 1,
-               CASE WHEN p_operation.submitted
-                   THEN batch.batch_slice(v_items, first.item, least(first.item + v_size - 1, v_total))
-               END,
-               least(v_size, v_total - first.item + 1),
-               first.item,
-               NULL
-           ) AS listed;
-END;
-$function$;
-
--- By what records are told apart, sku: the texts of all, in order, and which of them cannot be read.
-CREATE OR REPLACE FUNCTION shop.refresh_items_identity(
-    p_items jsonb,
-    OUT unreadable boolean[],
-    OUT key_1 text[]
-)
+    RETURNS text[]
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, shop, public, pg_temp
     SET extra_float_digits = 1
 AS $function$
-DECLARE
-    v_items jsonb := p_items;
-    v_context text;
-    v_key_1 text[];
 BEGIN
-    BEGIN
-        SELECT array_agg((item_.sku)::text ORDER BY item_.item_number)
-          INTO key_1
+    RETURN ARRAY(
+        SELECT ARRAY[(item_.sku)::text]
           FROM ROWS FROM (
-                   jsonb_to_recordset(v_items) AS (sku text)
-               ) WITH ORDINALITY AS item_ (sku, item_number);
-    EXCEPTION
-        WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-            GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-            IF SQLSTATE = '57014' AND NOT batch.batch_is_records_fault(SQLSTATE, v_context) THEN
-                RAISE;
-            END IF;
-            -- One by one: a record that cannot be read fails by itself, and hides no other.
-            FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
-                BEGIN
-                    SELECT array_agg((item_.sku)::text ORDER BY item_.item_number)
-                      INTO v_key_1
-                      FROM ROWS FROM (
-                               jsonb_to_recordset(v_items) AS (sku text)
-                           ) WITH ORDINALITY AS item_ (sku, item_number);
-                    unreadable := unreadable || false;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT batch.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        unreadable := unreadable || true;
-                        v_key_1 := ARRAY[NULL]::text[];
-                END;
-                key_1 := key_1 || v_key_1;
-            END LOOP;
-    END;
+                   jsonb_to_recordset(p_records) AS (sku text)
+               ) WITH ORDINALITY AS item_ (sku, item_number)
+         ORDER BY item_.item_number
+    );
 END;
 $function$;
 
--- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier one.
-CREATE OR REPLACE FUNCTION shop.refresh_items_repeated(p_operation batch.batch_operations)
-    RETURNS void
-    LANGUAGE sql
-    VOLATILE
+-- Told beforehand: the places of the records that a constraint would refuse, so that they are tried first. A
+-- guess: the database has the last word.
+CREATE OR REPLACE FUNCTION batch.shop_refresh_items_suspects(
+    p_records jsonb
+)
+    RETURNS integer[]
+    LANGUAGE plpgsql
+    STABLE
     SET search_path = pg_catalog, shop, public, pg_temp
 AS $function$
-    UPDATE batch.batch_ranges AS r
-       SET repeated = found.numbers
-      FROM (
-               SELECT repeated.place[1] AS range_number, array_agg(DISTINCT repeated.place[2]) AS numbers
-                 FROM batch.batch_repeated(
-                          p_operation, NULL, 'shop.refresh_items_identity(work.items)', true,
-                          ARRAY['sku'], ARRAY['text']::regtype[],
-                          ARRAY['sku', 'title', 'brand_id', 'price', 'currency']::text[], ARRAY['text', 'text', 'integer', 'numeric(10,2)', 'shop.currency']::text[]
-                      ) AS repeated (place)
-                GROUP BY repeated.place[1]
-           ) AS found
-     WHERE r.operation_id = p_operation.operation_id
-       AND r.range_number = found.range_number;
+BEGIN
+    RETURN ARRAY(
+        SELECT batch_place
+          FROM (
+                   SELECT item_.sku AS sku,
+                          item_.title AS title,
+                          item_.price AS price,
+                          item_.currency AS currency,
+                          item_.item_number::integer AS batch_place
+                     FROM ROWS FROM (
+                         jsonb_to_recordset(p_records) AS (sku text, title text, brand_id integer, price numeric(10,2), currency shop.currency)
+                     ) WITH ORDINALITY AS item_ (sku, title, brand_id, price, currency, item_number)
+               ) AS item
+         WHERE item.sku IS NULL
+            OR item.title IS NULL
+            OR (length(title) BETWEEN 1 AND 200) IS FALSE
+            OR item.price IS NULL
+            OR (price >= 0) IS FALSE
+            OR item.currency IS NULL
+         ORDER BY 1
+    );
+END;
 $function$;
 
--- Writes one batch of a range; the only function that writes item for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION shop.refresh_items_batch(
-    p_operation batch.batch_operations,
-    p_range batch.batch_ranges,
-    p_items jsonb DEFAULT NULL
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION batch.shop_refresh_items_write(
+    p_records jsonb
 )
-    RETURNS batch.batch_ranges
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, shop, public, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
-    v_range batch.batch_ranges := p_range;
-    v_search batch.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_items jsonb;
-    v_slice jsonb;
-    v_refused integer[];
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    v_suspects integer[] := ARRAY[]::integer[];
+    v_written bigint;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'cc71ae57' THEN
-        PERFORM batch.batch_refuse_changed(p_operation);
-    END IF;
-
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_items := batch.batch_slice(coalesce(p_items, p_range.items), p_range.next_item, p_range.next_item + v_count - 1);
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_refused := batch.batch_refused(p_operation, p_range, v_count);
-    v_search := batch.batch_search(p_operation, v_count, v_dense, v_refused);
-    IF p_operation.error_handling <> 'stop_on_error' THEN
-        FOREACH v_rows IN ARRAY v_refused LOOP
-            v_failures := array_append(
-                v_failures,
-                batch.batch_repeated_failure('sku')
-                    || jsonb_build_object('first', v_rows, 'last', v_rows)
-            );
-        END LOOP;
-    END IF;
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF NOT v_dense THEN
-                BEGIN
-                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                      INTO v_suspects
-                      FROM (
-                               SELECT NULL::uuid AS id,
-                                      item_.sku AS sku,
-                                      item_.title AS title,
-                                      item_.brand_id AS brand_id,
-                                      item_.price AS price,
-                                      item_.currency AS currency,
-                                      NULL::text[] AS labels,
-                                      item_.item_number::integer AS batch_place
-                                 FROM ROWS FROM (
-                                     jsonb_to_recordset(v_items) AS (sku text, title text, brand_id integer, price numeric(10,2), currency shop.currency)
-                                 ) WITH ORDINALITY AS item_ (sku, title, brand_id, price, currency, item_number)
-                           ) AS item
-                     WHERE item.sku IS NULL
-                        OR item.title IS NULL
-                        OR (length(title) BETWEEN 1 AND 200) IS FALSE
-                        OR item.price IS NULL
-                        OR (price >= 0) IS FALSE
-                        OR item.currency IS NULL;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT batch.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                        v_suspects := batch.batch_unreadable_places(v_items, ARRAY['sku', 'title', 'brand_id', 'price', 'currency']::text[], ARRAY['text', 'text', 'integer', 'numeric(10,2)', 'shop.currency']::text[]);
-                END;
-            END IF;
-            v_search := batch.batch_search(
-                p_operation, v_count, v_dense, v_refused, v_suspects
-            );
-            CONTINUE;
-        END IF;
-        v_slice := CASE
-            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
-            ELSE batch.batch_slice(v_items, v_search.first, v_search.last)
-        END;
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            INSERT INTO shop.item (sku, title, brand_id, price, currency)
-            SELECT item_.sku,
-                   item_.title,
-                   item_.brand_id,
-                   item_.price,
-                   item_.currency
-              FROM jsonb_to_recordset(v_slice) AS item_ (sku text, title text, brand_id integer, price numeric(10,2), currency shop.currency)
-                ON CONFLICT (sku) DO UPDATE
-               SET title = excluded.title,
-                   brand_id = excluded.brand_id,
-                   price = excluded.price,
-                   currency = excluded.currency;
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := batch.batch_doubt(SQLSTATE, v_context, 'shop.item');
-                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                       AND batch.batch_unreadable(v_slice -> 0, 1, ARRAY['sku', 'title', 'brand_id', 'price', 'currency']::text[], ARRAY['text', 'text', 'integer', 'numeric(10,2)', 'shop.currency']::text[]) IS NOT NULL THEN
-                        v_doubt := NULL; -- a value is none of its type
-                    END IF;
-                    v_search := batch.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            IF v_search.first = ANY (v_refused) THEN
-                v_failure := batch.batch_repeated_failure('sku');
-            END IF;
-            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
-               AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
-                -- No table refused it. A field that cannot be read is the one at which this stops.
-                v_slice := v_items -> (v_search.first - 1);
-                BEGIN
-                    v_column := 'brand_id';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (brand_id integer);
-                    v_column := 'price';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (price numeric(10,2));
-                    v_column := 'currency';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (currency shop.currency);
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF NOT batch.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_failure := v_failure || jsonb_build_object('column', v_column);
-                END;
-            END IF;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := batch.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        v_failed := batch.batch_record_errors(
-            p_operation,
-            'shop.item',
-            v_batch,
-            v_failures,
-            batch.batch_failed_records(p_range, v_items, v_failures, ARRAY['sku']::text[])
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    INSERT INTO shop.item (sku, title, brand_id, price, currency)
+    SELECT item_.sku,
+           item_.title,
+           item_.brand_id,
+           item_.price,
+           item_.currency
+      FROM ROWS FROM (
+          jsonb_to_recordset(p_records) AS (sku text, title text, brand_id integer, price numeric(10,2), currency shop.currency)
+      ) WITH ORDINALITY AS item_ (sku, title, brand_id, price, currency, item_number)
+        ON CONFLICT (sku) DO UPDATE
+       SET title = excluded.title,
+           brand_id = excluded.brand_id,
+           price = excluded.price,
+           currency = excluded.currency;
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    RETURN v_written;
 END;
 $function$;
 
@@ -454,70 +109,21 @@ CREATE OR REPLACE FUNCTION shop.refresh_items(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, shop, public, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned batch.batch_operations := shop.refresh_items_plan(
-        items, options, false
-    );
-    v_operation batch.batch_operations;
-    v_before batch.batch_ranges;
-    v_range batch.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
-    v_items jsonb := items || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN batch.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := batch.batch_start(v_planned);
-        <<ranges>>
-        FOR v_range IN
-            SELECT r.*
-              FROM shop.refresh_items_ranges(v_planned, items) AS r
-        LOOP
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := shop.refresh_items_batch(v_operation, v_range, v_items);
-                v_operation := batch.batch_judge(batch.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := batch.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := batch.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN batch.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN batch.batch_result(v_operation);
+    RETURN batch.batch_call(
+        'shop', 'refresh_items',
+        ROW(),
+        dry_run, true, options,
+        p_records => items
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION shop.refresh_items(jsonb, boolean, jsonb)
+    IS 'Add items, or refresh those that are there, by SKU (generated by specgen: a4feca29)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION shop.refresh_items_submit(
     items jsonb,
     options jsonb DEFAULT '{}'
@@ -526,404 +132,117 @@ CREATE OR REPLACE FUNCTION shop.refresh_items_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, shop, public, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned batch.batch_operations := shop.refresh_items_plan(
-        items, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM batch.batch_start(v_planned);
-        INSERT INTO batch.batch_ranges
-        SELECT r.*
-          FROM shop.refresh_items_ranges(v_planned, items) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN batch.batch_submit(
+        'shop', 'refresh_items',
+        ROW(),
+        true, options,
+        p_records => items
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION shop.refresh_items(jsonb, boolean, jsonb)
-    IS 'Add items, or refresh those that are there, by SKU (generated by specgen: a4feca29)';
 COMMENT ON FUNCTION shop.refresh_items_submit(jsonb, jsonb)
     IS 'Add items, or refresh those that are there, by SKU; submitted, for batch_work() (generated by specgen: 9ca6d401)';
-COMMENT ON FUNCTION shop.refresh_items_plan(jsonb, jsonb, boolean)
-    IS 'Plans refresh_items, from entities/item.yaml (generated by specgen: 02e7ee31)';
-COMMENT ON FUNCTION shop.refresh_items_ranges(batch.batch_operations, jsonb)
-    IS 'Cuts refresh_items into ranges (generated by specgen: e29b1775)';
-COMMENT ON FUNCTION shop.refresh_items_identity(jsonb)
-    IS 'Tells the records of refresh_items apart (generated by specgen: 0134627a)';
-COMMENT ON FUNCTION shop.refresh_items_repeated(batch.batch_operations)
-    IS 'Marks repeated records loaded for refresh_items (generated by specgen: 25d50100)';
-COMMENT ON FUNCTION shop.refresh_items_batch(batch.batch_operations, batch.batch_ranges, jsonb)
-    IS 'Writes one batch of refresh_items (generated by specgen: c7856561)';
+
+-- What the engine executes for it.
+CALL batch.batch_define(
+    $json${
+        "schema_name": "shop",
+        "operation": "refresh_items",
+        "contract": "cc71ae57",
+        "digest": "98a3119c",
+        "file": "entities/item.yaml",
+        "called": ["refresh_items", "refresh_items_submit"],
+        "signature": "61217843",
+        "functions": ["shop_refresh_items_identity", "shop_refresh_items_suspects", "shop_refresh_items_write"],
+        "entity": "item",
+        "search_path": "pg_catalog, shop, public, pg_temp",
+        "parameters": [{"name": "items", "type": "jsonb", "text": true, "input": "records"}],
+        "settings": {"error_handling": "collect_errors"}
+    }$json$,
+    $json$[
+        {
+            "step": "upsert",
+            "type": "upsert",
+            "target_table": "shop.item",
+            "search_path": "pg_catalog, shop, public, pg_temp",
+            "drives": "records",
+            "record_fields": ["sku", "title", "brand_id", "price", "currency"],
+            "record_types": ["text", "text", "integer", "numeric(10,2)", "shop.currency"],
+            "record_key": ["sku"],
+            "identity": {"function": "batch.shop_refresh_items_identity", "parameters": {}},
+            "identity_columns": ["sku"],
+            "identity_types": ["text"],
+            "suspects": {"function": "batch.shop_refresh_items_suspects", "parameters": {}},
+            "write": {"function": "batch.shop_refresh_items_write", "parameters": {}},
+            "settings": {}
+        }
+    ]$json$
+);
+
 GRANT EXECUTE ON FUNCTION shop.refresh_items(jsonb, boolean, jsonb) TO catalogue_editor;
 GRANT EXECUTE ON FUNCTION shop.refresh_items_submit(jsonb, jsonb) TO catalogue_editor;
-GRANT EXECUTE ON FUNCTION shop.refresh_items_plan(jsonb, jsonb, boolean) TO catalogue_editor;
-GRANT EXECUTE ON FUNCTION shop.refresh_items_ranges(batch.batch_operations, jsonb) TO catalogue_editor;
-GRANT EXECUTE ON FUNCTION shop.refresh_items_identity(jsonb) TO catalogue_editor;
-GRANT EXECUTE ON FUNCTION shop.refresh_items_repeated(batch.batch_operations) TO catalogue_editor;
-GRANT EXECUTE ON FUNCTION shop.refresh_items_batch(batch.batch_operations, batch.batch_ranges, jsonb) TO catalogue_editor;
+GRANT EXECUTE ON FUNCTION batch.shop_refresh_items_identity(jsonb) TO catalogue_editor;
+GRANT EXECUTE ON FUNCTION batch.shop_refresh_items_suspects(jsonb) TO catalogue_editor;
+GRANT EXECUTE ON FUNCTION batch.shop_refresh_items_write(jsonb) TO catalogue_editor;
 
 -- label_items: update of item, from entities/item.yaml:30
 
-CALL batch.batch_drop_changed('shop', 'label_items', '085304af');
-CALL batch.batch_drop_changed('shop', 'label_items_submit', '5c97c911');
-CALL batch.batch_drop_changed('shop', 'label_items_plan', '576a58b1');
-CALL batch.batch_drop_changed('shop', 'label_items_ranges', 'e746145f');
-CALL batch.batch_drop_changed('shop', 'label_items_batch', '3f2d5114');
+CALL batch.batch_replace(
+    'shop', 'label_items', $json${"label_items": "085304af", "label_items_submit": "5c97c911"}$json$,
+    ARRAY['shop_label_items_suspects', 'shop_label_items_write'], '45df7619'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION shop.label_items_plan(
-    p_label text,
-    p_ids uuid[],
-    p_options jsonb,
-    p_submitted boolean
+-- Told beforehand: the places of the records that a constraint would refuse, so that they are tried first. A
+-- guess: the database has the last word.
+CREATE OR REPLACE FUNCTION batch.shop_label_items_suspects(
+    p_keys uuid[],
+    p_label text
 )
-    RETURNS batch.batch_operations
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, shop, public, pg_temp
-AS $function$
-DECLARE
-    v_operation batch.batch_operations := batch.batch_prepare(
-        p_settings   => $json${
-            "operation": "label_items",
-            "entity": "item",
-            "target_table": "shop.item",
-            "batch_function": "shop.label_items_batch",
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "af34fb8b"
-        }$json$,
-        p_parameters => jsonb_build_object(
-            'label', p_label
-        ),
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(batch.batch_canonical(ROW(p_label, p_ids)));
-    END IF;
-    v_operation := batch.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    PERFORM batch.batch_require_key(
-        v_operation, 'keys', ARRAY['id'], ARRAY['uuid']::regtype[]
-    );
-
-    v_operation := batch.batch_limit(v_operation, coalesce(cardinality(p_ids), 0));
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the keys are handed in';
-    RETURN v_operation;
-END;
-$function$;
-
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION shop.label_items_ranges(
-    p_operation batch.batch_operations,
-    p_ids uuid[]
-)
-    RETURNS TABLE (work_range batch.batch_ranges, keys uuid[])
+    RETURNS integer[]
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, shop, public, pg_temp
-    SET work_mem = '128MB' -- one sort of the keys that were handed in
 AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
-    v_total bigint := p_operation.step_records;
 BEGIN
-    -- In key order, so that two operations lock rows in the same order; each key once, NULLs left out.
-    RETURN QUERY
-    WITH handed_in AS (
-        SELECT item.key, item.n, row_number() OVER () - 1 AS place
+    RETURN ARRAY(
+        SELECT batch_place
           FROM (
-                   SELECT DISTINCT ON (i.key) i.key, i.n
-                     FROM unnest(p_ids) WITH ORDINALITY AS i (key, n)
-                    WHERE i.key IS NOT NULL
-                      AND i.n <= v_total
-                    ORDER BY i.key, i.n
+                   SELECT array_append(labels, p_label) AS labels,
+                          array_position(p_keys, item.id) AS batch_place
+                     FROM shop.item
+                    WHERE item.id = ANY (p_keys)
                ) AS item
-    )
-    SELECT batch.batch_list(
-               p_operation,
-               (handed_in.place / v_size)::integer + 1,
-               CASE WHEN p_operation.submitted THEN jsonb_agg(jsonb_build_array(handed_in.key)) END,
-               count(*)::integer,
-               1,
-               array_agg(handed_in.n)
-           ),
-           array_agg(handed_in.key)
-      FROM handed_in
-     GROUP BY handed_in.place / v_size
-     ORDER BY handed_in.place / v_size;
+         WHERE item.labels IS NULL
+         ORDER BY 1
+    );
 END;
 $function$;
 
--- Writes one batch of a range; the only function that writes item for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION shop.label_items_batch(
-    p_operation batch.batch_operations,
-    p_range batch.batch_ranges,
-    p_keys uuid[] DEFAULT NULL
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION batch.shop_label_items_write(
+    p_keys uuid[],
+    p_label text
 )
-    RETURNS batch.batch_ranges
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, shop, public, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
-    v_range batch.batch_ranges := p_range;
-    v_search batch.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_records jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_keys uuid[];
-    v_slice uuid[];
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    v_suspects integer[] := ARRAY[]::integer[];
-    p_label text;
+    v_written bigint;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'af34fb8b' THEN
-        PERFORM batch.batch_refuse_changed(p_operation);
-    END IF;
-
-    SELECT parameter.label
-      INTO p_label
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (label text);
-
-    v_keys := coalesce(
-        p_keys,
-        ARRAY(
-            SELECT (item.key ->> 0)::uuid
-              FROM jsonb_array_elements(p_range.items) WITH ORDINALITY AS item (key, n)
-             ORDER BY item.n
-        )
-    );
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_keys := v_keys[p_range.next_item:p_range.next_item + v_count - 1];
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := batch.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF NOT v_dense THEN
-                BEGIN
-                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                      INTO v_suspects
-                      FROM (
-                               SELECT item.id AS id,
-                                      item.sku AS sku,
-                                      item.title AS title,
-                                      item.brand_id AS brand_id,
-                                      item.price AS price,
-                                      item.currency AS currency,
-                                      array_append(labels, p_label) AS labels,
-                                      array_position(v_keys, item.id) AS batch_place
-                                 FROM shop.item
-                                WHERE item.id = ANY (v_keys)
-                           ) AS item
-                     WHERE item.labels IS NULL;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT batch.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
-                END;
-            END IF;
-            v_search := batch.batch_search(
-                p_operation, v_count, v_dense, '{}', v_suspects
-            );
-            CONTINUE;
-        END IF;
-        v_slice := v_keys[v_search.first:v_search.last];
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            UPDATE shop.item
-               SET labels = array_append(labels, p_label)
-             WHERE item.id = ANY (v_slice)
-               -- where_condition, entities/item.yaml:32
-               AND (
-                   NOT (p_label = ANY(labels))
-               ) IS TRUE;
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := batch.batch_doubt(SQLSTATE, v_context, 'shop.item');
-                    v_search := batch.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := batch.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        BEGIN
-            v_records := ARRAY(
-                SELECT jsonb_build_object(
-                           'number', batch.batch_record_number(p_range, slice.first),
-                           'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
-                           'records', (
-                               SELECT jsonb_agg(to_jsonb(item) ORDER BY item.id)
-                                 FROM shop.item
-                                WHERE item.id = ANY (v_keys[slice.first:slice.last])
-                           )
-                       )
-                  FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                 CROSS JOIN LATERAL (
-                           SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                       ) AS slice
-                 ORDER BY told.n
-            );
-        EXCEPTION
-            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
-                v_records := ARRAY(
-                    SELECT jsonb_build_object(
-                               'number', batch.batch_record_number(p_range, slice.first),
-                               'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
-                               'records', (
-                                   SELECT jsonb_agg(jsonb_build_object('id', v_keys[place]) ORDER BY place)
-                                     FROM generate_series(slice.first, slice.last) AS place
-                               )
-                           )
-                      FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                     CROSS JOIN LATERAL (
-                               SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                           ) AS slice
-                     ORDER BY told.n
-                );
-        END;
-        v_failed := batch.batch_record_errors(
-            p_operation,
-            'shop.item',
-            v_batch,
-            v_failures,
-            v_records
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    UPDATE shop.item
+       SET labels = array_append(labels, p_label)
+     WHERE item.id = ANY (p_keys)
+       -- where_condition, entities/item.yaml:32
+       AND (
+           NOT (p_label = ANY(labels))
+       ) IS TRUE;
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    RETURN v_written;
 END;
 $function$;
 
@@ -938,71 +257,21 @@ CREATE OR REPLACE FUNCTION shop.label_items(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, shop, public, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned batch.batch_operations := shop.label_items_plan(
-        label, ids, options, false
-    );
-    v_operation batch.batch_operations;
-    v_before batch.batch_ranges;
-    v_range batch.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
-    v_work record;
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN batch.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := batch.batch_start(v_planned);
-        <<ranges>>
-        FOR v_work IN
-            SELECT r.*
-              FROM shop.label_items_ranges(v_planned, ids) AS r
-        LOOP
-            v_range := v_work.work_range;
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := shop.label_items_batch(v_operation, v_range, v_work.keys);
-                v_operation := batch.batch_judge(batch.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := batch.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := batch.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN batch.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN batch.batch_result(v_operation);
+    RETURN batch.batch_call(
+        'shop', 'label_items',
+        ROW(label),
+        dry_run, true, options,
+        p_keys => batch.batch_texts(ids)
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION shop.label_items(text, uuid[], boolean, jsonb)
+    IS 'Put a label on some items (generated by specgen: 085304af)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION shop.label_items_submit(
     label text,
     ids uuid[],
@@ -1012,485 +281,149 @@ CREATE OR REPLACE FUNCTION shop.label_items_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, shop, public, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned batch.batch_operations := shop.label_items_plan(
-        label, ids, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM batch.batch_start(v_planned);
-        INSERT INTO batch.batch_ranges
-        SELECT (r.work_range).*
-          FROM shop.label_items_ranges(v_planned, ids) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN batch.batch_submit(
+        'shop', 'label_items',
+        ROW(label),
+        true, options,
+        p_keys => batch.batch_texts(ids)
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION shop.label_items(text, uuid[], boolean, jsonb)
-    IS 'Put a label on some items (generated by specgen: 085304af)';
 COMMENT ON FUNCTION shop.label_items_submit(text, uuid[], jsonb)
     IS 'Put a label on some items; submitted, for batch_work() (generated by specgen: 5c97c911)';
-COMMENT ON FUNCTION shop.label_items_plan(text, uuid[], jsonb, boolean)
-    IS 'Plans label_items, from entities/item.yaml (generated by specgen: 576a58b1)';
-COMMENT ON FUNCTION shop.label_items_ranges(batch.batch_operations, uuid[])
-    IS 'Cuts label_items into ranges (generated by specgen: e746145f)';
-COMMENT ON FUNCTION shop.label_items_batch(batch.batch_operations, batch.batch_ranges, uuid[])
-    IS 'Writes one batch of label_items (generated by specgen: 3f2d5114)';
+
+-- What the engine executes for it.
+CALL batch.batch_define(
+    $json${
+        "schema_name": "shop",
+        "operation": "label_items",
+        "contract": "af34fb8b",
+        "digest": "e8425c65",
+        "file": "entities/item.yaml",
+        "called": ["label_items", "label_items_submit"],
+        "signature": "45df7619",
+        "functions": ["shop_label_items_suspects", "shop_label_items_write"],
+        "entity": "item",
+        "search_path": "pg_catalog, shop, public, pg_temp",
+        "parameters": [{"name": "label", "type": "text"}, {"name": "ids", "type": "uuid[]", "input": "keys"}]
+    }$json$,
+    $json$[
+        {
+            "step": "update",
+            "type": "update",
+            "target_table": "shop.item",
+            "search_path": "pg_catalog, shop, public, pg_temp",
+            "drives": "keys",
+            "key_columns": ["id"],
+            "key_types": ["uuid"],
+            "bound_types": ["uuid"],
+            "unique_use": "keys",
+            "unique_columns": ["id"],
+            "unique_types": ["uuid"],
+            "suspects": {"function": "batch.shop_label_items_suspects", "parameters": {"p_label": "label"}},
+            "write": {"function": "batch.shop_label_items_write", "parameters": {"p_label": "label"}},
+            "settings": {}
+        }
+    ]$json$
+);
 
 -- expensive_items: select of item, from entities/item.yaml:40
 
-CALL batch.batch_drop_changed('shop', 'expensive_items', '709ed1de');
-CALL batch.batch_drop_changed('shop', 'expensive_items_submit', 'fc35c32b');
-CALL batch.batch_drop_changed('shop', 'expensive_items_plan', 'f7a4050f');
-CALL batch.batch_drop_changed('shop', 'expensive_items_ranges', 'b8ef8de9');
-CALL batch.batch_drop_changed('shop', 'expensive_items_batch', '9a8dca7b');
+CALL batch.batch_replace(
+    'shop', 'expensive_items', $json${"expensive_items": "709ed1de", "expensive_items_submit": "fc35c32b"}$json$,
+    ARRAY['shop_expensive_items_keys', 'shop_expensive_items_between', 'shop_expensive_items_write'], '7b654ba7'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION shop.expensive_items_plan(
-    p_limit_price numeric,
-    p_options jsonb,
-    p_submitted boolean
+-- Goes through: the keys of the rows that match, in order.
+CREATE OR REPLACE FUNCTION batch.shop_expensive_items_keys(
+    p_limit_price numeric
 )
-    RETURNS batch.batch_operations
+    RETURNS SETOF uuid
     LANGUAGE plpgsql
-    VOLATILE
+    STABLE
     SET search_path = pg_catalog, shop, public, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
-DECLARE
-    v_operation batch.batch_operations := batch.batch_prepare(
-        p_settings   => $json${
-            "operation": "expensive_items",
-            "entity": "item",
-            "target_table": "shop.item",
-            "batch_function": "shop.expensive_items_batch",
-            "kept": ["sku", "title", "price"],
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "0e750822"
-        }$json$,
-        p_parameters => jsonb_build_object(
-            'limit_price', p_limit_price
-        ),
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-    v_size integer := v_operation.batch_size;
-    v_found bigint;
-    v_dense boolean := false;
-    v_planner text[];
 BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(batch.batch_canonical(ROW(p_limit_price)));
-    END IF;
-    v_operation := batch.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    PERFORM batch.batch_require_key(
-        v_operation, 'rows', ARRAY['id'], ARRAY['uuid']::regtype[]
-    );
-
-    -- In key order: the key that each batch would begin with, and the last row's place.
-    SELECT coalesce(max(matching.place), 0),
-           coalesce(
-               jsonb_agg(jsonb_build_array(matching.batch_key) ORDER BY matching.place)
-                   FILTER (WHERE (matching.place - 1) % v_size = 0),
-               '[]'
+    RETURN QUERY
+    SELECT item.id::uuid
+      FROM shop.item
+     -- where_condition, entities/item.yaml:43
+     WHERE (
+               price > p_limit_price
            )
-      INTO v_found, v_operation.batch_keys
-      FROM (
-               SELECT item.id AS batch_key,
-                      row_number() OVER (ORDER BY item.id) AS place
-                 FROM shop.item
-                -- where_condition, entities/item.yaml:43
-                WHERE (
-                          price > p_limit_price
-                      )
-           ) AS matching;
-    v_operation := batch.batch_limit(v_operation, v_found);
-
-    -- Batches from key to key where most rows between two keys match, else lists of keys: a batch
-    -- from key to key reads every row between its ends. Counting between some neighbours tells,
-    -- whatever the statistics say. A limit on the records needs lists, which nobody can slip into.
-    -- Nor may a stretch hold rows that row-level security hides from who asks and not from a worker.
-    IF v_operation.max_records IS NULL AND jsonb_array_length(v_operation.batch_keys) > 1
-       AND NOT row_security_active('shop.item') THEN
-        -- In key order and no further: no plan may read a whole stretch to sort it.
-        v_planner := batch.batch_planner('{off,off,off,off}');
-        SELECT sum(between_keys.row_count) <= 3 * v_size::bigint * count(*)
-          INTO v_dense
-          FROM batch.batch_sample_pairs(v_operation.batch_keys) AS pair
-         CROSS JOIN LATERAL (
-                   SELECT count(*) AS row_count
-                     FROM (
-                              SELECT
-                                FROM shop.item
-                               WHERE item.id >= (pair.low_key ->> 0)::uuid
-                                 AND item.id < (pair.high_key ->> 0)::uuid
-                               ORDER BY item.id
-                               LIMIT 4 * v_size::bigint
-                          ) AS counted
-               ) AS between_keys;
-        PERFORM batch.batch_planner(v_planner);
-    END IF;
-    IF v_dense THEN
-        v_operation.strategy := 'ranges';
-        v_operation.strategy_reason := 'most rows between two matching keys match';
-        v_operation.upto_key := (
-            SELECT jsonb_build_array(item.id)
-              FROM shop.item
-             ORDER BY item.id DESC
-             LIMIT 1
-        );
-    ELSE
-        v_operation.strategy := 'keys';
-        v_operation.strategy_reason := CASE
-            WHEN v_operation.max_records IS NOT NULL THEN 'max_records is exact only over a list of keys'
-            WHEN jsonb_array_length(v_operation.batch_keys) < 2 THEN 'one batch holds all rows'
-            WHEN row_security_active('shop.item') THEN 'row-level security: only rows that were seen are written'
-            ELSE 'few of the rows between two matching keys match'
-        END;
-        v_operation.batch_keys := '[]';
-    END IF;
-    RETURN v_operation;
+     ORDER BY item.id;
 END;
 $function$;
 
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION shop.expensive_items_ranges(
-    p_operation batch.batch_operations
+-- The same from key to key, where records of a batch have failed.
+CREATE OR REPLACE FUNCTION batch.shop_expensive_items_between(
+    p_from uuid,
+    p_upto uuid,
+    p_last boolean,
+    p_limit_price numeric
 )
-    RETURNS SETOF batch.batch_ranges
+    RETURNS SETOF uuid
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, shop, public, pg_temp
-    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
-    p_limit_price numeric;
 BEGIN
-    SELECT parameter.limit_price
-      INTO p_limit_price
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (limit_price numeric);
-
-    IF p_operation.strategy = 'ranges' THEN
-        RETURN QUERY
-        SELECT r.* FROM batch.batch_key_ranges(p_operation) AS r;
-        RETURN;
-    END IF;
-
     RETURN QUERY
-    SELECT listed.*
-      FROM (
-               SELECT jsonb_agg(jsonb_build_array(matching.batch_key) ORDER BY matching.place) AS items,
-                      count(*)::integer AS item_count,
-                      (matching.place - 1) / v_size AS number
-                 FROM (
-                          SELECT item.id AS batch_key,
-                                 row_number() OVER (ORDER BY item.id) AS place
-                            FROM shop.item
-                           -- where_condition, entities/item.yaml:43
-                           WHERE (
-                                     price > p_limit_price
-                                 )
-                           ORDER BY item.id
-                           LIMIT p_operation.max_records
-                      ) AS matching
-                GROUP BY (matching.place - 1) / v_size
-           ) AS batch
-     CROSS JOIN LATERAL batch.batch_list(
-               p_operation, batch.number::integer + 1, batch.items, batch.item_count, 1, NULL
-           ) AS listed
-     ORDER BY batch.number;
+    SELECT item.id::uuid
+      FROM shop.item
+ WHERE item.id >= p_from
+       AND item.id <= p_upto
+       AND (p_last OR item.id < p_upto)
+       -- where_condition, entities/item.yaml:43
+       AND (
+           price > p_limit_price
+       ) IS TRUE
+     ORDER BY item.id;
 END;
 $function$;
 
--- Writes one batch of a range; the only function that writes item for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION shop.expensive_items_batch(
-    p_operation batch.batch_operations,
-    p_range batch.batch_ranges
+-- Writes: one batch, from key to key or the listed keys.
+CREATE OR REPLACE FUNCTION batch.shop_expensive_items_write(
+    p_keys uuid[],
+    p_from uuid,
+    p_upto uuid,
+    p_last boolean,
+    p_limit_price numeric
 )
-    RETURNS batch.batch_ranges
+    RETURNS SETOF batch.batch_written
     LANGUAGE plpgsql
-    VOLATILE
+    STABLE
     SET search_path = pg_catalog, shop, public, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-    SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
-DECLARE
-    v_range batch.batch_ranges := p_range;
-    v_search batch.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_records jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_keys uuid[];
-    v_slice uuid[];
-    v_from uuid;
-    v_upto uuid;
-    v_last boolean;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    p_limit_price numeric;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '0e750822' THEN
-        PERFORM batch.batch_refuse_changed(p_operation);
-    END IF;
-
-    SELECT parameter.limit_price
-      INTO p_limit_price
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (limit_price numeric);
-
-    IF p_operation.strategy = 'ranges' THEN
-        -- As many as matched when the operation was planned.
-        v_count := least(
-            p_operation.batch_size,
-            p_operation.step_records - (v_batch - 1) * p_operation.batch_size::bigint
-        )::integer;
-        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.step_records;
-        v_from := (p_range.items -> (p_range.next_item - 1) ->> 0)::uuid;
-        v_upto := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 0)::uuid;
-        v_range.next_item := p_range.next_item + 1;
+    IF p_keys IS NULL THEN
+        RETURN QUERY
+        SELECT (row_number() OVER (ORDER BY item.id))::integer,
+               jsonb_build_object('sku', item.sku, 'title', item.title, 'price', item.price)
+          FROM shop.item
+         WHERE item.id >= p_from
+           AND item.id <= p_upto
+           AND (p_last OR item.id < p_upto)
+           -- where_condition, entities/item.yaml:43
+           AND (
+               price > p_limit_price
+           ) IS TRUE;
     ELSE
-        SELECT array_agg((item.key ->> 0)::uuid ORDER BY item.n)
-          INTO v_keys
-          FROM jsonb_array_elements(p_range.items) WITH ORDINALITY AS item (key, n)
-         WHERE item.n BETWEEN p_range.next_item AND p_range.next_item + p_operation.batch_size - 1;
-        v_count := cardinality(v_keys);
-        v_range.next_item := p_range.next_item + v_count;
+        RETURN QUERY
+        SELECT (row_number() OVER (ORDER BY item.id))::integer,
+               jsonb_build_object('sku', item.sku, 'title', item.title, 'price', item.price)
+          FROM shop.item
+         WHERE item.id = ANY (p_keys)
+           -- where_condition, entities/item.yaml:43
+           AND (
+               price > p_limit_price
+           ) IS TRUE;
     END IF;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := batch.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF v_keys IS NULL THEN
-                SELECT coalesce(array_agg(item.id ORDER BY item.id), '{}')
-                  INTO v_keys
-                  FROM shop.item
-                 WHERE item.id >= v_from
-                   AND item.id <= v_upto
-                   AND (v_last OR item.id < v_upto)
-                   -- where_condition, entities/item.yaml:43
-                   AND (
-                       price > p_limit_price
-                   ) IS TRUE;
-                v_count := greatest(v_count, cardinality(v_keys));
-            END IF;
-            v_search := batch.batch_search(
-                p_operation, cardinality(v_keys), v_dense, '{}'
-            );
-            CONTINUE;
-        END IF;
-        v_slice := v_keys[v_search.first:v_search.last];
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            IF v_keys IS NULL THEN
-                INSERT INTO batch.batch_outputs (operation_id, step_number, batch_number, record_number, record)
-                SELECT p_operation.operation_id,
-                       p_operation.step_number,
-                       v_batch,
-                       v_search.first - 1 + row_number() OVER (ORDER BY item.id),
-                       jsonb_build_object('sku', item.sku, 'title', item.title, 'price', item.price)
-                  FROM shop.item
-                 WHERE item.id >= v_from
-                   AND item.id <= v_upto
-                   AND (v_last OR item.id < v_upto)
-                   -- where_condition, entities/item.yaml:43
-                   AND (
-                       price > p_limit_price
-                   ) IS TRUE;
-            ELSE
-                INSERT INTO batch.batch_outputs (operation_id, step_number, batch_number, record_number, record)
-                SELECT p_operation.operation_id,
-                       p_operation.step_number,
-                       v_batch,
-                       v_search.first - 1 + row_number() OVER (ORDER BY item.id),
-                       jsonb_build_object('sku', item.sku, 'title', item.title, 'price', item.price)
-                  FROM shop.item
-                 WHERE item.id = ANY (v_slice)
-                   -- where_condition, entities/item.yaml:43
-                   AND (
-                       price > p_limit_price
-                   ) IS TRUE;
-            END IF;
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := batch.batch_doubt(SQLSTATE, v_context, 'shop.item');
-                    v_search := batch.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_keys IS NULL OR v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := batch.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        BEGIN
-            v_records := ARRAY(
-                SELECT jsonb_build_object(
-                           'number', NULL,
-                           'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
-                           'records', (
-                               SELECT jsonb_agg(to_jsonb(item) ORDER BY item.id)
-                                 FROM shop.item
-                                WHERE item.id = ANY (v_keys[slice.first:slice.last])
-                           )
-                       )
-                  FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                 CROSS JOIN LATERAL (
-                           SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                       ) AS slice
-                 ORDER BY told.n
-            );
-        EXCEPTION
-            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
-                v_records := ARRAY(
-                    SELECT jsonb_build_object(
-                               'number', NULL,
-                               'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
-                               'records', (
-                                   SELECT jsonb_agg(jsonb_build_object('id', v_keys[place]) ORDER BY place)
-                                     FROM generate_series(slice.first, slice.last) AS place
-                               )
-                           )
-                      FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                     CROSS JOIN LATERAL (
-                               SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                           ) AS slice
-                     ORDER BY told.n
-                );
-        END;
-        v_failed := batch.batch_record_errors(
-            p_operation,
-            'shop.item',
-            v_batch,
-            v_failures,
-            v_records
-        );
-    END IF;
-
-    v_count := greatest(v_count, v_written); -- rows that came to match since the operation was planned
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
 END;
 $function$;
 
@@ -1504,69 +437,20 @@ CREATE OR REPLACE FUNCTION shop.expensive_items(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, shop, public, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned batch.batch_operations := shop.expensive_items_plan(
-        limit_price, options, false
-    );
-    v_operation batch.batch_operations;
-    v_before batch.batch_ranges;
-    v_range batch.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN batch.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := batch.batch_start(v_planned);
-        <<ranges>>
-        FOR v_range IN
-            SELECT r.*
-              FROM shop.expensive_items_ranges(v_planned) AS r
-        LOOP
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := shop.expensive_items_batch(v_operation, v_range);
-                v_operation := batch.batch_judge(batch.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := batch.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := batch.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN batch.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN batch.batch_result(v_operation);
+    RETURN batch.batch_call(
+        'shop', 'expensive_items',
+        ROW(limit_price),
+        dry_run, true, options
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION shop.expensive_items(numeric, boolean, jsonb)
+    IS 'Items above a price, for review (generated by specgen: 709ed1de)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION shop.expensive_items_submit(
     limit_price numeric,
     options jsonb DEFAULT '{}'
@@ -1575,41 +459,65 @@ CREATE OR REPLACE FUNCTION shop.expensive_items_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, shop, public, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned batch.batch_operations := shop.expensive_items_plan(
-        limit_price, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM batch.batch_start(v_planned);
-        INSERT INTO batch.batch_ranges
-        SELECT r.*
-          FROM shop.expensive_items_ranges(v_planned) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN batch.batch_submit(
+        'shop', 'expensive_items',
+        ROW(limit_price),
+        true, options
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION shop.expensive_items(numeric, boolean, jsonb)
-    IS 'Items above a price, for review (generated by specgen: 709ed1de)';
 COMMENT ON FUNCTION shop.expensive_items_submit(numeric, jsonb)
     IS 'Items above a price, for review; submitted, for batch_work() (generated by specgen: fc35c32b)';
-COMMENT ON FUNCTION shop.expensive_items_plan(numeric, jsonb, boolean)
-    IS 'Plans expensive_items, from entities/item.yaml (generated by specgen: f7a4050f)';
-COMMENT ON FUNCTION shop.expensive_items_ranges(batch.batch_operations)
-    IS 'Cuts expensive_items into ranges (generated by specgen: b8ef8de9)';
-COMMENT ON FUNCTION shop.expensive_items_batch(batch.batch_operations, batch.batch_ranges)
-    IS 'Writes one batch of expensive_items (generated by specgen: 9a8dca7b)';
+
+-- What the engine executes for it.
+CALL batch.batch_define(
+    $json${
+        "schema_name": "shop",
+        "operation": "expensive_items",
+        "contract": "0e750822",
+        "digest": "2d257829",
+        "file": "entities/item.yaml",
+        "called": ["expensive_items", "expensive_items_submit"],
+        "signature": "7b654ba7",
+        "functions": ["shop_expensive_items_keys", "shop_expensive_items_between", "shop_expensive_items_write"],
+        "entity": "item",
+        "search_path": "pg_catalog, shop, public, pg_temp",
+        "parameters": [{"name": "limit_price", "type": "numeric"}],
+        "settings": {"kept": ["sku", "title", "price"]}
+    }$json$,
+    $json$[
+        {
+            "step": "select",
+            "type": "select",
+            "target_table": "shop.item",
+            "search_path": "pg_catalog, shop, public, pg_temp",
+            "drives": "rows",
+            "key_columns": ["id"],
+            "key_types": ["uuid"],
+            "bound_types": ["uuid"],
+            "source": {
+                "function": "batch.shop_expensive_items_keys",
+                "parameters": {"p_limit_price": "limit_price"}
+            },
+            "between": {
+                "function": "batch.shop_expensive_items_between",
+                "parameters": {"p_limit_price": "limit_price"}
+            },
+            "unique_use": "rows",
+            "unique_columns": ["id"],
+            "unique_types": ["uuid"],
+            "write": {
+                "function": "batch.shop_expensive_items_write",
+                "parameters": {"p_limit_price": "limit_price"}
+            },
+            "keeps": true,
+            "settings": {}
+        }
+    ]$json$
+);
 
 RESET transform_null_equals;
 RESET standard_conforming_strings;

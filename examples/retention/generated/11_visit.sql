@@ -17,446 +17,103 @@ COMMENT ON TABLE public.visit IS 'Page views, kept for a while';
 
 -- purge_visits: delete of visit, from entities/visit.yaml:12
 
-CALL public.batch_drop_changed('public', 'purge_visits', '07c4a18e');
-CALL public.batch_drop_changed('public', 'purge_visits_submit', 'b996fc14');
-CALL public.batch_drop_changed('public', 'purge_visits_plan', 'eade6e9a');
-CALL public.batch_drop_changed('public', 'purge_visits_ranges', 'daedcf1e');
-CALL public.batch_drop_changed('public', 'purge_visits_batch', '6c0d156f');
+CALL public.batch_replace(
+    'public', 'purge_visits', $json${"purge_visits": "07c4a18e", "purge_visits_submit": "b996fc14"}$json$,
+    ARRAY['purge_visits_keys', 'purge_visits_between', 'purge_visits_write'], '93768df1'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION public.purge_visits_plan(
-    p_before timestamptz,
-    p_options jsonb,
-    p_submitted boolean
+-- Goes through: the keys of the rows that match, in order.
+CREATE OR REPLACE FUNCTION public.purge_visits_keys(
+    p_before timestamptz
 )
-    RETURNS public.batch_operations
+    RETURNS TABLE (batch_key_1 bigint, batch_key_2 timestamptz)
     LANGUAGE plpgsql
-    VOLATILE
+    STABLE
     SET search_path = pg_catalog, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "purge_visits",
-            "entity": "visit",
-            "target_table": "public.visit",
-            "batch_function": "public.purge_visits_batch",
-            "batch_size": 5000,
-            "max_records": 50000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "detailed",
-            "atomic": false,
-            "exclusive": true,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "5265a3c8"
-        }$json$,
-        p_parameters => jsonb_build_object(
-            'before', p_before
-        ),
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-    v_size integer := v_operation.batch_size;
-    v_found bigint;
-    v_dense boolean := false;
-    v_planner text[];
 BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(p_before)));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'rows', ARRAY['customer_id', 'visited_at'], ARRAY['bigint', 'timestamptz']::regtype[]
-    );
-
-    -- In key order: the key that each batch would begin with, and the last row's place.
-    SELECT coalesce(max(matching.place), 0),
-           coalesce(
-               jsonb_agg(jsonb_build_array(matching.batch_key_1, matching.batch_key_2) ORDER BY matching.place)
-                   FILTER (WHERE (matching.place - 1) % v_size = 0),
-               '[]'
+    RETURN QUERY
+    SELECT visit.customer_id::bigint, visit.visited_at::timestamptz
+      FROM public.visit
+     -- where_condition, entities/visit.yaml:14
+     WHERE (
+               visited_at < p_before
            )
-      INTO v_found, v_operation.batch_keys
-      FROM (
-               SELECT visit.customer_id AS batch_key_1, visit.visited_at AS batch_key_2,
-                      row_number() OVER (ORDER BY visit.customer_id, visit.visited_at) AS place
-                 FROM public.visit
-                -- where_condition, entities/visit.yaml:14
-                WHERE (
-                          visited_at < p_before
-                      )
-           ) AS matching;
-    v_operation := public.batch_limit(v_operation, v_found);
-
-    -- Batches from key to key where most rows between two keys match, else lists of keys: a batch
-    -- from key to key reads every row between its ends. Counting between some neighbours tells,
-    -- whatever the statistics say. A limit on the records needs lists, which nobody can slip into.
-    -- Nor may a stretch hold rows that row-level security hides from who asks and not from a worker.
-    IF v_operation.max_records IS NULL AND jsonb_array_length(v_operation.batch_keys) > 1
-       AND NOT row_security_active('public.visit') THEN
-        -- In key order and no further: no plan may read a whole stretch to sort it.
-        v_planner := public.batch_planner('{off,off,off,off}');
-        SELECT sum(between_keys.row_count) <= 3 * v_size::bigint * count(*)
-          INTO v_dense
-          FROM public.batch_sample_pairs(v_operation.batch_keys) AS pair
-         CROSS JOIN LATERAL (
-                   SELECT count(*) AS row_count
-                     FROM (
-                              SELECT
-                                FROM public.visit
-                               WHERE (visit.customer_id, visit.visited_at) >= ((pair.low_key ->> 0)::bigint, (pair.low_key ->> 1)::timestamptz)
-                                 AND (visit.customer_id, visit.visited_at) < ((pair.high_key ->> 0)::bigint, (pair.high_key ->> 1)::timestamptz)
-                               ORDER BY visit.customer_id, visit.visited_at
-                               LIMIT 4 * v_size::bigint
-                          ) AS counted
-               ) AS between_keys;
-        PERFORM public.batch_planner(v_planner);
-    END IF;
-    IF v_dense THEN
-        v_operation.strategy := 'ranges';
-        v_operation.strategy_reason := 'most rows between two matching keys match';
-        v_operation.upto_key := (
-            SELECT jsonb_build_array(visit.customer_id, visit.visited_at)
-              FROM public.visit
-             ORDER BY visit.customer_id DESC, visit.visited_at DESC
-             LIMIT 1
-        );
-    ELSE
-        v_operation.strategy := 'keys';
-        v_operation.strategy_reason := CASE
-            WHEN v_operation.max_records IS NOT NULL THEN 'max_records is exact only over a list of keys'
-            WHEN jsonb_array_length(v_operation.batch_keys) < 2 THEN 'one batch holds all rows'
-            WHEN row_security_active('public.visit') THEN 'row-level security: only rows that were seen are written'
-            ELSE 'few of the rows between two matching keys match'
-        END;
-        v_operation.batch_keys := '[]';
-    END IF;
-    RETURN v_operation;
+     ORDER BY visit.customer_id, visit.visited_at;
 END;
 $function$;
 
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.purge_visits_ranges(
-    p_operation public.batch_operations
+-- The same from key to key, where records of a batch have failed.
+CREATE OR REPLACE FUNCTION public.purge_visits_between(
+    p_from_1 bigint,
+    p_from_2 timestamptz,
+    p_upto_1 bigint,
+    p_upto_2 timestamptz,
+    p_last boolean,
+    p_before timestamptz
 )
-    RETURNS SETOF public.batch_ranges
+    RETURNS TABLE (batch_key_1 bigint, batch_key_2 timestamptz)
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
-    p_before timestamptz;
 BEGIN
-    SELECT parameter.before
-      INTO p_before
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (before timestamptz);
-
-    IF p_operation.strategy = 'ranges' THEN
-        RETURN QUERY
-        SELECT r.* FROM public.batch_key_ranges(p_operation) AS r;
-        RETURN;
-    END IF;
-
     RETURN QUERY
-    SELECT listed.*
-      FROM (
-               SELECT jsonb_agg(jsonb_build_array(matching.batch_key_1, matching.batch_key_2) ORDER BY matching.place) AS items,
-                      count(*)::integer AS item_count,
-                      (matching.place - 1) / v_size AS number
-                 FROM (
-                          SELECT visit.customer_id AS batch_key_1, visit.visited_at AS batch_key_2,
-                                 row_number() OVER (ORDER BY visit.customer_id, visit.visited_at) AS place
-                            FROM public.visit
-                           -- where_condition, entities/visit.yaml:14
-                           WHERE (
-                                     visited_at < p_before
-                                 )
-                           ORDER BY visit.customer_id, visit.visited_at
-                           LIMIT p_operation.max_records
-                      ) AS matching
-                GROUP BY (matching.place - 1) / v_size
-           ) AS batch
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation, batch.number::integer + 1, batch.items, batch.item_count, 1, NULL
-           ) AS listed
-     ORDER BY batch.number;
+    SELECT visit.customer_id::bigint, visit.visited_at::timestamptz
+      FROM public.visit
+ WHERE (visit.customer_id, visit.visited_at) >= (p_from_1, p_from_2)
+       AND (visit.customer_id, visit.visited_at) <= (p_upto_1, p_upto_2)
+       AND (p_last OR (visit.customer_id, visit.visited_at) < (p_upto_1, p_upto_2))
+       -- where_condition, entities/visit.yaml:14
+       AND (
+           visited_at < p_before
+       ) IS TRUE
+     ORDER BY visit.customer_id, visit.visited_at;
 END;
 $function$;
 
--- Writes one batch of a range; the only function that writes visit for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.purge_visits_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
+-- Writes: one batch, from key to key or the listed keys.
+CREATE OR REPLACE FUNCTION public.purge_visits_write(
+    p_keys_1 bigint[],
+    p_keys_2 timestamptz[],
+    p_from_1 bigint,
+    p_from_2 timestamptz,
+    p_upto_1 bigint,
+    p_upto_2 timestamptz,
+    p_last boolean,
+    p_before timestamptz
 )
-    RETURNS public.batch_ranges
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-    SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
 DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_records jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_keys_1 bigint[];
-    v_slice_1 bigint[];
-    v_from_1 bigint;
-    v_upto_1 bigint;
-    v_keys_2 timestamptz[];
-    v_slice_2 timestamptz[];
-    v_from_2 timestamptz;
-    v_upto_2 timestamptz;
-    v_last boolean;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    p_before timestamptz;
+    v_written bigint;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '5265a3c8' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    SELECT parameter.before
-      INTO p_before
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (before timestamptz);
-
-    IF p_operation.strategy = 'ranges' THEN
-        -- As many as matched when the operation was planned.
-        v_count := least(
-            p_operation.batch_size,
-            p_operation.step_records - (v_batch - 1) * p_operation.batch_size::bigint
-        )::integer;
-        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.step_records;
-        v_from_1 := (p_range.items -> (p_range.next_item - 1) ->> 0)::bigint;
-        v_upto_1 := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 0)::bigint;
-        v_from_2 := (p_range.items -> (p_range.next_item - 1) ->> 1)::timestamptz;
-        v_upto_2 := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 1)::timestamptz;
-        v_range.next_item := p_range.next_item + 1;
+    IF p_keys_1 IS NULL THEN
+        DELETE FROM public.visit
+         WHERE (visit.customer_id, visit.visited_at) >= (p_from_1, p_from_2)
+           AND (visit.customer_id, visit.visited_at) <= (p_upto_1, p_upto_2)
+           AND (p_last OR (visit.customer_id, visit.visited_at) < (p_upto_1, p_upto_2))
+           -- where_condition, entities/visit.yaml:14
+           AND (
+               visited_at < p_before
+           ) IS TRUE;
     ELSE
-        SELECT array_agg((item.key ->> 0)::bigint ORDER BY item.n), array_agg((item.key ->> 1)::timestamptz ORDER BY item.n)
-          INTO v_keys_1, v_keys_2
-          FROM jsonb_array_elements(p_range.items) WITH ORDINALITY AS item (key, n)
-         WHERE item.n BETWEEN p_range.next_item AND p_range.next_item + p_operation.batch_size - 1;
-        v_count := cardinality(v_keys_1);
-        v_range.next_item := p_range.next_item + v_count;
+        DELETE FROM public.visit
+         USING unnest(p_keys_1, p_keys_2) AS batch_key (batch_key_1, batch_key_2)
+         WHERE visit.customer_id = batch_key.batch_key_1
+           AND visit.visited_at = batch_key.batch_key_2
+           -- where_condition, entities/visit.yaml:14
+           AND (
+               visited_at < p_before
+           ) IS TRUE;
     END IF;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF v_keys_1 IS NULL THEN
-                SELECT coalesce(array_agg(visit.customer_id ORDER BY visit.customer_id, visit.visited_at), '{}'),
-                       coalesce(array_agg(visit.visited_at ORDER BY visit.customer_id, visit.visited_at), '{}')
-                  INTO v_keys_1, v_keys_2
-                  FROM public.visit
-                 WHERE (visit.customer_id, visit.visited_at) >= (v_from_1, v_from_2)
-                   AND (visit.customer_id, visit.visited_at) <= (v_upto_1, v_upto_2)
-                   AND (v_last OR (visit.customer_id, visit.visited_at) < (v_upto_1, v_upto_2))
-                   -- where_condition, entities/visit.yaml:14
-                   AND (
-                       visited_at < p_before
-                   ) IS TRUE;
-                v_count := greatest(v_count, cardinality(v_keys_1));
-            END IF;
-            v_search := public.batch_search(
-                p_operation, cardinality(v_keys_1), v_dense, '{}'
-            );
-            CONTINUE;
-        END IF;
-        v_slice_1 := v_keys_1[v_search.first:v_search.last];
-        v_slice_2 := v_keys_2[v_search.first:v_search.last];
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            IF v_keys_1 IS NULL THEN
-                DELETE FROM public.visit
-                 WHERE (visit.customer_id, visit.visited_at) >= (v_from_1, v_from_2)
-                   AND (visit.customer_id, visit.visited_at) <= (v_upto_1, v_upto_2)
-                   AND (v_last OR (visit.customer_id, visit.visited_at) < (v_upto_1, v_upto_2))
-                   -- where_condition, entities/visit.yaml:14
-                   AND (
-                       visited_at < p_before
-                   ) IS TRUE;
-            ELSE
-                DELETE FROM public.visit
-                 USING unnest(v_slice_1, v_slice_2) AS batch_key (batch_key_1, batch_key_2)
-                 WHERE visit.customer_id = batch_key.batch_key_1
-                   AND visit.visited_at = batch_key.batch_key_2
-                   -- where_condition, entities/visit.yaml:14
-                   AND (
-                       visited_at < p_before
-                   ) IS TRUE;
-            END IF;
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.visit');
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_keys_1 IS NULL OR v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        BEGIN
-            v_records := ARRAY(
-                SELECT jsonb_build_object(
-                           'number', NULL,
-                           'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('customer_id', v_keys_1[slice.first], 'visited_at', v_keys_2[slice.first]) END,
-                           'records', (
-                               SELECT jsonb_agg(to_jsonb(visit) ORDER BY visit.customer_id, visit.visited_at)
-                                 FROM public.visit
-                                 JOIN unnest(v_keys_1[slice.first:slice.last], v_keys_2[slice.first:slice.last]) AS batch_key (batch_key_1, batch_key_2)
-                                   ON visit.customer_id = batch_key.batch_key_1 AND visit.visited_at = batch_key.batch_key_2
-                           )
-                       )
-                  FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                 CROSS JOIN LATERAL (
-                           SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                       ) AS slice
-                 ORDER BY told.n
-            );
-        EXCEPTION
-            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
-                v_records := ARRAY(
-                    SELECT jsonb_build_object(
-                               'number', NULL,
-                               'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('customer_id', v_keys_1[slice.first], 'visited_at', v_keys_2[slice.first]) END,
-                               'records', (
-                                   SELECT jsonb_agg(jsonb_build_object('customer_id', v_keys_1[place], 'visited_at', v_keys_2[place]) ORDER BY place)
-                                     FROM generate_series(slice.first, slice.last) AS place
-                               )
-                           )
-                      FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                     CROSS JOIN LATERAL (
-                               SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                           ) AS slice
-                     ORDER BY told.n
-                );
-        END;
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.visit',
-            v_batch,
-            v_failures,
-            v_records
-        );
-    END IF;
-
-    v_count := greatest(v_count, v_written); -- rows that came to match since the operation was planned
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    RETURN v_written;
 END;
 $function$;
 
@@ -470,69 +127,20 @@ CREATE OR REPLACE FUNCTION public.purge_visits(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.purge_visits_plan(
-        before, options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_range IN
-            SELECT r.*
-              FROM public.purge_visits_ranges(v_planned) AS r
-        LOOP
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := public.purge_visits_batch(v_operation, v_range);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'public', 'purge_visits',
+        ROW(before),
+        dry_run, true, options
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION public.purge_visits(timestamptz, boolean, jsonb)
+    IS 'Delete old visits, a limited number a night (generated by specgen: 07c4a18e)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION public.purge_visits_submit(
     before timestamptz,
     options jsonb DEFAULT '{}'
@@ -541,41 +149,55 @@ CREATE OR REPLACE FUNCTION public.purge_visits_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.purge_visits_plan(
-        before, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT r.*
-          FROM public.purge_visits_ranges(v_planned) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'public', 'purge_visits',
+        ROW(before),
+        true, options
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION public.purge_visits(timestamptz, boolean, jsonb)
-    IS 'Delete old visits, a limited number a night (generated by specgen: 07c4a18e)';
 COMMENT ON FUNCTION public.purge_visits_submit(timestamptz, jsonb)
     IS 'Delete old visits, a limited number a night; submitted, for batch_work() (generated by specgen: b996fc14)';
-COMMENT ON FUNCTION public.purge_visits_plan(timestamptz, jsonb, boolean)
-    IS 'Plans purge_visits, from entities/visit.yaml (generated by specgen: eade6e9a)';
-COMMENT ON FUNCTION public.purge_visits_ranges(public.batch_operations)
-    IS 'Cuts purge_visits into ranges (generated by specgen: daedcf1e)';
-COMMENT ON FUNCTION public.purge_visits_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of purge_visits (generated by specgen: 6c0d156f)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "public",
+        "operation": "purge_visits",
+        "contract": "5265a3c8",
+        "digest": "c64cbda6",
+        "file": "entities/visit.yaml",
+        "called": ["purge_visits", "purge_visits_submit"],
+        "signature": "93768df1",
+        "functions": ["purge_visits_keys", "purge_visits_between", "purge_visits_write"],
+        "entity": "visit",
+        "search_path": "pg_catalog, pg_temp",
+        "parameters": [{"name": "before", "type": "timestamptz"}],
+        "settings": {"batch_size": 5000, "max_records": 50000, "logging_level": "detailed", "exclusive": true}
+    }$json$,
+    $json$[
+        {
+            "step": "delete",
+            "type": "delete",
+            "target_table": "public.visit",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "rows",
+            "key_columns": ["customer_id", "visited_at"],
+            "key_types": ["bigint", "timestamptz"],
+            "bound_types": ["bigint", "timestamptz"],
+            "source": {"function": "public.purge_visits_keys", "parameters": {"p_before": "before"}},
+            "between": {"function": "public.purge_visits_between", "parameters": {"p_before": "before"}},
+            "unique_use": "rows",
+            "unique_columns": ["customer_id", "visited_at"],
+            "unique_types": ["bigint", "timestamptz"],
+            "write": {"function": "public.purge_visits_write", "parameters": {"p_before": "before"}},
+            "settings": {}
+        }
+    ]$json$
+);
 
 RESET transform_null_equals;
 RESET standard_conforming_strings;

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from specgen.spec.model.policies import ErrorPolicy, Limits, Notifications, Reporting, Workers
 from specgen.spec.model.sources import RelationSource, StepRows, Steps
+from specgen.spec.patterns import BATCH_OPERATIONS
 
 if TYPE_CHECKING:
     from specgen.diagnostics import Span
@@ -114,10 +115,15 @@ class Validation:
     skip_invalid: bool = False
     reject_file: str | None = None
 
+    @property
+    def looks(self) -> bool:
+        """Whether records are looked at before they are written."""
+        return bool(self.rules) or self.skip_invalid
+
 
 @dataclass(frozen=True, slots=True)
 class BatchOperation:
-    """One ``batch_operations`` pattern.
+    """One operation of an entity.
 
     Attributes:
         name: The SQL function's name.
@@ -129,6 +135,9 @@ class BatchOperation:
         call: The function that a ``custom_function`` calls.
         lists: The names that stand for columns of earlier steps' outputs.
     """
+
+    pattern: ClassVar[str] = BATCH_OPERATIONS
+    """The pattern that it is read from."""
 
     name: str
     span: Span

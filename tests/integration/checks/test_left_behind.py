@@ -71,7 +71,7 @@ def test_an_operation_that_was_removed_is_named_with_what_drops_it(
     assert code == 0
     assert f"task.yaml:1:7: warning[left-behind]: {name} is deployed from this file" in err
     assert "1 open run of it would not go on" in err
-    drop = re.search(r"DROP FUNCTION .*;", err)
+    drop = re.search(r"CALL public.batch_forget\(.*;", err)
     assert drop is not None
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(drop[0].encode())
@@ -117,10 +117,12 @@ def test_an_operation_that_moved_to_another_file_is_not_left_behind(database: st
     assert "left-behind" not in err
 
 
-def test_the_way_to_submit_an_operation_that_became_atomic_is_named(database: str, tmp_path: Path) -> None:
+def test_the_way_to_submit_an_operation_that_became_atomic_is_gone(database: str, tmp_path: Path) -> None:
     project = write(tmp_path, HEAD + CLOSE)
     specgen("deploy", project, database)
     write(tmp_path, HEAD + CLOSE.replace("operation_type", "atomic: true, operation_type"))
-    err = specgen("deploy", project, database)[1]
-    assert "close_tasks is atomic, and close_tasks_submit is still deployed" in err
-    assert "DROP FUNCTION public.close_tasks_submit(jsonb);" in err
+    assert "close_tasks_submit" in functions(database)
+    code, err = specgen("deploy", project, database)
+    assert (code, err.count("left-behind")) == (0, 0), err
+    assert "close_tasks" in functions(database)
+    assert "close_tasks_submit" not in functions(database)

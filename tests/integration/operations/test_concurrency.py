@@ -233,7 +233,8 @@ def test_a_role_needs_these_rights_and_no_more(lab: Lab, how: str) -> None:
     lab.do("""
         DO $$ BEGIN CREATE ROLE specgen_clerk; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
         GRANT SELECT, INSERT, UPDATE ON batch_operations, batch_ranges TO specgen_clerk;
-        GRANT SELECT ON batch_steps TO specgen_clerk;
+        GRANT SELECT ON batch_definitions, batch_step_definitions TO specgen_clerk;
+        GRANT SELECT, INSERT, UPDATE ON batch_steps TO specgen_clerk;
         GRANT SELECT, INSERT ON batch_operation_errors, batch_outputs TO specgen_clerk;
         GRANT INSERT ON batch_operation_logs, batch_performance_metrics, audit TO specgen_clerk;
         GRANT SELECT, INSERT ON batch_durations TO specgen_clerk;

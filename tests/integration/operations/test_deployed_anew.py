@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
 import psycopg
 import pytest
 
+from tests.gates import GATES, closed, is_blocked, row_gate, wait_until
+
 from .lab import counts, entity, records, rendered
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HEAD = "name: item\nfields: {id: integer, label: string, note: string}"
 PARAMETER = entity(
@@ -52,6 +61,27 @@ CASES = {
 SETUP = "INSERT INTO item SELECT n, 'old' || n, 'n' FROM generate_series(1, 10) AS n"
 
 
+def test_parameters_are_not_mixed_up_where_it_is_deployed_anew_in_the_middle_of_a_call(
+    lab_of: Any, tmp_path: Path
+) -> None:
+    def spec(data: str) -> str:
+        return entity(
+            HEAD,
+            "operation: mark, operation_type: update, "
+            f'update_data: {{{data}}}, where_condition: "id > 0", batch_size: 1',
+        )
+
+    lab = lab_of(spec("label: :label, note: :note"), SETUP)
+    lab.do(GATES + row_gate(7, "item", 3))
+    with closed(lab.dsn, 7) as holder, lab.connect() as other, ThreadPoolExecutor(1) as pool:
+        done = pool.submit(replace(lab, connection=other).call, "mark", "L", "N")
+        wait_until(lambda: is_blocked(lab.connection, other))
+        lab.do(rendered(spec("note: :note, label: :label"), tmp_path))
+        holder.close()
+        assert counts(done.result(60)) == (10, 10, 0, 0)
+    assert lab.rows("SELECT DISTINCT label || note FROM item") == ["LN"]
+
+
 @pytest.mark.parametrize("begun", [False, True])
 @pytest.mark.parametrize("case", CASES)
 def test_an_operation_whose_functions_read_something_else_now_is_refused_and_writes_no_null(
@@ -60,7 +90,7 @@ def test_an_operation_whose_functions_read_something_else_now_is_refused_and_wri
     before, after, given, values = CASES[case]
     lab = lab_of(before, SETUP)
     operation_id = lab.submit("mark", given, values)
-    steps = (4 if before == STEPS else 2) if begun else 1
+    steps = (3 if before == STEPS else 2) if begun else 1
     for _ in range(steps):
         lab.do("SELECT batch_step(%s)", operation_id)
     done = lab.rows("SELECT id FROM item WHERE label = 'new' ORDER BY id")
@@ -74,7 +104,6 @@ def test_an_operation_whose_functions_read_something_else_now_is_refused_and_wri
     assert lab.rows("SELECT id FROM item WHERE label IS NULL") == []
     assert lab.rows("SELECT id FROM item WHERE label = 'new' ORDER BY id") == done
     assert lab.rows("SELECT * FROM batch_operation_errors") == []
-    lab.do("DROP FUNCTION IF EXISTS mark_plan")
     lab.do(rendered(before, tmp_path))
     lab.work(operation_id)
     result = lab.status(operation_id)

@@ -157,5 +157,5 @@ def test_a_deployment_does_not_wait_for_a_batch_that_runs(tallies: str, project:
                 list(deploy(connection, counting.scripts(project)))
                 # Nor does a batch wait for a deployment that is not through.
                 running.execute(
-                    "INSERT INTO batch_operations (operation, entity, status) VALUES ('o', 'e', 'pending')"
+                    "INSERT INTO batch_operations (schema_name, operation, entity, status) VALUES ('s', 'o', 'e', 'pending')"
                 )

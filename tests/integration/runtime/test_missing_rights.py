@@ -33,6 +33,10 @@ def test_each_right_that_a_run_lacks_is_named_until_it_runs(tallies: str, projec
     as_clerk = make_conninfo(tallies, user=clerk, password="x")
     run = ("run", "count_items", "-p", "ids=1", "--once", "--project", str(project))
     steps = [
+        (
+            "SELECT ON public.batch_definitions, public.batch_step_definitions",
+            "public.batch_definitions, public.batch_step_definitions",
+        ),
         ("SELECT, INSERT, UPDATE ON public.batch_operations", "ALL TABLES IN SCHEMA public"),
         ("SELECT, UPDATE ON public.tally", "public.tally"),
     ]
@@ -44,7 +48,10 @@ def test_each_right_that_a_run_lacks_is_named_until_it_runs(tallies: str, projec
         for told, granted in steps:
             code, _, err = counting.run(as_clerk, *run)
             assert code == 1, err
-            assert f"help: the owner has to GRANT {told} TO the role that connects" in err
+            # Before 16 the context of a variable that is computed first names no schema.
+            assert f"help: the owner has to GRANT {told} TO the role that connects".replace(
+                "public.", ""
+            ) in err.replace("public.", "")
             do(f"GRANT SELECT, INSERT, UPDATE ON {granted} TO {{}}")
             if granted.startswith("ALL"):
                 do("REVOKE ALL ON public.tally FROM {}")

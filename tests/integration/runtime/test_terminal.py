@@ -27,8 +27,9 @@ UPDATE batch_operation_errors
        record_key = jsonb_build_object($1, $1), failed_records = jsonb_build_array($1)
 """
 STEPS = """
-INSERT INTO batch_steps (operation_id, step_number, step, depends_on, plan_function, status, message)
-SELECT operation_id, 1, $1, '{}', '', 'completed', $1 FROM batch_operations
+INSERT INTO batch_steps (operation_id, step_number, step, depends_on, status, message)
+SELECT operation_id, n, $1, '{}', 'completed', $1 FROM batch_operations CROSS JOIN generate_series(1, 2) AS n
+    ON CONFLICT (operation_id, step_number) DO UPDATE SET step = excluded.step, message = excluded.message
 """
 WORKERS = """
 INSERT INTO batch_workers (operation_id, worker_pid, backend_start, application_name)

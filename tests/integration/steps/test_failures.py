@@ -37,7 +37,8 @@ patterns:
       {{name: take_keys, select_fields: [id], where_condition: "1 / (w - w) > 0"}},
       {{name: mark_first, operation_type: update, update_data: {{v: yes}}, where_condition: "id = 1", depends_on: []}}]}}
   - {{name: batch_operations, operation: divided_first, requires_confirmation: true, steps: [
-      {{name: take_keys, select_fields: [id], where_condition: "1 / (w - w) > 0"}}]}}
+      {{name: take_keys, select_fields: [id], where_condition: "1 / (w - w) > 0"}},
+      {{name: mark_first, operation_type: update, update_data: {{v: yes}}, where_condition: "id = 1"}}]}}
   - {{name: batch_operations, operation: limited, steps: [
       {{name: take_keys, select_fields: [id], where_condition: "true", max_records: 3}},
       {{name: take_all, select_fields: [id], where_condition: "true", max_records: 3, on_limit: fail, depends_on: []}},

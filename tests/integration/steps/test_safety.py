@@ -23,6 +23,12 @@ patterns:
   - {{name: batch_operations, operation: guarded, preconditions: ["count(*) < :most"], steps: {CHAIN}}}
   - {{name: batch_operations, operation: alone, parallel_runs: exclusive, steps: {CHAIN}}}
   - {{name: batch_operations, operation: timed, timeout: "1 hour", steps: {CHAIN}}}
+  - {{name: batch_operations, operation: telling, progress_tracking: true, steps: {CHAIN}}}
+  - name: batch_operations
+    operation: emptied
+    steps:
+      - {{name: take_keys, select_fields: [id], where_condition: "w >= 0"}}
+      - {{name: drop, operation_type: delete, where_condition: "w < 0", depends_on: []}}
   - {{name: batch_operations, operation: percent, max_errors: "10%", batch_size: 50, steps: {CHAIN}}}
 """
 SETUP = "INSERT INTO item (w) SELECT g FROM generate_series(0, 249) AS g;"
@@ -83,6 +89,36 @@ def test_an_operation_whose_time_is_up_goes_on_in_the_step_it_was_at(lab: Lab) -
     assert steps(lab, lab.status(operation_id)) == [
         ("take_keys", "completed", 250, 250, 0, 0),
         ("raise_w", "completed_with_errors", 250, 249, 0, 1),
+    ]
+
+
+def test_a_call_whose_time_is_up_begins_no_further_step(lab: Lab) -> None:
+    stopped = lab.call("timed", timeout="0 seconds", batch_size=1000)
+    assert stopped.status == "timed_out"
+    assert steps(lab, stopped) == [
+        ("take_keys", "completed", 250, 250, 0, 0),
+        ("raise_w", "pending", 0, 0, 0, 0),
+    ]
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_step_without_records_is_not_told_with_those_before_it(lab: Lab, how: str) -> None:
+    result = lab.call("emptied", how=how)
+    assert steps(lab, result) == [
+        ("take_keys", "completed", 250, 250, 0, 0),
+        ("drop", "completed", 0, 0, 0, 0),
+    ]
+
+
+def test_the_progress_of_a_call_names_each_step(lab: Lab) -> None:
+    told: list[str] = []
+    lab.connection.add_notice_handler(lambda notice: told.append(str(notice.message_primary)))
+    lab.call("telling", batch_size=125)
+    assert told == [
+        "telling, take_keys: 125 of 250 records",
+        "telling, take_keys: 250 of 250 records",
+        "telling, raise_w: 375 of 500 records",
+        "telling, raise_w: 500 of 500 records",
     ]
 
 

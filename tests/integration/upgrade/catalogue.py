@@ -1,4 +1,4 @@
-"""Everything that a database's catalog says of two schemas, to compare one with another."""
+"""Everything that a database's catalog says of three schemas, to compare one with another."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-SCHEMAS = "('batch'::regnamespace, 'public'::regnamespace)"
+SCHEMAS = "('batch'::regnamespace, 'depot'::regnamespace, 'public'::regnamespace)"
 # Names throughout, never oids. Columns by name: ALTER TABLE adds at the end.
 QUERIES = {
     "relations": """

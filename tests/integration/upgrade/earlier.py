@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 VERSION_1 = Path(__file__).with_name("version_1")
 SCHEMA = "batch"
-OLDER_FILES = ("setup.sql", "00_runtime.sql", "10_account.sql")
+OLDER_FILES = ("setup.sql", "00_runtime.sql", "10_account.sql", "10_moved.sql", "10_stock.sql")
 
 ACCOUNTS = """
     INSERT INTO public.account (id, name, balance, state)
@@ -27,6 +27,45 @@ ACCOUNTS = """
       FROM generate_series(1, 80) AS n
      WHERE n % 13 <> 0;
 """
+STOCK = """
+    INSERT INTO public.stock (place, since, code, amount, marked)
+    SELECT CASE n % 5
+               WHEN 0 THEN to_jsonb(n % 4)
+               WHEN 1 THEN '"a \\"place\\""'
+               WHEN 2 THEN '{"row": 1, "shelf": null}'
+               WHEN 3 THEN '["1", 1]'
+               ELSE 'null'
+           END,
+           timestamptz '2026-03-29 00:59:59.999999+00' + n * interval '1 hour',
+           ARRAY[n::text, 'a,"b"', NULL],
+           CASE WHEN n <= 20 THEN 3 * n WHEN n <= 32 THEN 0 ELSE 100 + n END,
+           CASE WHEN n % 10 = 7 THEN 49 ELSE 0 END
+      FROM generate_series(1, 80) AS n;
+"""
+"""Each operation has rows of its own there: they could be worked on in any order."""
+LOADED = """
+    WITH line AS (
+        SELECT n, (n - 1) / 5 + 1 AS number,
+               jsonb_build_object(
+                   'place', '{"aisle": ' || mod(n, 3) || '}',
+                   'since', '2025-10-26 02:30:00+0' || mod(n, 2),
+                   'code', '{"' || CASE n WHEN 14 THEN 2 ELSE n END || '"}',
+                   'amount', CASE WHEN n = 9 THEN 'many' WHEN n = 17 THEN '1000' ELSE (60 + n)::text END
+               ) AS record
+          FROM generate_series(1, 23) AS n
+    ),
+    loaded AS (
+        INSERT INTO batch.batch_ranges
+            (operation_id, range_number, first_batch, items, item_count, record_numbers, line_numbers, raw_lines)
+        SELECT submitted.id, number, number, jsonb_agg(record ORDER BY n), count(*), array_agg(n ORDER BY n),
+               array_agg(n + 1 ORDER BY n), array_agg(record::text ORDER BY n)
+          FROM line
+         CROSS JOIN (SELECT %s::uuid AS id) AS submitted
+         GROUP BY submitted.id, number
+    )
+    SELECT
+"""
+"""What the program does to load a file for an operation that it has submitted."""
 
 
 def named(number: int) -> UUID:
@@ -50,8 +89,14 @@ SUBMITTED = {
         {"id": 207, "name": "207", "balance": "much"}
     ]'""",
     named(6): "charge_fee_submit(20, 35",
+    named(9): "mark_stock_submit(",
+    named(10): "drop_stock_submit(0",
+    named(11): "move_stock_submit(",
+    named(12): "load_stock_submit('[]'",
 }
 """Operations of each kind, each with records that fail, and how they are submitted but for the options."""
+LOADING = named(12)
+"""The one whose records are loaded when it is submitted."""
 UNFINISHED = (IMPORT, *SUBMITTED)
 CALLED = {
     named(7): "touch_accounts(ARRAY[1, 2, 3, 901]",
@@ -71,9 +116,13 @@ def build(dsn: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         for name in OLDER_FILES:
             connection.execute((VERSION_1 / name).read_bytes())
-        connection.execute(ACCOUNTS.encode())
+        connection.execute((ACCOUNTS + STOCK).encode())
         for operation_id, function in (CALLED | SUBMITTED).items():
-            connection.execute(call(operation_id, function).encode())
+            with connection.transaction():
+                connection.execute(call(operation_id, function).encode())
+                if operation_id == LOADING:
+                    connection.execute(LOADED.encode(), (operation_id,))
+                    connection.execute("SELECT batch.batch_loaded(%s, 23, true)", (operation_id,))
         connection.execute((VERSION_1 / "import.sql").read_bytes())
 
 
@@ -118,6 +167,10 @@ def outcome(dsn: str) -> Outcome:
             {
                 "account": rows("SELECT id, name, balance, state, touched FROM public.account ORDER BY id"),
                 "told": rows("SELECT account_id, what FROM public.told ORDER BY account_id"),
+                "stock": rows(
+                    "SELECT place, since, code, amount, marked FROM public.stock ORDER BY place, since, code"
+                ),
+                "moved": rows("SELECT amount, marked FROM depot.moved ORDER BY amount"),
             },
             rows(
                 f"SELECT operation_id, operation, {account} FROM batch.batch_operations ORDER BY operation_id"

@@ -128,6 +128,39 @@ def test_workers_of_an_earlier_version_that_are_at_a_batch_end_it_and_go_on_afte
     ]
 
 
+def test_a_call_of_version_1_that_waited_for_the_end_of_the_upgrade_has_done_nothing_and_says_so(
+    version_1: str,
+) -> None:
+    calls = ("touch_accounts(ARRAY[1, 2])", "touch_accounts_submit(ARRAY[1, 2])", "charge_fee(1, 1)")
+    everything = """
+        SELECT (SELECT count(*) FROM batch.batch_operations), (SELECT sum(touched + balance) FROM account)
+    """
+    with (
+        psycopg.connect(version_1, autocommit=True) as asking,
+        psycopg.connect(version_1) as reading,
+        psycopg.connect(version_1, autocommit=True) as one,
+        psycopg.connect(version_1, autocommit=True) as two,
+        psycopg.connect(version_1, autocommit=True) as three,
+    ):
+        before = asking.execute(everything).fetchone()
+        reading.execute("SELECT FROM batch.batch_operations")
+        upgrading = Doing(lambda: upgrade(version_1))
+        gates.wait_until(lambda: waiting_for_table(asking, "upgrade"))
+        behind = [
+            Doing(lambda session=session, text=text: session.execute(f"SELECT {text}".encode()))
+            for session, text in zip((one, two, three), calls, strict=True)
+        ]
+        gates.wait_until(lambda: waiting_for_table(asking, "") == 4)
+        reading.rollback()
+        upgrading.end()
+        for doing in behind:
+            with pytest.raises(psycopg.Error):
+                doing.end()
+        assert asking.execute(everything).fetchone() == before
+        for session, text in zip((one, two, three), calls, strict=True):
+            session.execute(f"SELECT {text}".encode())
+
+
 def waiting_for_table(asking: psycopg.Connection[tuple[int]], application: str) -> int:
     """How many sessions, of an application if one is given, wait for the table that all work goes through."""
     row = asking.execute(

@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 STEP = """
 {%- import "_macros/upgrade.sql.j2" as u -%}
 {%- set rt = runtime | ident -%}
--- From version 2 to 3: what recalls an operation has another name.
+-- From version 2 to 3: what carries a call out has another name.
 {% call u.step(rt, 3, version) %}
-{{ u.gone(rt, 3, ["batch_recalled(" ~ rt ~ ".batch_operations)", "batch_drop_changed(text, text, text)"]) }}
+{{ u.gone(rt, 3, ["batch_call(text, text, record, boolean, boolean, jsonb, text[], jsonb)", "batch_replace(text, text, jsonb, text[], text)"]) }}
 {% endcall %}
 """
-RENAMED = {"batch_recalled(": "batch_recalled_2(", "batch_drop_changed(": "batch_drop_changed_2("}
+RENAMED = {"batch_call(": "batch_call_2(", "batch_replace(": "batch_replace_2("}
 FILES = (
-    "runtime/repeat.sql.j2",
+    "runtime/call.sql.j2",
     "runtime/deploy.sql.j2",
-    "operation/plan.sql.j2",
+    "operation/called.sql.j2",
     "operation/operation.sql.j2",
 )
 
@@ -51,7 +51,7 @@ def shadow(tmp_path: Path) -> Path:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
     (tmp_path / "runtime/migrations").mkdir()
-    (tmp_path / "runtime/migrations/0003_recalled.sql.j2").write_text(STEP.lstrip(), encoding="utf-8")
+    (tmp_path / "runtime/migrations/0003_called.sql.j2").write_text(STEP.lstrip(), encoding="utf-8")
     return tmp_path
 
 
@@ -92,11 +92,11 @@ def test_a_project_that_was_not_deployed_with_the_upgrade_is_told_to_be(
             connection.execute("SELECT touch_accounts(ARRAY[1])")
         assert refused.value.sqlstate == "P0B15"
         assert refused.value.diag.message_primary == (
-            "public.touch_accounts_plan(integer[],jsonb,boolean) was generated for an earlier version of the runtime:"
-            " since version 3 there is no batch_recalled"
+            "public.touch_accounts(integer[],boolean,jsonb) was generated for an earlier version of the runtime:"
+            " since version 3 there is no batch_call"
         )
         assert "Deploy the project that it belongs to again" in str(refused.value.diag.message_hint)
-        assert "touch_accounts_plan(integer[],jsonb,boolean)" in outdated(connection, SCHEMA)
+        assert "touch_accounts(integer[],boolean,jsonb)" in outdated(connection, SCHEMA)
     apply(today, later)
     with connect(today, application="test") as connection:
         assert outdated(connection, SCHEMA) == []
@@ -109,8 +109,8 @@ def test_files_that_an_earlier_specgen_generated_are_refused_before_they_change_
     earlier = rendered()
     apply(today, later)
     with psycopg.connect(today, autocommit=True) as connection:
-        for file in earlier[1:]:
-            with pytest.raises(psycopg.Error, match="since version 3 there is no batch_drop_changed"):
+        for file in (file for file in earlier[1:] if "batch_replace" in file.text):
+            with pytest.raises(psycopg.Error, match="since version 3 there is no batch_replace"):
                 connection.execute(file.text.encode())
 
 
@@ -134,7 +134,7 @@ def test_a_new_database_has_nothing_of_what_is_gone(
     dsn = new_database(postgres_server)
     apply(dsn, [Script("setup.sql", (VERSION_1 / "setup.sql").read_text(encoding="utf-8")), *later])
     with psycopg.connect(dsn, autocommit=True) as connection:
-        assert connection.execute("SELECT to_regproc('batch.batch_recalled')").fetchone() == (None,)
+        assert connection.execute("SELECT to_regproc('batch.batch_call')").fetchone() == (None,)
         assert connection.execute("SELECT version FROM batch.batch_runtime").fetchall() == [(3,)]
 
 
@@ -194,10 +194,10 @@ def test_a_schema_of_any_name_is_upgraded(
         later = rendered(shadow=shadow, schema=hostile)
         connection.execute(later[0].text.encode())
         with pytest.raises(
-            psycopg.Error, match=r"^public\.touch_accounts_plan\(.*\) was generated for an earlier"
+            psycopg.Error, match=r"^public\.touch_accounts\(.*\) was generated for an earlier"
         ):
             connection.execute("SELECT touch_accounts(ARRAY[1])")
-        assert len(outdated(connection, hostile)) == 7
+        assert len(outdated(connection, hostile)) == 11
         for file in later:
             connection.execute(file.text.encode())
         assert outdated(connection, hostile) == []

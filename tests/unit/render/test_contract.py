@@ -19,10 +19,15 @@ GENERATED = sorted(
     ]
 )
 
+WRITERS = [
+    *(path for folder in ("operation", "steps") for path in (template_folder() / folder).rglob("*.j2")),
+    *(ROOT / "specgen/plan").glob("*.py"),
+]
+
 
 def used(text: str) -> tuple[set[str], set[str]]:
     """The functions of the runtime that a file calls, and the tables and types that it names."""
-    runtime = re.search(r"^CALL (\S+)\.batch_drop_changed\(", text, re.MULTILINE)
+    runtime = re.search(r"^CALL (\S+)\.batch_replace\(", text, re.MULTILINE)
     if runtime is None:
         return set(), set()  # a table alone
     found = re.findall(rf'(?<![\w".]){re.escape(runtime[1])}\.(batch_\w+)(\(?)', text)
@@ -38,7 +43,10 @@ def test_generated_code_calls_what_upgrades_keep_and_nothing_else(path: Path) ->
 
 def test_the_list_holds_nothing_that_no_generated_code_calls() -> None:
     files = [used(path.read_text(encoding="utf-8")) for path in GENERATED]
-    assert set().union(*(called for called, _ in files)) == CALLED
+    called = set().union(*(called for called, _ in files))
+    # The rare ones stand in the templates, or in the plan, and in no case.
+    written = "".join(path.read_text(encoding="utf-8") for path in WRITERS)
+    assert {name for name in CALLED - called if f".{name}(" not in written} == set()
     assert set().union(*(named for _, named in files)) == NAMED
 
 

@@ -394,7 +394,7 @@ def test_reading_specs_imports_the_heavy_parsers_only_when_needed() -> None:
 
 
 def test_the_functions_beside_an_operations_own_are_the_plans(tmp_path: Path) -> None:
-    names = naming.operation_names("public", "purge")
+    names = naming.operation_names("public", "purge", "public")
     derived = {getattr(names, item.name).name for item in dataclasses.fields(names)} - {"purge"}
     assert {f"purge{suffix}" for suffix in DERIVED_SUFFIXES} == derived
 
@@ -490,3 +490,24 @@ def test_an_assignment_that_is_written_as_in_sql_is_told_in_yaml(tmp_path: Path)
     (tmp_path / "user.yaml").write_text(text)
     helps = {item.code: item.help for item in load_project([tmp_path], root=tmp_path).findings}
     assert helps["unknown-column"] == "write status: active"
+
+
+def test_operations_whose_functions_would_be_called_alike_are_an_error(tmp_path: Path) -> None:
+    clear = "{name: batch_operations, operation: %s, operation_type: delete, where_condition: 'true'}"
+    (tmp_path / "entities").mkdir()
+    for schema, operation in (("a", "b_c"), ("a_b", "c")):
+        (tmp_path / "entities" / f"{operation}.yaml").write_text(
+            f"name: {operation}\nschema: {schema}\nfields: {{id: bigint}}\npatterns: [{clear % operation}]\n"
+        )
+    (tmp_path / "entities" / "tidy.yaml").write_text(
+        "name: tidy\nfields: {id: bigint}\npatterns:\n"
+        "  - {name: batch_operations, operation: tidy, steps: "
+        "[{name: up, operation_type: delete, where_condition: 'true'}]}\n"
+        f"  - {clear % 'tidy_up'}\n"
+    )
+    loaded = load_project([tmp_path], root=tmp_path)
+    told = [item.message for item in loaded.findings if item.code == "duplicate-operation"]
+    assert told == [
+        '"b_c" and "c" would both have functions "a_b_c_..."',
+        '"tidy" and "tidy_up" would both have functions "tidy_up_..."',
+    ]

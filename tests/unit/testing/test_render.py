@@ -39,7 +39,7 @@ def test_a_step_and_an_operation_of_one_name_have_tests_of_their_own(tmp_path: P
         "name: thing\nfields: {id: integer, done: boolean}\npatterns:\n"
         "  - {name: batch_operations, operation: mark, steps: [{name: all,"
         " operation_type: update, update_data: {done: true}, where_condition: 'true'}]}\n"
-        "  - {name: batch_operations, operation: mark_all, data_source: {table: old}, insert_data: {id: :item.id}}\n"
+        "  - {name: batch_operations, operation: mark-all, data_source: {table: old}, insert_data: {id: :item.id}}\n"
     )
     project = load_project([], root=tmp_path).project
     assert project is not None

@@ -39,7 +39,7 @@ REFRESH_ITEMS = Operation(
     log_table="batch.batch_operation_logs",
     metrics_table="batch.batch_performance_metrics",
     parameters={
-        "items": Parameter("jsonb", "p_items_"),
+        "items": Parameter("jsonb", "p_items"),
     },
     steps=(
         Step(
@@ -85,9 +85,10 @@ def test_refresh_items_does_every_record_and_nothing_else(sandbox):
 
     result = sandbox.call(case)
 
-    assert result.status == "completed"
-    assert counts(result) == (case.total, case.total, 0, 0)
-    assert not result.limit_reached
+    step = sandbox.step_of(case, result)
+    assert step.status == result.status == "completed"
+    assert counts(step) == counts(result) == (case.total, case.total, 0, 0)
+    assert (step.message, step.limit_reached, result.limit_reached) == (None, False, False)
     assert result.started_at <= result.completed_at
     assert sandbox.changes(case) == case.changes(case.good)
     assert sandbox.errors(case, result) == []
@@ -100,8 +101,9 @@ def test_refresh_items_works_in_batches_in_order(sandbox, size):
 
     result = sandbox.call(case, batch_size=size)
 
-    assert result.batch_count == len(case.batches(size))
-    assert counts(result) == (case.total, case.total, 0, 0)
+    step = sandbox.step_of(case, result)
+    assert step.batch_count == result.batch_count == len(case.batches(size))
+    assert counts(step) == counts(result) == (case.total, case.total, 0, 0)
     assert sandbox.changes(case) == case.changes(case.good)
     written = sandbox.statements()
     assert [len(rows) for rows in written] == [len(batch) for batch in case.batches(size)]
@@ -138,10 +140,11 @@ def test_refresh_items_leaves_what_is_over_max_records(sandbox, most):
 
     result = sandbox.call(case, max_records=most, batch_size=2)
 
+    step = sandbox.step_of(case, result)
     kept = sorted(case.records, key=lambda item: item.number)[:most]
-    assert result.status == "completed"
-    assert result.limit_reached == (most < 4)
-    assert counts(result) == (len(kept), len(kept), 0, 0)
+    assert step.status == result.status == "completed"
+    assert step.limit_reached == result.limit_reached == (most < 4)
+    assert counts(step) == counts(result) == (len(kept), len(kept), 0, 0)
     assert sandbox.changes(case) == case.changes(kept)
 
 
@@ -175,13 +178,15 @@ def test_refresh_items_goes_on_after_a_failing_record(sandbox, failing):
 
     result = sandbox.call(case, batch_size=3, max_errors=1000, error_handling="continue_on_error")
 
+    step = sandbox.step_of(case, result)
     failed = len(case.failing)
     assert failed > 0
-    assert result.status == "completed_with_errors"
-    assert counts(result) == (case.total, case.total - failed, 0, failed)
+    assert step.status == result.status == "completed_with_errors"
+    assert counts(step) == counts(result) == (case.total, case.total - failed, 0, failed)
     assert result.batch_count == len(case.batches(3))
     assert result.errors is None
     assert sandbox.blamed(case, result) == case.blamed(case.failing)
+    assert {error.step for error in sandbox.errors(case, result)} == {"upsert"}
     assert sandbox.changes(case) == case.changes(case.good)
 
 
@@ -191,10 +196,11 @@ def test_refresh_items_stops_at_the_first_failing_record(sandbox, failing):
 
     result = sandbox.call(case, batch_size=3, max_errors=1000, error_handling="stop_on_error")
 
+    step = sandbox.step_of(case, result)
     kept = case.until_failure(3)
-    assert result.status == "failed"
-    assert result.batch_count == len(kept) // 3 + 1
-    assert counts(result) == (case.total, len(kept), case.total - len(kept) - 1, 1)
+    assert step.status == result.status == "failed"
+    assert step.batch_count == result.batch_count == len(kept) // 3 + 1
+    assert counts(step) == counts(result) == (case.total, len(kept), case.total - len(kept) - 1, 1)
     assert sandbox.blamed(case, result) == case.blamed(case.failing[:1])
     assert sandbox.changes(case) == case.changes(kept)
     assert result.message
@@ -248,10 +254,11 @@ def test_refresh_items_ends_past_max_errors(sandbox, most, ends):
 
     result = sandbox.call(case, batch_size=3, max_errors=most, error_handling="continue_on_error")
 
+    step = sandbox.step_of(case, result)
     done = case.records[:3] if ends else case.records
     good = [item for item in done if item.mark == "g"]
-    assert result.status == ("failed" if ends else "completed_with_errors")
-    assert counts(result) == (6, len(good), 6 - len(done), 2)
+    assert step.status == result.status == ("failed" if ends else "completed_with_errors")
+    assert counts(step) == counts(result) == (6, len(good), 6 - len(done), 2)
     assert sandbox.changes(case) == case.changes(good)
 
 
@@ -276,11 +283,12 @@ def test_refresh_items_submitted_does_the_same_as_one_call(sandbox_copy):
     untouched = sandbox_copy.changes(case)
     result = sandbox_copy.work(case, submitted)
 
+    step = sandbox_copy.step_of(case, result)
     assert waiting.status == "pending"
     assert untouched == case.changes([])
-    assert result.status == "completed"
-    assert counts(result) == (case.total, case.total, 0, 0)
-    assert result.batch_count >= len(case.batches(2))
+    assert step.status == result.status == "completed"
+    assert counts(step) == counts(result) == (case.total, case.total, 0, 0)
+    assert step.batch_count == result.batch_count >= len(case.batches(2))
     assert sandbox_copy.changes(case) == case.changes(case.good)
     open_ranges = f"SELECT count(*) FROM {RUNTIME}.batch_ranges WHERE operation_id = %s AND NOT done"
     assert sandbox_copy.one(open_ranges, (submitted,))[0] == 0
@@ -300,11 +308,12 @@ def test_refresh_items_submitted_goes_on_where_a_batch_was_lost(sandbox_copy):
     after = sandbox_copy.status(case, submitted)
     result = sandbox_copy.work(case, submitted)
 
+    step = sandbox_copy.step_of(case, result)
     assert [item.processed_records for item in done] == [2, 2]
     assert before.processed_records == after.processed_records == 4
-    assert result.status == "completed"
-    assert counts(result) == (9, 9, 0, 0)
-    assert result.batch_count == 5
+    assert step.status == result.status == "completed"
+    assert counts(step) == counts(result) == (9, 9, 0, 0)
+    assert step.batch_count == result.batch_count == 5
     assert sandbox_copy.changes(case) == case.changes(case.good)
 
 
@@ -320,10 +329,11 @@ def test_refresh_items_submitted_is_shared_by_two_workers(sandbox_copy):
             done = sandbox_copy.step(case, submitted)
     result = sandbox_copy.work(case, submitted)
 
+    step = sandbox_copy.step_of(case, result)
     ranges = sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_ranges WHERE operation_id = %s", (submitted,))[0]
     assert (done.state, done.processed_records) == (("worked", 2) if ranges > 1 else ("idle", 0))
-    assert result.status == "completed"
-    assert counts(result) == (40, 40, 0, 0)
+    assert step.status == result.status == "completed"
+    assert counts(step) == counts(result) == (40, 40, 0, 0)
     assert sandbox_copy.changes(case) == case.changes(case.good)
 
 
@@ -351,16 +361,18 @@ def test_refresh_items_submitted_is_resumed_after_its_timeout(sandbox_copy):
     sandbox_copy.run_out_of_time(case, submitted)
 
     late = sandbox_copy.work(case, submitted)
+    begun = sandbox_copy.step_of(case, submitted)
     changes = sandbox_copy.changes(case)
     sandbox_copy.execute(f"SELECT {RUNTIME}.batch_resume(%s)", (submitted,))
     result = sandbox_copy.work(case, submitted)
 
-    assert late.status == "timed_out"
-    assert counts(late) == (5, 2, 3, 0)
+    step = sandbox_copy.step_of(case, result)
+    assert late.status == begun.status == "timed_out"
+    assert counts(late) == counts(begun) == (5, 2, 3, 0)
     assert changes == case.changes(case.records[:2])
-    assert result.status == "completed"
-    assert counts(result) == (5, 5, 0, 0)
-    assert result.batch_count == 3
+    assert step.status == result.status == "completed"
+    assert counts(step) == counts(result) == (5, 5, 0, 0)
+    assert step.batch_count == result.batch_count == 3
     assert sandbox_copy.changes(case) == case.changes(case.good)
 
 
@@ -411,18 +423,12 @@ def test_refresh_items_run_again_accounts_for_every_record(sandbox):
     second = sandbox.call(case, max_errors=1000)
 
     assert second.operation_id != first.operation_id
-    row = sandbox.row_of(case, second)
-    assert counts(second) == (row["total_records"], row["processed_records"], row["skipped_records"], row["error_count"])
+    assert counts(second) == tuple(map(sum, zip(*map(counts, sandbox.steps_of(case, second)), strict=True)))
 
 
 def test_refresh_items_runs_with_what_its_spec_says(sandbox):
     case = sandbox.prepare_whole(REFRESH_ITEMS, "g")
     expected = {
-        "operation": "refresh_items",
-        "entity": "item",
-        "target_table": "shop.item",
-        "batch_function": "shop.refresh_items_batch",
-        "repeated_function": "shop.refresh_items_repeated",
         "batch_size": 1000,
         "on_limit": "stop",
         "error_handling": "collect_errors",
@@ -436,7 +442,7 @@ def test_refresh_items_runs_with_what_its_spec_says(sandbox):
         "collect_metrics": False,
         "notify_on_completion": False,
         "parallel": False,
-        "contract": "cc71ae57",
+        "skip_invalid_rows": False,
     }
 
     result = sandbox.call(case)
@@ -514,6 +520,7 @@ def test_refresh_items_submitted_once_for_an_idempotency_key(sandbox_copy):
     result = sandbox_copy.work(case, first)
 
     assert again == first
+    assert len(sandbox_copy.steps_of(case, result)) == 1
     assert counts(result) == (case.total, case.total, 0, 0)
     assert sandbox_copy.changes(case) == case.changes(case.good)
     assert sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
@@ -571,9 +578,10 @@ def test_label_items_does_every_record_and_nothing_else(sandbox):
 
     result = sandbox.call(case)
 
-    assert result.status == "completed"
-    assert counts(result) == (case.total, case.total, 0, 0)
-    assert not result.limit_reached
+    step = sandbox.step_of(case, result)
+    assert step.status == result.status == "completed"
+    assert counts(step) == counts(result) == (case.total, case.total, 0, 0)
+    assert (step.message, step.limit_reached, result.limit_reached) == (None, False, False)
     assert result.started_at <= result.completed_at
     assert sandbox.changes(case) == case.changes(case.good)
     assert sandbox.errors(case, result) == []
@@ -586,8 +594,9 @@ def test_label_items_works_in_batches_in_order(sandbox, size):
 
     result = sandbox.call(case, batch_size=size)
 
-    assert result.batch_count == len(case.batches(size))
-    assert counts(result) == (case.total, case.total, 0, 0)
+    step = sandbox.step_of(case, result)
+    assert step.batch_count == result.batch_count == len(case.batches(size))
+    assert counts(step) == counts(result) == (case.total, case.total, 0, 0)
     assert sandbox.changes(case) == case.changes(case.good)
     written = sandbox.statements()
     assert [len(rows) for rows in written] == [len(batch) for batch in case.batches(size)]
@@ -628,10 +637,11 @@ def test_label_items_leaves_what_is_over_max_records(sandbox, most):
 
     result = sandbox.call(case, max_records=most, batch_size=2)
 
+    step = sandbox.step_of(case, result)
     kept = sorted(case.records, key=lambda item: item.number)[:most]
-    assert result.status == "completed"
-    assert result.limit_reached == (most < 4)
-    assert counts(result) == (len(kept), len(kept), 0, 0)
+    assert step.status == result.status == "completed"
+    assert step.limit_reached == result.limit_reached == (most < 4)
+    assert counts(step) == counts(result) == (len(kept), len(kept), 0, 0)
     assert sandbox.changes(case) == case.changes(kept)
 
 
@@ -665,13 +675,15 @@ def test_label_items_goes_on_after_a_failing_record(sandbox, failing):
 
     result = sandbox.call(case, batch_size=3, max_errors=1000, error_handling="continue_on_error")
 
+    step = sandbox.step_of(case, result)
     failed = len(case.failing)
     assert failed > 0
-    assert result.status == "completed_with_errors"
-    assert counts(result) == (case.total, case.total - failed, 0, failed)
+    assert step.status == result.status == "completed_with_errors"
+    assert counts(step) == counts(result) == (case.total, case.total - failed, 0, failed)
     assert result.batch_count == len(case.batches(3))
     assert result.errors is None
     assert sandbox.blamed(case, result) == case.blamed(case.failing)
+    assert {error.step for error in sandbox.errors(case, result)} == {"update"}
     assert sandbox.changes(case) == case.changes(case.good)
 
 
@@ -681,10 +693,11 @@ def test_label_items_stops_at_the_first_failing_record(sandbox, failing):
 
     result = sandbox.call(case, batch_size=3, max_errors=1000, error_handling="stop_on_error")
 
+    step = sandbox.step_of(case, result)
     kept = case.until_failure(3)
-    assert result.status == "failed"
-    assert result.batch_count == len(kept) // 3 + 1
-    assert counts(result) == (case.total, len(kept), case.total - len(kept) - 1, 1)
+    assert step.status == result.status == "failed"
+    assert step.batch_count == result.batch_count == len(kept) // 3 + 1
+    assert counts(step) == counts(result) == (case.total, len(kept), case.total - len(kept) - 1, 1)
     assert sandbox.blamed(case, result) == case.blamed(case.failing[:1])
     assert sandbox.changes(case) == case.changes(kept)
     assert result.message
@@ -738,10 +751,11 @@ def test_label_items_ends_past_max_errors(sandbox, most, ends):
 
     result = sandbox.call(case, batch_size=3, max_errors=most, error_handling="continue_on_error")
 
+    step = sandbox.step_of(case, result)
     done = case.records[:3] if ends else case.records
     good = [item for item in done if item.mark == "g"]
-    assert result.status == ("failed" if ends else "completed_with_errors")
-    assert counts(result) == (6, len(good), 6 - len(done), 2)
+    assert step.status == result.status == ("failed" if ends else "completed_with_errors")
+    assert counts(step) == counts(result) == (6, len(good), 6 - len(done), 2)
     assert sandbox.changes(case) == case.changes(good)
 
 
@@ -766,11 +780,12 @@ def test_label_items_submitted_does_the_same_as_one_call(sandbox_copy):
     untouched = sandbox_copy.changes(case)
     result = sandbox_copy.work(case, submitted)
 
+    step = sandbox_copy.step_of(case, result)
     assert waiting.status == "pending"
     assert untouched == case.changes([])
-    assert result.status == "completed"
-    assert counts(result) == (case.total, case.total, 0, 0)
-    assert result.batch_count >= len(case.batches(2))
+    assert step.status == result.status == "completed"
+    assert counts(step) == counts(result) == (case.total, case.total, 0, 0)
+    assert step.batch_count == result.batch_count >= len(case.batches(2))
     assert sandbox_copy.changes(case) == case.changes(case.good)
     open_ranges = f"SELECT count(*) FROM {RUNTIME}.batch_ranges WHERE operation_id = %s AND NOT done"
     assert sandbox_copy.one(open_ranges, (submitted,))[0] == 0
@@ -790,11 +805,12 @@ def test_label_items_submitted_goes_on_where_a_batch_was_lost(sandbox_copy):
     after = sandbox_copy.status(case, submitted)
     result = sandbox_copy.work(case, submitted)
 
+    step = sandbox_copy.step_of(case, result)
     assert [item.processed_records for item in done] == [2, 2]
     assert before.processed_records == after.processed_records == 4
-    assert result.status == "completed"
-    assert counts(result) == (9, 9, 0, 0)
-    assert result.batch_count == 5
+    assert step.status == result.status == "completed"
+    assert counts(step) == counts(result) == (9, 9, 0, 0)
+    assert step.batch_count == result.batch_count == 5
     assert sandbox_copy.changes(case) == case.changes(case.good)
 
 
@@ -810,10 +826,11 @@ def test_label_items_submitted_is_shared_by_two_workers(sandbox_copy):
             done = sandbox_copy.step(case, submitted)
     result = sandbox_copy.work(case, submitted)
 
+    step = sandbox_copy.step_of(case, result)
     ranges = sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_ranges WHERE operation_id = %s", (submitted,))[0]
     assert (done.state, done.processed_records) == (("worked", 2) if ranges > 1 else ("idle", 0))
-    assert result.status == "completed"
-    assert counts(result) == (40, 40, 0, 0)
+    assert step.status == result.status == "completed"
+    assert counts(step) == counts(result) == (40, 40, 0, 0)
     assert sandbox_copy.changes(case) == case.changes(case.good)
 
 
@@ -841,16 +858,18 @@ def test_label_items_submitted_is_resumed_after_its_timeout(sandbox_copy):
     sandbox_copy.run_out_of_time(case, submitted)
 
     late = sandbox_copy.work(case, submitted)
+    begun = sandbox_copy.step_of(case, submitted)
     changes = sandbox_copy.changes(case)
     sandbox_copy.execute(f"SELECT {RUNTIME}.batch_resume(%s)", (submitted,))
     result = sandbox_copy.work(case, submitted)
 
-    assert late.status == "timed_out"
-    assert counts(late) == (5, 2, 3, 0)
+    step = sandbox_copy.step_of(case, result)
+    assert late.status == begun.status == "timed_out"
+    assert counts(late) == counts(begun) == (5, 2, 3, 0)
     assert changes == case.changes(case.records[:2])
-    assert result.status == "completed"
-    assert counts(result) == (5, 5, 0, 0)
-    assert result.batch_count == 3
+    assert step.status == result.status == "completed"
+    assert counts(step) == counts(result) == (5, 5, 0, 0)
+    assert step.batch_count == result.batch_count == 3
     assert sandbox_copy.changes(case) == case.changes(case.good)
 
 
@@ -912,17 +931,12 @@ def test_label_items_run_again_accounts_for_every_record(sandbox):
     second = sandbox.call(case, max_errors=1000)
 
     assert second.operation_id != first.operation_id
-    row = sandbox.row_of(case, second)
-    assert counts(second) == (row["total_records"], row["processed_records"], row["skipped_records"], row["error_count"])
+    assert counts(second) == tuple(map(sum, zip(*map(counts, sandbox.steps_of(case, second)), strict=True)))
 
 
 def test_label_items_runs_with_what_its_spec_says(sandbox):
     case = sandbox.prepare_whole(LABEL_ITEMS, "g")
     expected = {
-        "operation": "label_items",
-        "entity": "item",
-        "target_table": "shop.item",
-        "batch_function": "shop.label_items_batch",
         "batch_size": 1000,
         "on_limit": "stop",
         "error_handling": "continue_on_error",
@@ -936,7 +950,7 @@ def test_label_items_runs_with_what_its_spec_says(sandbox):
         "collect_metrics": False,
         "notify_on_completion": False,
         "parallel": False,
-        "contract": "af34fb8b",
+        "skip_invalid_rows": False,
     }
 
     result = sandbox.call(case)
@@ -1014,6 +1028,7 @@ def test_label_items_submitted_once_for_an_idempotency_key(sandbox_copy):
     result = sandbox_copy.work(case, first)
 
     assert again == first
+    assert len(sandbox_copy.steps_of(case, result)) == 1
     assert counts(result) == (case.total, case.total, 0, 0)
     assert sandbox_copy.changes(case) == case.changes(case.good)
     assert sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1
@@ -1067,9 +1082,10 @@ def test_expensive_items_does_every_record_and_nothing_else(sandbox):
 
     result = sandbox.call(case)
 
-    assert result.status == "completed"
-    assert counts(result) == (case.total, case.total, 0, 0)
-    assert not result.limit_reached
+    step = sandbox.step_of(case, result)
+    assert step.status == result.status == "completed"
+    assert counts(step) == counts(result) == (case.total, case.total, 0, 0)
+    assert (step.message, step.limit_reached, result.limit_reached) == (None, False, False)
     assert result.started_at <= result.completed_at
     assert sandbox.changes(case) == case.changes(case.good)
     assert sandbox.errors(case, result) == []
@@ -1092,8 +1108,9 @@ def test_expensive_items_works_in_batches_in_order(sandbox, size):
 
     result = sandbox.call(case, batch_size=size)
 
-    assert result.batch_count == len(case.batches(size))
-    assert counts(result) == (case.total, case.total, 0, 0)
+    step = sandbox.step_of(case, result)
+    assert step.batch_count == result.batch_count == len(case.batches(size))
+    assert counts(step) == counts(result) == (case.total, case.total, 0, 0)
     assert sandbox.changes(case) == case.changes(case.good)
     expected = case.output(case.good)
     assert sandbox.output(case, result, expected) == expected
@@ -1141,10 +1158,11 @@ def test_expensive_items_leaves_what_is_over_max_records(sandbox, most):
 
     result = sandbox.call(case, max_records=most, batch_size=2)
 
+    step = sandbox.step_of(case, result)
     kept = sorted(case.records, key=lambda item: item.number)[:most]
-    assert result.status == "completed"
-    assert result.limit_reached == (most < 4)
-    assert counts(result) == (len(kept), len(kept), 0, 0)
+    assert step.status == result.status == "completed"
+    assert step.limit_reached == result.limit_reached == (most < 4)
+    assert counts(step) == counts(result) == (len(kept), len(kept), 0, 0)
     assert sandbox.changes(case) == case.changes(kept)
 
 
@@ -1181,11 +1199,12 @@ def test_expensive_items_submitted_does_the_same_as_one_call(sandbox_copy, layou
     untouched = sandbox_copy.changes(case)
     result = sandbox_copy.work(case, submitted)
 
+    step = sandbox_copy.step_of(case, result)
     assert waiting.status == "pending"
     assert untouched == case.changes([])
-    assert result.status == "completed"
-    assert counts(result) == (case.total, case.total, 0, 0)
-    assert result.batch_count >= len(case.batches(size))
+    assert step.status == result.status == "completed"
+    assert counts(step) == counts(result) == (case.total, case.total, 0, 0)
+    assert step.batch_count == result.batch_count >= len(case.batches(size))
     assert sandbox_copy.changes(case) == case.changes(case.good)
     expected = case.output(case.good)
     assert sandbox_copy.output(case, result, expected) == expected
@@ -1207,11 +1226,12 @@ def test_expensive_items_submitted_goes_on_where_a_batch_was_lost(sandbox_copy):
     after = sandbox_copy.status(case, submitted)
     result = sandbox_copy.work(case, submitted)
 
+    step = sandbox_copy.step_of(case, result)
     assert [item.processed_records for item in done] == [2, 2]
     assert before.processed_records == after.processed_records == 4
-    assert result.status == "completed"
-    assert counts(result) == (9, 9, 0, 0)
-    assert result.batch_count == 5
+    assert step.status == result.status == "completed"
+    assert counts(step) == counts(result) == (9, 9, 0, 0)
+    assert step.batch_count == result.batch_count == 5
     assert sandbox_copy.changes(case) == case.changes(case.good)
 
 
@@ -1227,10 +1247,11 @@ def test_expensive_items_submitted_is_shared_by_two_workers(sandbox_copy):
             done = sandbox_copy.step(case, submitted)
     result = sandbox_copy.work(case, submitted)
 
+    step = sandbox_copy.step_of(case, result)
     ranges = sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_ranges WHERE operation_id = %s", (submitted,))[0]
     assert (done.state, done.processed_records) == (("worked", 2) if ranges > 1 else ("idle", 0))
-    assert result.status == "completed"
-    assert counts(result) == (40, 40, 0, 0)
+    assert step.status == result.status == "completed"
+    assert counts(step) == counts(result) == (40, 40, 0, 0)
     assert sandbox_copy.changes(case) == case.changes(case.good)
 
 
@@ -1258,16 +1279,18 @@ def test_expensive_items_submitted_is_resumed_after_its_timeout(sandbox_copy):
     sandbox_copy.run_out_of_time(case, submitted)
 
     late = sandbox_copy.work(case, submitted)
+    begun = sandbox_copy.step_of(case, submitted)
     changes = sandbox_copy.changes(case)
     sandbox_copy.execute(f"SELECT {RUNTIME}.batch_resume(%s)", (submitted,))
     result = sandbox_copy.work(case, submitted)
 
-    assert late.status == "timed_out"
-    assert counts(late) == (5, 2, 3, 0)
+    step = sandbox_copy.step_of(case, result)
+    assert late.status == begun.status == "timed_out"
+    assert counts(late) == counts(begun) == (5, 2, 3, 0)
     assert changes == case.changes(case.records[:2])
-    assert result.status == "completed"
-    assert counts(result) == (5, 5, 0, 0)
-    assert result.batch_count == 3
+    assert step.status == result.status == "completed"
+    assert counts(step) == counts(result) == (5, 5, 0, 0)
+    assert step.batch_count == result.batch_count == 3
     assert sandbox_copy.changes(case) == case.changes(case.good)
 
 
@@ -1278,18 +1301,12 @@ def test_expensive_items_run_again_accounts_for_every_record(sandbox):
     second = sandbox.call(case, max_errors=1000)
 
     assert second.operation_id != first.operation_id
-    row = sandbox.row_of(case, second)
-    assert counts(second) == (row["total_records"], row["processed_records"], row["skipped_records"], row["error_count"])
+    assert counts(second) == tuple(map(sum, zip(*map(counts, sandbox.steps_of(case, second)), strict=True)))
 
 
 def test_expensive_items_runs_with_what_its_spec_says(sandbox):
     case = sandbox.prepare_whole(EXPENSIVE_ITEMS, "g")
     expected = {
-        "operation": "expensive_items",
-        "entity": "item",
-        "target_table": "shop.item",
-        "batch_function": "shop.expensive_items_batch",
-        "kept": ["sku", "title", "price"],
         "batch_size": 1000,
         "on_limit": "stop",
         "error_handling": "continue_on_error",
@@ -1303,7 +1320,8 @@ def test_expensive_items_runs_with_what_its_spec_says(sandbox):
         "collect_metrics": False,
         "notify_on_completion": False,
         "parallel": False,
-        "contract": "0e750822",
+        "skip_invalid_rows": False,
+        "kept": ["sku", "title", "price"],
     }
 
     result = sandbox.call(case)
@@ -1381,6 +1399,7 @@ def test_expensive_items_submitted_once_for_an_idempotency_key(sandbox_copy):
     result = sandbox_copy.work(case, first)
 
     assert again == first
+    assert len(sandbox_copy.steps_of(case, result)) == 1
     assert counts(result) == (case.total, case.total, 0, 0)
     assert sandbox_copy.changes(case) == case.changes(case.good)
     assert sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1

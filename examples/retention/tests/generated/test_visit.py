@@ -64,9 +64,10 @@ def test_purge_visits_does_every_record_and_nothing_else(sandbox):
 
     result = sandbox.call(case)
 
-    assert result.status == "completed"
-    assert counts(result) == (case.total, case.total, 0, 0)
-    assert not result.limit_reached
+    step = sandbox.step_of(case, result)
+    assert step.status == result.status == "completed"
+    assert counts(step) == counts(result) == (case.total, case.total, 0, 0)
+    assert (step.message, step.limit_reached, result.limit_reached) == (None, False, False)
     assert result.started_at <= result.completed_at
     assert sandbox.changes(case) == case.changes(case.good)
     assert sandbox.errors(case, result) == []
@@ -79,8 +80,9 @@ def test_purge_visits_works_in_batches_in_order(sandbox, size):
 
     result = sandbox.call(case, batch_size=size)
 
-    assert result.batch_count == len(case.batches(size))
-    assert counts(result) == (case.total, case.total, 0, 0)
+    step = sandbox.step_of(case, result)
+    assert step.batch_count == result.batch_count == len(case.batches(size))
+    assert counts(step) == counts(result) == (case.total, case.total, 0, 0)
     assert sandbox.changes(case) == case.changes(case.good)
     written = sandbox.statements()
     assert [len(rows) for rows in written] == [len(batch) for batch in case.batches(size)]
@@ -131,10 +133,11 @@ def test_purge_visits_leaves_what_is_over_max_records(sandbox, most):
 
     result = sandbox.call(case, max_records=most, batch_size=2)
 
+    step = sandbox.step_of(case, result)
     kept = sorted(case.records, key=lambda item: item.number)[:most]
-    assert result.status == "completed"
-    assert result.limit_reached == (most < 4)
-    assert counts(result) == (len(kept), len(kept), 0, 0)
+    assert step.status == result.status == "completed"
+    assert step.limit_reached == result.limit_reached == (most < 4)
+    assert counts(step) == counts(result) == (len(kept), len(kept), 0, 0)
     assert sandbox.changes(case) == case.changes(kept)
 
 
@@ -169,13 +172,15 @@ def test_purge_visits_goes_on_after_a_failing_record(sandbox, failing):
 
     result = sandbox.call(case, batch_size=3, max_errors=1000, error_handling="continue_on_error")
 
+    step = sandbox.step_of(case, result)
     failed = len(case.failing)
     assert failed > 0
-    assert result.status == "completed_with_errors"
-    assert counts(result) == (case.total, case.total - failed, 0, failed)
+    assert step.status == result.status == "completed_with_errors"
+    assert counts(step) == counts(result) == (case.total, case.total - failed, 0, failed)
     assert result.batch_count == len(case.batches(3))
     assert result.errors is None
     assert sandbox.blamed(case, result) == case.blamed(case.failing)
+    assert {error.step for error in sandbox.errors(case, result)} == {"delete"}
     assert sandbox.changes(case) == case.changes(case.good)
 
 
@@ -185,10 +190,11 @@ def test_purge_visits_stops_at_the_first_failing_record(sandbox, failing):
 
     result = sandbox.call(case, batch_size=3, max_errors=1000, error_handling="stop_on_error")
 
+    step = sandbox.step_of(case, result)
     kept = case.until_failure(3)
-    assert result.status == "failed"
-    assert result.batch_count == len(kept) // 3 + 1
-    assert counts(result) == (case.total, len(kept), case.total - len(kept) - 1, 1)
+    assert step.status == result.status == "failed"
+    assert step.batch_count == result.batch_count == len(kept) // 3 + 1
+    assert counts(step) == counts(result) == (case.total, len(kept), case.total - len(kept) - 1, 1)
     assert sandbox.blamed(case, result) == case.blamed(case.failing[:1])
     assert sandbox.changes(case) == case.changes(kept)
     assert result.message
@@ -242,10 +248,11 @@ def test_purge_visits_ends_past_max_errors(sandbox, most, ends):
 
     result = sandbox.call(case, batch_size=3, max_errors=most, error_handling="continue_on_error")
 
+    step = sandbox.step_of(case, result)
     done = case.records[:3] if ends else case.records
     good = [item for item in done if item.mark == "g"]
-    assert result.status == ("failed" if ends else "completed_with_errors")
-    assert counts(result) == (6, len(good), 6 - len(done), 2)
+    assert step.status == result.status == ("failed" if ends else "completed_with_errors")
+    assert counts(step) == counts(result) == (6, len(good), 6 - len(done), 2)
     assert sandbox.changes(case) == case.changes(good)
 
 
@@ -271,11 +278,12 @@ def test_purge_visits_submitted_does_the_same_as_one_call(sandbox_copy, layout, 
     untouched = sandbox_copy.changes(case)
     result = sandbox_copy.work(case, submitted)
 
+    step = sandbox_copy.step_of(case, result)
     assert waiting.status == "pending"
     assert untouched == case.changes([])
-    assert result.status == "completed"
-    assert counts(result) == (case.total, case.total, 0, 0)
-    assert result.batch_count >= len(case.batches(size))
+    assert step.status == result.status == "completed"
+    assert counts(step) == counts(result) == (case.total, case.total, 0, 0)
+    assert step.batch_count == result.batch_count >= len(case.batches(size))
     assert sandbox_copy.changes(case) == case.changes(case.good)
     open_ranges = f"SELECT count(*) FROM {RUNTIME}.batch_ranges WHERE operation_id = %s AND NOT done"
     assert sandbox_copy.one(open_ranges, (submitted,))[0] == 0
@@ -295,11 +303,12 @@ def test_purge_visits_submitted_goes_on_where_a_batch_was_lost(sandbox_copy):
     after = sandbox_copy.status(case, submitted)
     result = sandbox_copy.work(case, submitted)
 
+    step = sandbox_copy.step_of(case, result)
     assert [item.processed_records for item in done] == [2, 2]
     assert before.processed_records == after.processed_records == 4
-    assert result.status == "completed"
-    assert counts(result) == (9, 9, 0, 0)
-    assert result.batch_count == 5
+    assert step.status == result.status == "completed"
+    assert counts(step) == counts(result) == (9, 9, 0, 0)
+    assert step.batch_count == result.batch_count == 5
     assert sandbox_copy.changes(case) == case.changes(case.good)
 
 
@@ -315,10 +324,11 @@ def test_purge_visits_submitted_is_shared_by_two_workers(sandbox_copy):
             done = sandbox_copy.step(case, submitted)
     result = sandbox_copy.work(case, submitted)
 
+    step = sandbox_copy.step_of(case, result)
     ranges = sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_ranges WHERE operation_id = %s", (submitted,))[0]
     assert (done.state, done.processed_records) == (("worked", 2) if ranges > 1 else ("idle", 0))
-    assert result.status == "completed"
-    assert counts(result) == (40, 40, 0, 0)
+    assert step.status == result.status == "completed"
+    assert counts(step) == counts(result) == (40, 40, 0, 0)
     assert sandbox_copy.changes(case) == case.changes(case.good)
 
 
@@ -346,16 +356,18 @@ def test_purge_visits_submitted_is_resumed_after_its_timeout(sandbox_copy):
     sandbox_copy.run_out_of_time(case, submitted)
 
     late = sandbox_copy.work(case, submitted)
+    begun = sandbox_copy.step_of(case, submitted)
     changes = sandbox_copy.changes(case)
     sandbox_copy.execute(f"SELECT {RUNTIME}.batch_resume(%s)", (submitted,))
     result = sandbox_copy.work(case, submitted)
 
-    assert late.status == "timed_out"
-    assert counts(late) == (5, 2, 3, 0)
+    step = sandbox_copy.step_of(case, result)
+    assert late.status == begun.status == "timed_out"
+    assert counts(late) == counts(begun) == (5, 2, 3, 0)
     assert changes == case.changes(case.records[:2])
-    assert result.status == "completed"
-    assert counts(result) == (5, 5, 0, 0)
-    assert result.batch_count == 3
+    assert step.status == result.status == "completed"
+    assert counts(step) == counts(result) == (5, 5, 0, 0)
+    assert step.batch_count == result.batch_count == 3
     assert sandbox_copy.changes(case) == case.changes(case.good)
 
 
@@ -406,19 +418,13 @@ def test_purge_visits_run_again_accounts_for_every_record(sandbox):
     second = sandbox.call(case, max_errors=1000)
 
     assert second.operation_id != first.operation_id
-    row = sandbox.row_of(case, second)
-    assert counts(second) == (row["total_records"], row["processed_records"], row["skipped_records"], row["error_count"])
+    assert counts(second) == tuple(map(sum, zip(*map(counts, sandbox.steps_of(case, second)), strict=True)))
 
 
 def test_purge_visits_runs_with_what_its_spec_says(sandbox):
     case = sandbox.prepare_whole(PURGE_VISITS, "g")
     expected = {
-        "operation": "purge_visits",
-        "entity": "visit",
-        "target_table": "public.visit",
-        "batch_function": "public.purge_visits_batch",
         "batch_size": 5000,
-        "max_records": 50000,
         "on_limit": "stop",
         "error_handling": "continue_on_error",
         "error_isolation": "record",
@@ -431,7 +437,8 @@ def test_purge_visits_runs_with_what_its_spec_says(sandbox):
         "collect_metrics": False,
         "notify_on_completion": False,
         "parallel": False,
-        "contract": "5265a3c8",
+        "skip_invalid_rows": False,
+        "max_records": 50000,
     }
 
     result = sandbox.call(case)
@@ -509,6 +516,7 @@ def test_purge_visits_submitted_once_for_an_idempotency_key(sandbox_copy):
     result = sandbox_copy.work(case, first)
 
     assert again == first
+    assert len(sandbox_copy.steps_of(case, result)) == 1
     assert counts(result) == (case.total, case.total, 0, 0)
     assert sandbox_copy.changes(case) == case.changes(case.good)
     assert sandbox_copy.one(f"SELECT count(*) FROM {RUNTIME}.batch_operations")[0] == 1

@@ -15,493 +15,142 @@ CREATE TABLE IF NOT EXISTS public.stock (
 
 -- empty_stock: update of stock, from entity.yaml:10
 
-CALL public.batch_drop_changed('public', 'empty_stock', 'f6b5442f');
-CALL public.batch_drop_changed('public', 'empty_stock_submit', 'cd0e3986');
-CALL public.batch_drop_changed('public', 'empty_stock_plan', 'f4094c87');
-CALL public.batch_drop_changed('public', 'empty_stock_ranges', 'ad326b05');
-CALL public.batch_drop_changed('public', 'empty_stock_batch', '68016a3f');
+CALL public.batch_replace(
+    'public', 'empty_stock', $json${"empty_stock": "f6b5442f", "empty_stock_submit": "cd0e3986"}$json$,
+    ARRAY['empty_stock_keys', 'empty_stock_between', 'empty_stock_suspects', 'empty_stock_write'], '29e1b44e'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION public.empty_stock_plan(
-    p_warehouse text,
-    p_options jsonb,
-    p_submitted boolean
+-- Goes through: the keys of the rows that match, in order.
+CREATE OR REPLACE FUNCTION public.empty_stock_keys(
+    p_warehouse text
 )
-    RETURNS public.batch_operations
+    RETURNS TABLE (batch_key_1 text, batch_key_2 varchar)
     LANGUAGE plpgsql
-    VOLATILE
+    STABLE
     SET search_path = pg_catalog, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "empty_stock",
-            "entity": "stock",
-            "target_table": "public.stock",
-            "batch_function": "public.empty_stock_batch",
-            "kept": ["warehouse", "sku", "qty"],
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "54eff23e"
-        }$json$,
-        p_parameters => jsonb_build_object(
-            'warehouse', p_warehouse
-        ),
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-    v_size integer := v_operation.batch_size;
-    v_found bigint;
-    v_dense boolean := false;
-    v_planner text[];
 BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(p_warehouse)));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'rows', ARRAY['warehouse', 'sku'], ARRAY['text', 'varchar']::regtype[], ARRAY[NULL, '{40}']
-    );
-
-    -- In key order: the key that each batch would begin with, and the last row's place.
-    SELECT coalesce(max(matching.place), 0),
-           coalesce(
-               jsonb_agg(jsonb_build_array(matching.batch_key_1, matching.batch_key_2) ORDER BY matching.place)
-                   FILTER (WHERE (matching.place - 1) % v_size = 0),
-               '[]'
+    RETURN QUERY
+    SELECT stock.warehouse::text, stock.sku::varchar
+      FROM public.stock
+     -- where_condition, entity.yaml:13
+     WHERE (
+               warehouse = p_warehouse AND qty > 0
            )
-      INTO v_found, v_operation.batch_keys
-      FROM (
-               SELECT stock.warehouse AS batch_key_1, stock.sku AS batch_key_2,
-                      row_number() OVER (ORDER BY stock.warehouse, stock.sku) AS place
-                 FROM public.stock
-                -- where_condition, entity.yaml:13
-                WHERE (
-                          warehouse = p_warehouse AND qty > 0
-                      )
-           ) AS matching;
-    v_operation := public.batch_limit(v_operation, v_found);
-
-    -- Batches from key to key where most rows between two keys match, else lists of keys: a batch
-    -- from key to key reads every row between its ends. Counting between some neighbours tells,
-    -- whatever the statistics say. A limit on the records needs lists, which nobody can slip into.
-    -- Nor may a stretch hold rows that row-level security hides from who asks and not from a worker.
-    IF v_operation.max_records IS NULL AND jsonb_array_length(v_operation.batch_keys) > 1
-       AND NOT row_security_active('public.stock') THEN
-        -- In key order and no further: no plan may read a whole stretch to sort it.
-        v_planner := public.batch_planner('{off,off,off,off}');
-        SELECT sum(between_keys.row_count) <= 3 * v_size::bigint * count(*)
-          INTO v_dense
-          FROM public.batch_sample_pairs(v_operation.batch_keys) AS pair
-         CROSS JOIN LATERAL (
-                   SELECT count(*) AS row_count
-                     FROM (
-                              SELECT
-                                FROM public.stock
-                               WHERE (stock.warehouse, stock.sku) >= ((pair.low_key ->> 0)::text, (pair.low_key ->> 1)::varchar)
-                                 AND (stock.warehouse, stock.sku) < ((pair.high_key ->> 0)::text, (pair.high_key ->> 1)::varchar)
-                               ORDER BY stock.warehouse, stock.sku
-                               LIMIT 4 * v_size::bigint
-                          ) AS counted
-               ) AS between_keys;
-        PERFORM public.batch_planner(v_planner);
-    END IF;
-    IF v_dense THEN
-        v_operation.strategy := 'ranges';
-        v_operation.strategy_reason := 'most rows between two matching keys match';
-        v_operation.upto_key := (
-            SELECT jsonb_build_array(stock.warehouse, stock.sku)
-              FROM public.stock
-             ORDER BY stock.warehouse DESC, stock.sku DESC
-             LIMIT 1
-        );
-    ELSE
-        v_operation.strategy := 'keys';
-        v_operation.strategy_reason := CASE
-            WHEN v_operation.max_records IS NOT NULL THEN 'max_records is exact only over a list of keys'
-            WHEN jsonb_array_length(v_operation.batch_keys) < 2 THEN 'one batch holds all rows'
-            WHEN row_security_active('public.stock') THEN 'row-level security: only rows that were seen are written'
-            ELSE 'few of the rows between two matching keys match'
-        END;
-        v_operation.batch_keys := '[]';
-    END IF;
-    RETURN v_operation;
+     ORDER BY stock.warehouse, stock.sku;
 END;
 $function$;
 
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.empty_stock_ranges(
-    p_operation public.batch_operations
+-- The same from key to key, where records of a batch have failed.
+CREATE OR REPLACE FUNCTION public.empty_stock_between(
+    p_from_1 text,
+    p_from_2 varchar,
+    p_upto_1 text,
+    p_upto_2 varchar,
+    p_last boolean,
+    p_warehouse text
 )
-    RETURNS SETOF public.batch_ranges
+    RETURNS TABLE (batch_key_1 text, batch_key_2 varchar)
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
-    p_warehouse text;
 BEGIN
-    SELECT parameter.warehouse
-      INTO p_warehouse
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (warehouse text);
-
-    IF p_operation.strategy = 'ranges' THEN
-        RETURN QUERY
-        SELECT r.* FROM public.batch_key_ranges(p_operation) AS r;
-        RETURN;
-    END IF;
-
     RETURN QUERY
-    SELECT listed.*
-      FROM (
-               SELECT jsonb_agg(jsonb_build_array(matching.batch_key_1, matching.batch_key_2) ORDER BY matching.place) AS items,
-                      count(*)::integer AS item_count,
-                      (matching.place - 1) / v_size AS number
-                 FROM (
-                          SELECT stock.warehouse AS batch_key_1, stock.sku AS batch_key_2,
-                                 row_number() OVER (ORDER BY stock.warehouse, stock.sku) AS place
-                            FROM public.stock
-                           -- where_condition, entity.yaml:13
-                           WHERE (
-                                     warehouse = p_warehouse AND qty > 0
-                                 )
-                           ORDER BY stock.warehouse, stock.sku
-                           LIMIT p_operation.max_records
-                      ) AS matching
-                GROUP BY (matching.place - 1) / v_size
-           ) AS batch
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation, batch.number::integer + 1, batch.items, batch.item_count, 1, NULL
-           ) AS listed
-     ORDER BY batch.number;
+    SELECT stock.warehouse::text, stock.sku::varchar
+      FROM public.stock
+ WHERE (stock.warehouse, stock.sku) >= (p_from_1, p_from_2)
+       AND (stock.warehouse, stock.sku) <= (p_upto_1, p_upto_2)
+       AND (p_last OR (stock.warehouse, stock.sku) < (p_upto_1, p_upto_2))
+       -- where_condition, entity.yaml:13
+       AND (
+           warehouse = p_warehouse AND qty > 0
+       ) IS TRUE
+     ORDER BY stock.warehouse, stock.sku;
 END;
 $function$;
 
--- Writes one batch of a range; the only function that writes stock for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.empty_stock_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
+-- Told beforehand: the places of the records that a constraint would refuse, so that they are tried first. A
+-- guess: the database has the last word.
+CREATE OR REPLACE FUNCTION public.empty_stock_suspects(
+    p_keys_1 text[],
+    p_keys_2 varchar[]
 )
-    RETURNS public.batch_ranges
+    RETURNS integer[]
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN ARRAY(
+        SELECT batch_place
+          FROM (
+                   SELECT 0 AS qty,
+                          batch_key.n::integer AS batch_place
+                     FROM public.stock
+                     JOIN unnest(p_keys_1, p_keys_2) WITH ORDINALITY AS batch_key (batch_key_1, batch_key_2, n)
+                       ON stock.warehouse = batch_key.batch_key_1 AND stock.sku = batch_key.batch_key_2
+               ) AS stock
+         WHERE (qty >= 0) IS FALSE
+         ORDER BY 1
+    );
+END;
+$function$;
+
+-- Writes: one batch, from key to key or the listed keys.
+CREATE OR REPLACE FUNCTION public.empty_stock_write(
+    p_keys_1 text[],
+    p_keys_2 varchar[],
+    p_from_1 text,
+    p_from_2 varchar,
+    p_upto_1 text,
+    p_upto_2 varchar,
+    p_last boolean,
+    p_warehouse text
+)
+    RETURNS SETOF public.batch_written
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-    SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
-DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_records jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_keys_1 text[];
-    v_slice_1 text[];
-    v_from_1 text;
-    v_upto_1 text;
-    v_keys_2 varchar[];
-    v_slice_2 varchar[];
-    v_from_2 varchar;
-    v_upto_2 varchar;
-    v_last boolean;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    v_suspects integer[] := ARRAY[]::integer[];
-    p_warehouse text;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '54eff23e' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    SELECT parameter.warehouse
-      INTO p_warehouse
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (warehouse text);
-
-    IF p_operation.strategy = 'ranges' THEN
-        -- As many as matched when the operation was planned.
-        v_count := least(
-            p_operation.batch_size,
-            p_operation.step_records - (v_batch - 1) * p_operation.batch_size::bigint
-        )::integer;
-        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.step_records;
-        v_from_1 := (p_range.items -> (p_range.next_item - 1) ->> 0)::text;
-        v_upto_1 := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 0)::text;
-        v_from_2 := (p_range.items -> (p_range.next_item - 1) ->> 1)::varchar;
-        v_upto_2 := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 1)::varchar;
-        v_range.next_item := p_range.next_item + 1;
+    IF p_keys_1 IS NULL THEN
+        RETURN QUERY
+        WITH written AS (
+            UPDATE public.stock
+               SET qty = 0
+             WHERE (stock.warehouse, stock.sku) >= (p_from_1, p_from_2)
+               AND (stock.warehouse, stock.sku) <= (p_upto_1, p_upto_2)
+               AND (p_last OR (stock.warehouse, stock.sku) < (p_upto_1, p_upto_2))
+               -- where_condition, entity.yaml:13
+               AND (
+                   warehouse = p_warehouse AND qty > 0
+               ) IS TRUE
+            RETURNING stock.warehouse, stock.sku, stock.qty
+        )
+        SELECT (row_number() OVER (ORDER BY written.warehouse, written.sku))::integer,
+               jsonb_build_object('warehouse', written.warehouse, 'sku', written.sku, 'qty', written.qty)
+          FROM written;
     ELSE
-        SELECT array_agg((item.key ->> 0)::text ORDER BY item.n), array_agg((item.key ->> 1)::varchar ORDER BY item.n)
-          INTO v_keys_1, v_keys_2
-          FROM jsonb_array_elements(p_range.items) WITH ORDINALITY AS item (key, n)
-         WHERE item.n BETWEEN p_range.next_item AND p_range.next_item + p_operation.batch_size - 1;
-        v_count := cardinality(v_keys_1);
-        v_range.next_item := p_range.next_item + v_count;
+        RETURN QUERY
+        WITH written AS (
+            UPDATE public.stock
+               SET qty = 0
+              FROM unnest(p_keys_1, p_keys_2) AS batch_key (batch_key_1, batch_key_2)
+             WHERE stock.warehouse = batch_key.batch_key_1
+               AND stock.sku = batch_key.batch_key_2
+               -- where_condition, entity.yaml:13
+               AND (
+                   warehouse = p_warehouse AND qty > 0
+               ) IS TRUE
+            RETURNING stock.warehouse, stock.sku, stock.qty
+        )
+        SELECT (row_number() OVER (ORDER BY written.warehouse, written.sku))::integer,
+               jsonb_build_object('warehouse', written.warehouse, 'sku', written.sku, 'qty', written.qty)
+          FROM written;
     END IF;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF v_keys_1 IS NULL THEN
-                SELECT coalesce(array_agg(stock.warehouse ORDER BY stock.warehouse, stock.sku), '{}'),
-                       coalesce(array_agg(stock.sku ORDER BY stock.warehouse, stock.sku), '{}')
-                  INTO v_keys_1, v_keys_2
-                  FROM public.stock
-                 WHERE (stock.warehouse, stock.sku) >= (v_from_1, v_from_2)
-                   AND (stock.warehouse, stock.sku) <= (v_upto_1, v_upto_2)
-                   AND (v_last OR (stock.warehouse, stock.sku) < (v_upto_1, v_upto_2))
-                   -- where_condition, entity.yaml:13
-                   AND (
-                       warehouse = p_warehouse AND qty > 0
-                   ) IS TRUE;
-                v_count := greatest(v_count, cardinality(v_keys_1));
-            END IF;
-            IF NOT v_dense THEN
-                BEGIN
-                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                      INTO v_suspects
-                      FROM (
-                               SELECT stock.warehouse AS warehouse,
-                                      stock.sku AS sku,
-                                      0 AS qty,
-                                      batch_key.n::integer AS batch_place
-                                 FROM public.stock
-                                 JOIN unnest(v_keys_1, v_keys_2) WITH ORDINALITY AS batch_key (batch_key_1, batch_key_2, n)
-                                   ON stock.warehouse = batch_key.batch_key_1 AND stock.sku = batch_key.batch_key_2
-                           ) AS stock
-                     WHERE stock.qty IS NULL
-                        OR (qty >= 0) IS FALSE;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
-                END;
-            END IF;
-            v_search := public.batch_search(
-                p_operation, cardinality(v_keys_1), v_dense, '{}', v_suspects
-            );
-            CONTINUE;
-        END IF;
-        v_slice_1 := v_keys_1[v_search.first:v_search.last];
-        v_slice_2 := v_keys_2[v_search.first:v_search.last];
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            IF v_keys_1 IS NULL THEN
-                WITH written AS (
-                    UPDATE public.stock
-                       SET qty = 0
-                     WHERE (stock.warehouse, stock.sku) >= (v_from_1, v_from_2)
-                       AND (stock.warehouse, stock.sku) <= (v_upto_1, v_upto_2)
-                       AND (v_last OR (stock.warehouse, stock.sku) < (v_upto_1, v_upto_2))
-                       -- where_condition, entity.yaml:13
-                       AND (
-                           warehouse = p_warehouse AND qty > 0
-                       ) IS TRUE
-                    RETURNING stock.warehouse, stock.sku, stock.qty
-                )
-                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
-                SELECT p_operation.operation_id,
-                       p_operation.step_number,
-                       v_batch,
-                       v_search.first - 1 + row_number() OVER (ORDER BY written.warehouse, written.sku),
-                       jsonb_build_object('warehouse', written.warehouse, 'sku', written.sku, 'qty', written.qty)
-                  FROM written;
-            ELSE
-                WITH written AS (
-                    UPDATE public.stock
-                       SET qty = 0
-                      FROM unnest(v_slice_1, v_slice_2) AS batch_key (batch_key_1, batch_key_2)
-                     WHERE stock.warehouse = batch_key.batch_key_1
-                       AND stock.sku = batch_key.batch_key_2
-                       -- where_condition, entity.yaml:13
-                       AND (
-                           warehouse = p_warehouse AND qty > 0
-                       ) IS TRUE
-                    RETURNING stock.warehouse, stock.sku, stock.qty
-                )
-                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
-                SELECT p_operation.operation_id,
-                       p_operation.step_number,
-                       v_batch,
-                       v_search.first - 1 + row_number() OVER (ORDER BY written.warehouse, written.sku),
-                       jsonb_build_object('warehouse', written.warehouse, 'sku', written.sku, 'qty', written.qty)
-                  FROM written;
-            END IF;
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.stock');
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_keys_1 IS NULL OR v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        BEGIN
-            v_records := ARRAY(
-                SELECT jsonb_build_object(
-                           'number', NULL,
-                           'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('warehouse', v_keys_1[slice.first], 'sku', v_keys_2[slice.first]) END,
-                           'records', (
-                               SELECT jsonb_agg(to_jsonb(stock) ORDER BY stock.warehouse, stock.sku)
-                                 FROM public.stock
-                                 JOIN unnest(v_keys_1[slice.first:slice.last], v_keys_2[slice.first:slice.last]) AS batch_key (batch_key_1, batch_key_2)
-                                   ON stock.warehouse = batch_key.batch_key_1 AND stock.sku = batch_key.batch_key_2
-                           )
-                       )
-                  FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                 CROSS JOIN LATERAL (
-                           SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                       ) AS slice
-                 ORDER BY told.n
-            );
-        EXCEPTION
-            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
-                v_records := ARRAY(
-                    SELECT jsonb_build_object(
-                               'number', NULL,
-                               'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('warehouse', v_keys_1[slice.first], 'sku', v_keys_2[slice.first]) END,
-                               'records', (
-                                   SELECT jsonb_agg(jsonb_build_object('warehouse', v_keys_1[place], 'sku', v_keys_2[place]) ORDER BY place)
-                                     FROM generate_series(slice.first, slice.last) AS place
-                               )
-                           )
-                      FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                     CROSS JOIN LATERAL (
-                               SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                           ) AS slice
-                     ORDER BY told.n
-                );
-        END;
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.stock',
-            v_batch,
-            v_failures,
-            v_records
-        );
-    END IF;
-
-    v_count := greatest(v_count, v_written); -- rows that came to match since the operation was planned
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
 END;
 $function$;
 
@@ -515,69 +164,20 @@ CREATE OR REPLACE FUNCTION public.empty_stock(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.empty_stock_plan(
-        warehouse, options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_range IN
-            SELECT r.*
-              FROM public.empty_stock_ranges(v_planned) AS r
-        LOOP
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := public.empty_stock_batch(v_operation, v_range);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'public', 'empty_stock',
+        ROW(warehouse),
+        dry_run, true, options
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION public.empty_stock(text, boolean, jsonb)
+    IS 'update of stock (generated by specgen: f6b5442f)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION public.empty_stock_submit(
     warehouse text,
     options jsonb DEFAULT '{}'
@@ -586,494 +186,157 @@ CREATE OR REPLACE FUNCTION public.empty_stock_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.empty_stock_plan(
-        warehouse, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT r.*
-          FROM public.empty_stock_ranges(v_planned) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'public', 'empty_stock',
+        ROW(warehouse),
+        true, options
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION public.empty_stock(text, boolean, jsonb)
-    IS 'update of stock (generated by specgen: f6b5442f)';
 COMMENT ON FUNCTION public.empty_stock_submit(text, jsonb)
     IS 'update of stock; submitted, for batch_work() (generated by specgen: cd0e3986)';
-COMMENT ON FUNCTION public.empty_stock_plan(text, jsonb, boolean)
-    IS 'Plans empty_stock, from entity.yaml (generated by specgen: f4094c87)';
-COMMENT ON FUNCTION public.empty_stock_ranges(public.batch_operations)
-    IS 'Cuts empty_stock into ranges (generated by specgen: ad326b05)';
-COMMENT ON FUNCTION public.empty_stock_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of empty_stock (generated by specgen: 68016a3f)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "public",
+        "operation": "empty_stock",
+        "contract": "54eff23e",
+        "digest": "d2f4426b",
+        "file": "entity.yaml",
+        "called": ["empty_stock", "empty_stock_submit"],
+        "signature": "29e1b44e",
+        "functions": ["empty_stock_keys", "empty_stock_between", "empty_stock_suspects", "empty_stock_write"],
+        "entity": "stock",
+        "search_path": "pg_catalog, pg_temp",
+        "parameters": [{"name": "warehouse", "type": "text"}],
+        "settings": {"kept": ["warehouse", "sku", "qty"]}
+    }$json$,
+    $json$[
+        {
+            "step": "update",
+            "type": "update",
+            "target_table": "public.stock",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "rows",
+            "key_columns": ["warehouse", "sku"],
+            "key_types": ["text", "varchar"],
+            "bound_types": ["text", "varchar"],
+            "source": {"function": "public.empty_stock_keys", "parameters": {"p_warehouse": "warehouse"}},
+            "between": {"function": "public.empty_stock_between", "parameters": {"p_warehouse": "warehouse"}},
+            "unique_use": "rows",
+            "unique_columns": ["warehouse", "sku"],
+            "unique_types": ["text", "varchar"],
+            "unique_modifiers": [null, "{40}"],
+            "suspects": {"function": "public.empty_stock_suspects", "parameters": {}},
+            "write": {"function": "public.empty_stock_write", "parameters": {"p_warehouse": "warehouse"}},
+            "keeps": true,
+            "settings": {}
+        }
+    ]$json$
+);
 
 -- count_stock: update of stock, from entity.yaml:17
 
-CALL public.batch_drop_changed('public', 'count_stock', '08de8d3f');
-CALL public.batch_drop_changed('public', 'count_stock_submit', '1f6e343d');
-CALL public.batch_drop_changed('public', 'count_stock_plan', 'dbe5712e');
-CALL public.batch_drop_changed('public', 'count_stock_ranges', '04a8c3ca');
-CALL public.batch_drop_changed('public', 'count_stock_identity', '4bfad730');
-CALL public.batch_drop_changed('public', 'count_stock_repeated', '0cb6eb43');
-CALL public.batch_drop_changed('public', 'count_stock_batch', '5e3ea04e');
+CALL public.batch_replace(
+    'public', 'count_stock', $json${"count_stock": "08de8d3f", "count_stock_submit": "1f6e343d"}$json$,
+    ARRAY['count_stock_identity', 'count_stock_suspects', 'count_stock_write'], '642ab961'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION public.count_stock_plan(
-    p_counts jsonb,
-    p_options jsonb,
-    p_submitted boolean
-)
-    RETURNS public.batch_operations
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "count_stock",
-            "entity": "stock",
-            "target_table": "public.stock",
-            "batch_function": "public.count_stock_batch",
-            "repeated_function": "public.count_stock_repeated",
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "cfe1ea33"
-        }$json$,
-        p_parameters => '{}',
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(md5(p_counts::text))));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'records', ARRAY['warehouse', 'sku'], ARRAY['text', 'varchar']::regtype[], ARRAY[NULL, '{40}']
-    );
-
-    IF jsonb_typeof(p_counts) <> 'array' THEN
-        RAISE EXCEPTION 'count_stock: counts must be a JSON array of objects, not %',
-            jsonb_typeof(p_counts)
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    PERFORM public.batch_refuse_fields(v_operation, p_counts, ARRAY['warehouse', 'sku', 'qty']::text[]);
-    v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_counts), 0));
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the records are handed in';
-
-    -- Of records with the same warehouse, sku the first counts; the others would write its row again.
-    v_operation.duplicate_records := ARRAY(
-        SELECT DISTINCT repeated.place[2]
-          FROM public.batch_repeated(
-                   v_operation, p_counts, 'public.count_stock_identity(work.items)', false,
-                   ARRAY['warehouse', 'sku'], ARRAY['text', 'varchar']::regtype[],
-                   ARRAY['warehouse', 'sku', 'qty']::text[], ARRAY['text', 'varchar', 'integer']::text[]
-               ) AS repeated (place)
-         ORDER BY repeated.place[2]
-    );
-    RETURN v_operation;
-END;
-$function$;
-
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.count_stock_ranges(
-    p_operation public.batch_operations,
-    p_counts jsonb
-)
-    RETURNS SETOF public.batch_ranges
-    LANGUAGE plpgsql
-    IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_items jsonb := p_counts || '[]'; -- decompressed once, not once a slice
-    v_total integer := p_operation.step_records::integer;
-    v_size integer := CASE
-        WHEN p_operation.submitted THEN p_operation.batch_size
-        ELSE greatest(p_operation.step_records, 1)::integer
-    END;
-BEGIN
-    -- A submitted operation keeps the records, a call reads them where they are.
-    RETURN QUERY
-    SELECT listed.*
-      FROM generate_series(1, v_total, v_size) AS first (item)
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation,
-               (first.item - 1) / v_size + 1,
-               CASE WHEN p_operation.submitted
-                   THEN public.batch_slice(v_items, first.item, least(first.item + v_size - 1, v_total))
-               END,
-               least(v_size, v_total - first.item + 1),
-               first.item,
-               NULL
-           ) AS listed;
-END;
-$function$;
-
--- By what records are told apart, warehouse, sku: the texts of all, in order, and which of them cannot be read.
+-- By what records are told apart, warehouse, sku: the texts of each, in order.
 CREATE OR REPLACE FUNCTION public.count_stock_identity(
-    p_items jsonb,
-    OUT unreadable boolean[],
-    OUT key_1 text[],
-    OUT key_2 text[]
+    p_records jsonb
 )
+    RETURNS text[]
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
     SET extra_float_digits = 1
 AS $function$
-DECLARE
-    v_items jsonb := p_items;
-    v_context text;
-    v_key_1 text[];
-    v_key_2 text[];
 BEGIN
-    BEGIN
-        SELECT array_agg((item.warehouse)::text ORDER BY item.item_number),
-               array_agg((item.sku)::text ORDER BY item.item_number)
-          INTO key_1, key_2
+    RETURN ARRAY(
+        SELECT ARRAY[(item.warehouse)::text, (item.sku)::text]
           FROM ROWS FROM (
-                   jsonb_to_recordset(v_items) AS (warehouse text, sku varchar)
-               ) WITH ORDINALITY AS item (warehouse, sku, item_number);
-    EXCEPTION
-        WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-            GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-            IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                RAISE;
-            END IF;
-            -- One by one: a record that cannot be read fails by itself, and hides no other.
-            FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
-                BEGIN
-                    SELECT array_agg((item.warehouse)::text ORDER BY item.item_number),
-                           array_agg((item.sku)::text ORDER BY item.item_number)
-                      INTO v_key_1, v_key_2
-                      FROM ROWS FROM (
-                               jsonb_to_recordset(v_items) AS (warehouse text, sku varchar)
-                           ) WITH ORDINALITY AS item (warehouse, sku, item_number);
-                    unreadable := unreadable || false;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        unreadable := unreadable || true;
-                        v_key_1 := ARRAY[NULL]::text[];
-                        v_key_2 := ARRAY[NULL]::text[];
-                END;
-                key_1 := key_1 || v_key_1;
-                key_2 := key_2 || v_key_2;
-            END LOOP;
-    END;
+                   jsonb_to_recordset(p_records) AS (warehouse text, sku varchar)
+               ) WITH ORDINALITY AS item (warehouse, sku, item_number)
+         ORDER BY item.item_number
+    );
 END;
 $function$;
 
--- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier one.
-CREATE OR REPLACE FUNCTION public.count_stock_repeated(p_operation public.batch_operations)
-    RETURNS void
-    LANGUAGE sql
-    VOLATILE
+-- Told beforehand: the places of the records that a constraint would refuse, so that they are tried first. A
+-- guess: the database has the last word.
+CREATE OR REPLACE FUNCTION public.count_stock_suspects(
+    p_records jsonb
+)
+    RETURNS integer[]
+    LANGUAGE plpgsql
+    STABLE
     SET search_path = pg_catalog, pg_temp
 AS $function$
-    UPDATE public.batch_ranges AS r
-       SET repeated = found.numbers
-      FROM (
-               SELECT repeated.place[1] AS range_number, array_agg(DISTINCT repeated.place[2]) AS numbers
-                 FROM public.batch_repeated(
-                          p_operation, NULL, 'public.count_stock_identity(work.items)', false,
-                          ARRAY['warehouse', 'sku'], ARRAY['text', 'varchar']::regtype[],
-                          ARRAY['warehouse', 'sku', 'qty']::text[], ARRAY['text', 'varchar', 'integer']::text[]
-                      ) AS repeated (place)
-                GROUP BY repeated.place[1]
-           ) AS found
-     WHERE r.operation_id = p_operation.operation_id
-       AND r.range_number = found.range_number;
+BEGIN
+    RETURN ARRAY(
+        SELECT batch_place
+          FROM (
+                   SELECT item.item_qty AS qty,
+                          item.item_number::integer AS batch_place
+                     FROM public.stock
+                     JOIN (
+                              SELECT read.warehouse AS item_warehouse, read.sku AS item_sku, read.qty AS item_qty, read.item_number
+                                FROM ROWS FROM (
+                                    jsonb_to_recordset(p_records) AS (warehouse text, sku varchar, qty integer)
+                                ) WITH ORDINALITY AS read (warehouse, sku, qty, item_number)
+                          ) AS item
+                       ON stock.warehouse = item.item_warehouse AND stock.sku = item.item_sku
+               ) AS stock
+         WHERE stock.qty IS NULL
+            OR (qty >= 0) IS FALSE
+         ORDER BY 1
+    );
+END;
 $function$;
 
--- Writes one batch of a range; the only function that writes stock for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.count_stock_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges,
-    p_items jsonb DEFAULT NULL
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION public.count_stock_write(
+    p_records jsonb
 )
-    RETURNS public.batch_ranges
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_items jsonb;
-    v_slice jsonb;
-    v_refused integer[];
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    v_suspects integer[] := ARRAY[]::integer[];
+    v_written bigint;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'cfe1ea33' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
+    IF jsonb_array_length(p_records) = 1 THEN
+        UPDATE public.stock
+           SET qty = item.item_qty
+          FROM (
+                   SELECT read.warehouse AS item_warehouse, read.sku AS item_sku, read.qty AS item_qty, read.item_number
+                     FROM ROWS FROM (
+                         jsonb_to_recordset(p_records) AS (warehouse text, sku varchar, qty integer)
+                     ) WITH ORDINALITY AS read (warehouse, sku, qty, item_number)
+                    LIMIT 1 -- it is one record, and the planner knows
+               ) AS item
+         WHERE stock.warehouse = item.item_warehouse
+           AND stock.sku = item.item_sku;
+    ELSE
+        UPDATE public.stock
+           SET qty = item.item_qty
+          FROM (
+                   SELECT read.warehouse AS item_warehouse, read.sku AS item_sku, read.qty AS item_qty, read.item_number
+                     FROM ROWS FROM (
+                         jsonb_to_recordset(p_records) AS (warehouse text, sku varchar, qty integer)
+                     ) WITH ORDINALITY AS read (warehouse, sku, qty, item_number)
+               ) AS item
+         WHERE stock.warehouse = item.item_warehouse
+           AND stock.sku = item.item_sku;
     END IF;
-
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_items := public.batch_slice(coalesce(p_items, p_range.items), p_range.next_item, p_range.next_item + v_count - 1);
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_refused := public.batch_refused(p_operation, p_range, v_count);
-    v_search := public.batch_search(p_operation, v_count, v_dense, v_refused);
-    IF p_operation.error_handling <> 'stop_on_error' THEN
-        FOREACH v_rows IN ARRAY v_refused LOOP
-            v_failures := array_append(
-                v_failures,
-                public.batch_repeated_failure('warehouse, sku')
-                    || jsonb_build_object('first', v_rows, 'last', v_rows)
-            );
-        END LOOP;
-    END IF;
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF NOT v_dense THEN
-                BEGIN
-                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                      INTO v_suspects
-                      FROM (
-                               SELECT stock.warehouse AS warehouse,
-                                      stock.sku AS sku,
-                                      item.item_qty AS qty,
-                                      item.item_number::integer AS batch_place
-                                 FROM public.stock
-                                 JOIN (
-                                     SELECT item.warehouse AS item_warehouse, item.sku AS item_sku, item.qty AS item_qty, item.item_number
-                                       FROM ROWS FROM (
-                                                jsonb_to_recordset(v_items) AS (warehouse text, sku varchar, qty integer)
-                                            ) WITH ORDINALITY AS item (warehouse, sku, qty, item_number)
-                                 ) AS item
-                                   ON stock.warehouse = item.item_warehouse AND stock.sku = item.item_sku
-                           ) AS stock
-                     WHERE stock.qty IS NULL
-                        OR (qty >= 0) IS FALSE;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                        v_suspects := public.batch_unreadable_places(v_items, ARRAY['warehouse', 'sku', 'qty']::text[], ARRAY['text', 'varchar', 'integer']::text[]);
-                END;
-            END IF;
-            v_search := public.batch_search(
-                p_operation, v_count, v_dense, v_refused, v_suspects
-            );
-            CONTINUE;
-        END IF;
-        v_slice := CASE
-            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
-            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
-        END;
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            IF v_search.first = v_search.last THEN
-                UPDATE public.stock
-                   SET qty = item.item_qty
-                  FROM (
-                           SELECT item.warehouse AS item_warehouse, item.sku AS item_sku, item.qty AS item_qty, item.item_number
-                             FROM ROWS FROM (
-                                      jsonb_to_recordset(v_slice) AS (warehouse text, sku varchar, qty integer)
-                                  ) WITH ORDINALITY AS item (warehouse, sku, qty, item_number)
-                            LIMIT 1 -- it is one record, and the planner knows
-                       ) AS item
-                 WHERE stock.warehouse = item.item_warehouse
-                   AND stock.sku = item.item_sku;
-            ELSE
-                UPDATE public.stock
-                   SET qty = item.item_qty
-                  FROM (
-                           SELECT item.warehouse AS item_warehouse, item.sku AS item_sku, item.qty AS item_qty, item.item_number
-                             FROM ROWS FROM (
-                                      jsonb_to_recordset(v_slice) AS (warehouse text, sku varchar, qty integer)
-                                  ) WITH ORDINALITY AS item (warehouse, sku, qty, item_number)
-                       ) AS item
-                 WHERE stock.warehouse = item.item_warehouse
-                   AND stock.sku = item.item_sku;
-            END IF;
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.stock');
-                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['warehouse', 'sku', 'qty']::text[], ARRAY['text', 'varchar', 'integer']::text[]) IS NOT NULL THEN
-                        v_doubt := NULL; -- a value is none of its type
-                    END IF;
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            IF v_search.first = ANY (v_refused) THEN
-                v_failure := public.batch_repeated_failure('warehouse, sku');
-            END IF;
-            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
-               AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
-                -- No table refused it. A field that cannot be read is the one at which this stops.
-                v_slice := v_items -> (v_search.first - 1);
-                BEGIN
-                    v_column := 'sku';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (sku varchar);
-                    v_column := 'qty';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (qty integer);
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_failure := v_failure || jsonb_build_object('column', v_column);
-                END;
-            END IF;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.stock',
-            v_batch,
-            v_failures,
-            public.batch_failed_records(p_range, v_items, v_failures, ARRAY['warehouse', 'sku']::text[])
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    RETURN v_written;
 END;
 $function$;
 
@@ -1087,70 +350,21 @@ CREATE OR REPLACE FUNCTION public.count_stock(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.count_stock_plan(
-        counts, options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
-    v_items jsonb := counts || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_range IN
-            SELECT r.*
-              FROM public.count_stock_ranges(v_planned, counts) AS r
-        LOOP
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := public.count_stock_batch(v_operation, v_range, v_items);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'public', 'count_stock',
+        ROW(),
+        dry_run, true, options,
+        p_records => counts
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION public.count_stock(jsonb, boolean, jsonb)
+    IS 'update of stock (generated by specgen: 08de8d3f)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION public.count_stock_submit(
     counts jsonb,
     options jsonb DEFAULT '{}'
@@ -1159,474 +373,141 @@ CREATE OR REPLACE FUNCTION public.count_stock_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.count_stock_plan(
-        counts, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT r.*
-          FROM public.count_stock_ranges(v_planned, counts) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'public', 'count_stock',
+        ROW(),
+        true, options,
+        p_records => counts
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION public.count_stock(jsonb, boolean, jsonb)
-    IS 'update of stock (generated by specgen: 08de8d3f)';
 COMMENT ON FUNCTION public.count_stock_submit(jsonb, jsonb)
     IS 'update of stock; submitted, for batch_work() (generated by specgen: 1f6e343d)';
-COMMENT ON FUNCTION public.count_stock_plan(jsonb, jsonb, boolean)
-    IS 'Plans count_stock, from entity.yaml (generated by specgen: dbe5712e)';
-COMMENT ON FUNCTION public.count_stock_ranges(public.batch_operations, jsonb)
-    IS 'Cuts count_stock into ranges (generated by specgen: 04a8c3ca)';
-COMMENT ON FUNCTION public.count_stock_identity(jsonb)
-    IS 'Tells the records of count_stock apart (generated by specgen: 4bfad730)';
-COMMENT ON FUNCTION public.count_stock_repeated(public.batch_operations)
-    IS 'Marks repeated records loaded for count_stock (generated by specgen: 0cb6eb43)';
-COMMENT ON FUNCTION public.count_stock_batch(public.batch_operations, public.batch_ranges, jsonb)
-    IS 'Writes one batch of count_stock (generated by specgen: 5e3ea04e)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "public",
+        "operation": "count_stock",
+        "contract": "cfe1ea33",
+        "digest": "d5000c37",
+        "file": "entity.yaml",
+        "called": ["count_stock", "count_stock_submit"],
+        "signature": "642ab961",
+        "functions": ["count_stock_identity", "count_stock_suspects", "count_stock_write"],
+        "entity": "stock",
+        "search_path": "pg_catalog, pg_temp",
+        "parameters": [{"name": "counts", "type": "jsonb", "text": true, "input": "records"}]
+    }$json$,
+    $json$[
+        {
+            "step": "update",
+            "type": "update",
+            "target_table": "public.stock",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "records",
+            "record_fields": ["warehouse", "sku", "qty"],
+            "record_types": ["text", "varchar", "integer"],
+            "record_key": ["warehouse", "sku"],
+            "unique_use": "records",
+            "unique_columns": ["warehouse", "sku"],
+            "unique_types": ["text", "varchar"],
+            "unique_modifiers": [null, "{40}"],
+            "identity": {"function": "public.count_stock_identity", "parameters": {}},
+            "identity_columns": ["warehouse", "sku"],
+            "identity_types": ["text", "varchar"],
+            "suspects": {"function": "public.count_stock_suspects", "parameters": {}},
+            "write": {"function": "public.count_stock_write", "parameters": {}},
+            "settings": {}
+        }
+    ]$json$
+);
 
 -- receive_stock: upsert of stock, from entity.yaml:23
 
-CALL public.batch_drop_changed('public', 'receive_stock', '470600a7');
-CALL public.batch_drop_changed('public', 'receive_stock_submit', '0713300b');
-CALL public.batch_drop_changed('public', 'receive_stock_plan', '5a718eed');
-CALL public.batch_drop_changed('public', 'receive_stock_ranges', '93176107');
-CALL public.batch_drop_changed('public', 'receive_stock_identity', 'eb201176');
-CALL public.batch_drop_changed('public', 'receive_stock_repeated', '041fdacc');
-CALL public.batch_drop_changed('public', 'receive_stock_batch', '0a980fae');
+CALL public.batch_replace(
+    'public', 'receive_stock', $json${"receive_stock": "470600a7", "receive_stock_submit": "0713300b"}$json$,
+    ARRAY['receive_stock_identity', 'receive_stock_suspects', 'receive_stock_write'], 'ad94a1a0'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION public.receive_stock_plan(
-    p_deliveries jsonb,
-    p_options jsonb,
-    p_submitted boolean
-)
-    RETURNS public.batch_operations
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "receive_stock",
-            "entity": "stock",
-            "target_table": "public.stock",
-            "batch_function": "public.receive_stock_batch",
-            "repeated_function": "public.receive_stock_repeated",
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "d24974d3"
-        }$json$,
-        p_parameters => '{}',
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(md5(p_deliveries::text))));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    IF jsonb_typeof(p_deliveries) <> 'array' THEN
-        RAISE EXCEPTION 'receive_stock: deliveries must be a JSON array of objects, not %',
-            jsonb_typeof(p_deliveries)
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    PERFORM public.batch_refuse_fields(v_operation, p_deliveries, ARRAY['warehouse', 'sku', 'qty']::text[]);
-    v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_deliveries), 0));
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the records are handed in';
-
-    -- Of records with the same warehouse, sku the first counts; the others would write its row again.
-    v_operation.duplicate_records := ARRAY(
-        SELECT DISTINCT repeated.place[2]
-          FROM public.batch_repeated(
-                   v_operation, p_deliveries, 'public.receive_stock_identity(work.items)', true,
-                   ARRAY['warehouse', 'sku'], ARRAY['text', 'varchar']::regtype[],
-                   ARRAY['warehouse', 'sku', 'qty']::text[], ARRAY['text', 'varchar(40)', 'integer']::text[]
-               ) AS repeated (place)
-         ORDER BY repeated.place[2]
-    );
-    RETURN v_operation;
-END;
-$function$;
-
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.receive_stock_ranges(
-    p_operation public.batch_operations,
-    p_deliveries jsonb
-)
-    RETURNS SETOF public.batch_ranges
-    LANGUAGE plpgsql
-    IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_items jsonb := p_deliveries || '[]'; -- decompressed once, not once a slice
-    v_total integer := p_operation.step_records::integer;
-    v_size integer := CASE
-        WHEN p_operation.submitted THEN p_operation.batch_size
-        ELSE greatest(p_operation.step_records, 1)::integer
-    END;
-BEGIN
-    -- A submitted operation keeps the records, a call reads them where they are.
-    RETURN QUERY
-    SELECT listed.*
-      FROM generate_series(1, v_total, v_size) AS first (item)
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation,
-               (first.item - 1) / v_size + 1,
-               CASE WHEN p_operation.submitted
-                   THEN public.batch_slice(v_items, first.item, least(first.item + v_size - 1, v_total))
-               END,
-               least(v_size, v_total - first.item + 1),
-               first.item,
-               NULL
-           ) AS listed;
-END;
-$function$;
-
--- By what records are told apart, warehouse, sku: the texts of all, in order, and which of them cannot be read.
+-- By what records are told apart, warehouse, sku: the texts of each, in order.
 CREATE OR REPLACE FUNCTION public.receive_stock_identity(
-    p_items jsonb,
-    OUT unreadable boolean[],
-    OUT key_1 text[],
-    OUT key_2 text[]
+    p_records jsonb
 )
+    RETURNS text[]
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
     SET extra_float_digits = 1
 AS $function$
-DECLARE
-    v_items jsonb := p_items;
-    v_context text;
-    v_key_1 text[];
-    v_key_2 text[];
 BEGIN
-    BEGIN
-        SELECT array_agg((item.warehouse)::text ORDER BY item.item_number),
-               array_agg((item.sku)::text ORDER BY item.item_number)
-          INTO key_1, key_2
+    RETURN ARRAY(
+        SELECT ARRAY[(item.warehouse)::text, (item.sku)::text]
           FROM ROWS FROM (
-                   jsonb_to_recordset(v_items) AS (warehouse text, sku varchar(40))
-               ) WITH ORDINALITY AS item (warehouse, sku, item_number);
-    EXCEPTION
-        WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-            GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-            IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                RAISE;
-            END IF;
-            -- One by one: a record that cannot be read fails by itself, and hides no other.
-            FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
-                BEGIN
-                    SELECT array_agg((item.warehouse)::text ORDER BY item.item_number),
-                           array_agg((item.sku)::text ORDER BY item.item_number)
-                      INTO v_key_1, v_key_2
-                      FROM ROWS FROM (
-                               jsonb_to_recordset(v_items) AS (warehouse text, sku varchar(40))
-                           ) WITH ORDINALITY AS item (warehouse, sku, item_number);
-                    unreadable := unreadable || false;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        unreadable := unreadable || true;
-                        v_key_1 := ARRAY[NULL]::text[];
-                        v_key_2 := ARRAY[NULL]::text[];
-                END;
-                key_1 := key_1 || v_key_1;
-                key_2 := key_2 || v_key_2;
-            END LOOP;
-    END;
+                   jsonb_to_recordset(p_records) AS (warehouse text, sku varchar(40))
+               ) WITH ORDINALITY AS item (warehouse, sku, item_number)
+         ORDER BY item.item_number
+    );
 END;
 $function$;
 
--- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier one.
-CREATE OR REPLACE FUNCTION public.receive_stock_repeated(p_operation public.batch_operations)
-    RETURNS void
-    LANGUAGE sql
-    VOLATILE
+-- Told beforehand: the places of the records that a constraint would refuse, so that they are tried first. A
+-- guess: the database has the last word.
+CREATE OR REPLACE FUNCTION public.receive_stock_suspects(
+    p_records jsonb
+)
+    RETURNS integer[]
+    LANGUAGE plpgsql
+    STABLE
     SET search_path = pg_catalog, pg_temp
 AS $function$
-    UPDATE public.batch_ranges AS r
-       SET repeated = found.numbers
-      FROM (
-               SELECT repeated.place[1] AS range_number, array_agg(DISTINCT repeated.place[2]) AS numbers
-                 FROM public.batch_repeated(
-                          p_operation, NULL, 'public.receive_stock_identity(work.items)', true,
-                          ARRAY['warehouse', 'sku'], ARRAY['text', 'varchar']::regtype[],
-                          ARRAY['warehouse', 'sku', 'qty']::text[], ARRAY['text', 'varchar(40)', 'integer']::text[]
-                      ) AS repeated (place)
-                GROUP BY repeated.place[1]
-           ) AS found
-     WHERE r.operation_id = p_operation.operation_id
-       AND r.range_number = found.range_number;
+BEGIN
+    RETURN ARRAY(
+        SELECT batch_place
+          FROM (
+                   SELECT item.warehouse AS warehouse,
+                          item.sku AS sku,
+                          item.qty AS qty,
+                          item.item_number::integer AS batch_place
+                     FROM ROWS FROM (
+                         jsonb_to_recordset(p_records) AS (warehouse text, sku varchar(40), qty integer)
+                     ) WITH ORDINALITY AS item (warehouse, sku, qty, item_number)
+               ) AS stock
+         WHERE stock.warehouse IS NULL
+            OR stock.sku IS NULL
+            OR stock.qty IS NULL
+            OR (qty >= 0) IS FALSE
+         ORDER BY 1
+    );
+END;
 $function$;
 
--- Writes one batch of a range; the only function that writes stock for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.receive_stock_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges,
-    p_items jsonb DEFAULT NULL
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION public.receive_stock_write(
+    p_records jsonb
 )
-    RETURNS public.batch_ranges
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_items jsonb;
-    v_slice jsonb;
-    v_refused integer[];
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    v_suspects integer[] := ARRAY[]::integer[];
+    v_written bigint;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'd24974d3' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_items := public.batch_slice(coalesce(p_items, p_range.items), p_range.next_item, p_range.next_item + v_count - 1);
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_refused := public.batch_refused(p_operation, p_range, v_count);
-    v_search := public.batch_search(p_operation, v_count, v_dense, v_refused);
-    IF p_operation.error_handling <> 'stop_on_error' THEN
-        FOREACH v_rows IN ARRAY v_refused LOOP
-            v_failures := array_append(
-                v_failures,
-                public.batch_repeated_failure('warehouse, sku')
-                    || jsonb_build_object('first', v_rows, 'last', v_rows)
-            );
-        END LOOP;
-    END IF;
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF NOT v_dense THEN
-                BEGIN
-                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                      INTO v_suspects
-                      FROM (
-                               SELECT item.warehouse AS warehouse,
-                                      item.sku AS sku,
-                                      item.qty AS qty,
-                                      item.item_number::integer AS batch_place
-                                 FROM ROWS FROM (
-                                     jsonb_to_recordset(v_items) AS (warehouse text, sku varchar(40), qty integer)
-                                 ) WITH ORDINALITY AS item (warehouse, sku, qty, item_number)
-                           ) AS stock
-                     WHERE stock.warehouse IS NULL
-                        OR stock.sku IS NULL
-                        OR stock.qty IS NULL
-                        OR (qty >= 0) IS FALSE;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                        v_suspects := public.batch_unreadable_places(v_items, ARRAY['warehouse', 'sku', 'qty']::text[], ARRAY['text', 'varchar(40)', 'integer']::text[]);
-                END;
-            END IF;
-            v_search := public.batch_search(
-                p_operation, v_count, v_dense, v_refused, v_suspects
-            );
-            CONTINUE;
-        END IF;
-        v_slice := CASE
-            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
-            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
-        END;
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            INSERT INTO public.stock (warehouse, sku, qty)
-            SELECT item.warehouse,
-                   item.sku,
-                   item.qty
-              FROM jsonb_to_recordset(v_slice) AS item (warehouse text, sku varchar(40), qty integer)
-                ON CONFLICT (warehouse, sku) DO UPDATE
-               SET qty = excluded.qty;
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.stock');
-                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['warehouse', 'sku', 'qty']::text[], ARRAY['text', 'varchar(40)', 'integer']::text[]) IS NOT NULL THEN
-                        v_doubt := NULL; -- a value is none of its type
-                    END IF;
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            IF v_search.first = ANY (v_refused) THEN
-                v_failure := public.batch_repeated_failure('warehouse, sku');
-            END IF;
-            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
-               AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
-                -- No table refused it. A field that cannot be read is the one at which this stops.
-                v_slice := v_items -> (v_search.first - 1);
-                BEGIN
-                    v_column := 'sku';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (sku varchar(40));
-                    v_column := 'qty';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (qty integer);
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_failure := v_failure || jsonb_build_object('column', v_column);
-                END;
-            END IF;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.stock',
-            v_batch,
-            v_failures,
-            public.batch_failed_records(p_range, v_items, v_failures, ARRAY['warehouse', 'sku']::text[])
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    INSERT INTO public.stock (warehouse, sku, qty)
+    SELECT item.warehouse,
+           item.sku,
+           item.qty
+      FROM ROWS FROM (
+          jsonb_to_recordset(p_records) AS (warehouse text, sku varchar(40), qty integer)
+      ) WITH ORDINALITY AS item (warehouse, sku, qty, item_number)
+        ON CONFLICT (warehouse, sku) DO UPDATE
+       SET qty = excluded.qty;
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    RETURN v_written;
 END;
 $function$;
 
@@ -1640,70 +521,21 @@ CREATE OR REPLACE FUNCTION public.receive_stock(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.receive_stock_plan(
-        deliveries, options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
-    v_items jsonb := deliveries || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_range IN
-            SELECT r.*
-              FROM public.receive_stock_ranges(v_planned, deliveries) AS r
-        LOOP
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := public.receive_stock_batch(v_operation, v_range, v_items);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'public', 'receive_stock',
+        ROW(),
+        dry_run, true, options,
+        p_records => deliveries
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION public.receive_stock(jsonb, boolean, jsonb)
+    IS 'upsert of stock (generated by specgen: 470600a7)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION public.receive_stock_submit(
     deliveries jsonb,
     options jsonb DEFAULT '{}'
@@ -1712,483 +544,152 @@ CREATE OR REPLACE FUNCTION public.receive_stock_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.receive_stock_plan(
-        deliveries, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT r.*
-          FROM public.receive_stock_ranges(v_planned, deliveries) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'public', 'receive_stock',
+        ROW(),
+        true, options,
+        p_records => deliveries
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION public.receive_stock(jsonb, boolean, jsonb)
-    IS 'upsert of stock (generated by specgen: 470600a7)';
 COMMENT ON FUNCTION public.receive_stock_submit(jsonb, jsonb)
     IS 'upsert of stock; submitted, for batch_work() (generated by specgen: 0713300b)';
-COMMENT ON FUNCTION public.receive_stock_plan(jsonb, jsonb, boolean)
-    IS 'Plans receive_stock, from entity.yaml (generated by specgen: 5a718eed)';
-COMMENT ON FUNCTION public.receive_stock_ranges(public.batch_operations, jsonb)
-    IS 'Cuts receive_stock into ranges (generated by specgen: 93176107)';
-COMMENT ON FUNCTION public.receive_stock_identity(jsonb)
-    IS 'Tells the records of receive_stock apart (generated by specgen: eb201176)';
-COMMENT ON FUNCTION public.receive_stock_repeated(public.batch_operations)
-    IS 'Marks repeated records loaded for receive_stock (generated by specgen: 041fdacc)';
-COMMENT ON FUNCTION public.receive_stock_batch(public.batch_operations, public.batch_ranges, jsonb)
-    IS 'Writes one batch of receive_stock (generated by specgen: 0a980fae)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "public",
+        "operation": "receive_stock",
+        "contract": "d24974d3",
+        "digest": "ce078116",
+        "file": "entity.yaml",
+        "called": ["receive_stock", "receive_stock_submit"],
+        "signature": "ad94a1a0",
+        "functions": ["receive_stock_identity", "receive_stock_suspects", "receive_stock_write"],
+        "entity": "stock",
+        "search_path": "pg_catalog, pg_temp",
+        "parameters": [{"name": "deliveries", "type": "jsonb", "text": true, "input": "records"}]
+    }$json$,
+    $json$[
+        {
+            "step": "upsert",
+            "type": "upsert",
+            "target_table": "public.stock",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "records",
+            "record_fields": ["warehouse", "sku", "qty"],
+            "record_types": ["text", "varchar(40)", "integer"],
+            "record_key": ["warehouse", "sku"],
+            "identity": {"function": "public.receive_stock_identity", "parameters": {}},
+            "identity_columns": ["warehouse", "sku"],
+            "identity_types": ["text", "varchar"],
+            "suspects": {"function": "public.receive_stock_suspects", "parameters": {}},
+            "write": {"function": "public.receive_stock_write", "parameters": {}},
+            "settings": {}
+        }
+    ]$json$
+);
 
 -- list_stock: select of stock, from entity.yaml:30
 
-CALL public.batch_drop_changed('public', 'list_stock', 'dd410ca0');
-CALL public.batch_drop_changed('public', 'list_stock_submit', '21438d96');
-CALL public.batch_drop_changed('public', 'list_stock_plan', '42ecb95b');
-CALL public.batch_drop_changed('public', 'list_stock_ranges', '8632ec57');
-CALL public.batch_drop_changed('public', 'list_stock_batch', 'c521ef9e');
+CALL public.batch_replace(
+    'public', 'list_stock', $json${"list_stock": "dd410ca0", "list_stock_submit": "21438d96"}$json$,
+    ARRAY['list_stock_keys', 'list_stock_between', 'list_stock_write'], '7ada0749'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION public.list_stock_plan(
-    p_options jsonb,
-    p_submitted boolean
-)
-    RETURNS public.batch_operations
+-- Goes through: the keys of the rows that match, in order.
+CREATE OR REPLACE FUNCTION public.list_stock_keys()
+    RETURNS TABLE (batch_key_1 text, batch_key_2 varchar)
     LANGUAGE plpgsql
-    VOLATILE
+    STABLE
     SET search_path = pg_catalog, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "list_stock",
-            "entity": "stock",
-            "target_table": "public.stock",
-            "batch_function": "public.list_stock_batch",
-            "kept": ["warehouse", "sku", "qty"],
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "54bc36a9"
-        }$json$,
-        p_parameters => '{}',
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-    v_size integer := v_operation.batch_size;
-    v_found bigint;
-    v_dense boolean := false;
-    v_planner text[];
 BEGIN
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'rows', ARRAY['warehouse', 'sku'], ARRAY['text', 'varchar']::regtype[], ARRAY[NULL, '{40}']
-    );
-
-    -- In key order: the key that each batch would begin with, and the last row's place.
-    SELECT coalesce(max(matching.place), 0),
-           coalesce(
-               jsonb_agg(jsonb_build_array(matching.batch_key_1, matching.batch_key_2) ORDER BY matching.place)
-                   FILTER (WHERE (matching.place - 1) % v_size = 0),
-               '[]'
+    RETURN QUERY
+    SELECT stock.warehouse::text, stock.sku::varchar
+      FROM public.stock
+     -- where_condition, entity.yaml:33
+     WHERE (
+               qty < 10
            )
-      INTO v_found, v_operation.batch_keys
-      FROM (
-               SELECT stock.warehouse AS batch_key_1, stock.sku AS batch_key_2,
-                      row_number() OVER (ORDER BY stock.warehouse, stock.sku) AS place
-                 FROM public.stock
-                -- where_condition, entity.yaml:33
-                WHERE (
-                          qty < 10
-                      )
-           ) AS matching;
-    v_operation := public.batch_limit(v_operation, v_found);
-
-    -- Batches from key to key where most rows between two keys match, else lists of keys: a batch
-    -- from key to key reads every row between its ends. Counting between some neighbours tells,
-    -- whatever the statistics say. A limit on the records needs lists, which nobody can slip into.
-    -- Nor may a stretch hold rows that row-level security hides from who asks and not from a worker.
-    IF v_operation.max_records IS NULL AND jsonb_array_length(v_operation.batch_keys) > 1
-       AND NOT row_security_active('public.stock') THEN
-        -- In key order and no further: no plan may read a whole stretch to sort it.
-        v_planner := public.batch_planner('{off,off,off,off}');
-        SELECT sum(between_keys.row_count) <= 3 * v_size::bigint * count(*)
-          INTO v_dense
-          FROM public.batch_sample_pairs(v_operation.batch_keys) AS pair
-         CROSS JOIN LATERAL (
-                   SELECT count(*) AS row_count
-                     FROM (
-                              SELECT
-                                FROM public.stock
-                               WHERE (stock.warehouse, stock.sku) >= ((pair.low_key ->> 0)::text, (pair.low_key ->> 1)::varchar)
-                                 AND (stock.warehouse, stock.sku) < ((pair.high_key ->> 0)::text, (pair.high_key ->> 1)::varchar)
-                               ORDER BY stock.warehouse, stock.sku
-                               LIMIT 4 * v_size::bigint
-                          ) AS counted
-               ) AS between_keys;
-        PERFORM public.batch_planner(v_planner);
-    END IF;
-    IF v_dense THEN
-        v_operation.strategy := 'ranges';
-        v_operation.strategy_reason := 'most rows between two matching keys match';
-        v_operation.upto_key := (
-            SELECT jsonb_build_array(stock.warehouse, stock.sku)
-              FROM public.stock
-             ORDER BY stock.warehouse DESC, stock.sku DESC
-             LIMIT 1
-        );
-    ELSE
-        v_operation.strategy := 'keys';
-        v_operation.strategy_reason := CASE
-            WHEN v_operation.max_records IS NOT NULL THEN 'max_records is exact only over a list of keys'
-            WHEN jsonb_array_length(v_operation.batch_keys) < 2 THEN 'one batch holds all rows'
-            WHEN row_security_active('public.stock') THEN 'row-level security: only rows that were seen are written'
-            ELSE 'few of the rows between two matching keys match'
-        END;
-        v_operation.batch_keys := '[]';
-    END IF;
-    RETURN v_operation;
+     ORDER BY stock.warehouse, stock.sku;
 END;
 $function$;
 
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.list_stock_ranges(
-    p_operation public.batch_operations
+-- The same from key to key, where records of a batch have failed.
+CREATE OR REPLACE FUNCTION public.list_stock_between(
+    p_from_1 text,
+    p_from_2 varchar,
+    p_upto_1 text,
+    p_upto_2 varchar,
+    p_last boolean
 )
-    RETURNS SETOF public.batch_ranges
+    RETURNS TABLE (batch_key_1 text, batch_key_2 varchar)
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
 BEGIN
-    IF p_operation.strategy = 'ranges' THEN
-        RETURN QUERY
-        SELECT r.* FROM public.batch_key_ranges(p_operation) AS r;
-        RETURN;
-    END IF;
-
     RETURN QUERY
-    SELECT listed.*
-      FROM (
-               SELECT jsonb_agg(jsonb_build_array(matching.batch_key_1, matching.batch_key_2) ORDER BY matching.place) AS items,
-                      count(*)::integer AS item_count,
-                      (matching.place - 1) / v_size AS number
-                 FROM (
-                          SELECT stock.warehouse AS batch_key_1, stock.sku AS batch_key_2,
-                                 row_number() OVER (ORDER BY stock.warehouse, stock.sku) AS place
-                            FROM public.stock
-                           -- where_condition, entity.yaml:33
-                           WHERE (
-                                     qty < 10
-                                 )
-                           ORDER BY stock.warehouse, stock.sku
-                           LIMIT p_operation.max_records
-                      ) AS matching
-                GROUP BY (matching.place - 1) / v_size
-           ) AS batch
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation, batch.number::integer + 1, batch.items, batch.item_count, 1, NULL
-           ) AS listed
-     ORDER BY batch.number;
+    SELECT stock.warehouse::text, stock.sku::varchar
+      FROM public.stock
+ WHERE (stock.warehouse, stock.sku) >= (p_from_1, p_from_2)
+       AND (stock.warehouse, stock.sku) <= (p_upto_1, p_upto_2)
+       AND (p_last OR (stock.warehouse, stock.sku) < (p_upto_1, p_upto_2))
+       -- where_condition, entity.yaml:33
+       AND (
+           qty < 10
+       ) IS TRUE
+     ORDER BY stock.warehouse, stock.sku;
 END;
 $function$;
 
--- Writes one batch of a range; the only function that writes stock for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.list_stock_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
+-- Writes: one batch, from key to key or the listed keys.
+CREATE OR REPLACE FUNCTION public.list_stock_write(
+    p_keys_1 text[],
+    p_keys_2 varchar[],
+    p_from_1 text,
+    p_from_2 varchar,
+    p_upto_1 text,
+    p_upto_2 varchar,
+    p_last boolean
 )
-    RETURNS public.batch_ranges
+    RETURNS SETOF public.batch_written
     LANGUAGE plpgsql
-    VOLATILE
+    STABLE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-    SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
-DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_records jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_keys_1 text[];
-    v_slice_1 text[];
-    v_from_1 text;
-    v_upto_1 text;
-    v_keys_2 varchar[];
-    v_slice_2 varchar[];
-    v_from_2 varchar;
-    v_upto_2 varchar;
-    v_last boolean;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '54bc36a9' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    IF p_operation.strategy = 'ranges' THEN
-        -- As many as matched when the operation was planned.
-        v_count := least(
-            p_operation.batch_size,
-            p_operation.step_records - (v_batch - 1) * p_operation.batch_size::bigint
-        )::integer;
-        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.step_records;
-        v_from_1 := (p_range.items -> (p_range.next_item - 1) ->> 0)::text;
-        v_upto_1 := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 0)::text;
-        v_from_2 := (p_range.items -> (p_range.next_item - 1) ->> 1)::varchar;
-        v_upto_2 := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 1)::varchar;
-        v_range.next_item := p_range.next_item + 1;
+    IF p_keys_1 IS NULL THEN
+        RETURN QUERY
+        SELECT (row_number() OVER (ORDER BY stock.warehouse, stock.sku))::integer,
+               jsonb_build_object('warehouse', stock.warehouse, 'sku', stock.sku, 'qty', stock.qty)
+          FROM public.stock
+         WHERE (stock.warehouse, stock.sku) >= (p_from_1, p_from_2)
+           AND (stock.warehouse, stock.sku) <= (p_upto_1, p_upto_2)
+           AND (p_last OR (stock.warehouse, stock.sku) < (p_upto_1, p_upto_2))
+           -- where_condition, entity.yaml:33
+           AND (
+               qty < 10
+           ) IS TRUE;
     ELSE
-        SELECT array_agg((item.key ->> 0)::text ORDER BY item.n), array_agg((item.key ->> 1)::varchar ORDER BY item.n)
-          INTO v_keys_1, v_keys_2
-          FROM jsonb_array_elements(p_range.items) WITH ORDINALITY AS item (key, n)
-         WHERE item.n BETWEEN p_range.next_item AND p_range.next_item + p_operation.batch_size - 1;
-        v_count := cardinality(v_keys_1);
-        v_range.next_item := p_range.next_item + v_count;
+        RETURN QUERY
+        SELECT (row_number() OVER (ORDER BY stock.warehouse, stock.sku))::integer,
+               jsonb_build_object('warehouse', stock.warehouse, 'sku', stock.sku, 'qty', stock.qty)
+          FROM public.stock
+          JOIN unnest(p_keys_1, p_keys_2) AS batch_key (batch_key_1, batch_key_2) ON true
+         WHERE stock.warehouse = batch_key.batch_key_1
+           AND stock.sku = batch_key.batch_key_2
+           -- where_condition, entity.yaml:33
+           AND (
+               qty < 10
+           ) IS TRUE;
     END IF;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF v_keys_1 IS NULL THEN
-                SELECT coalesce(array_agg(stock.warehouse ORDER BY stock.warehouse, stock.sku), '{}'),
-                       coalesce(array_agg(stock.sku ORDER BY stock.warehouse, stock.sku), '{}')
-                  INTO v_keys_1, v_keys_2
-                  FROM public.stock
-                 WHERE (stock.warehouse, stock.sku) >= (v_from_1, v_from_2)
-                   AND (stock.warehouse, stock.sku) <= (v_upto_1, v_upto_2)
-                   AND (v_last OR (stock.warehouse, stock.sku) < (v_upto_1, v_upto_2))
-                   -- where_condition, entity.yaml:33
-                   AND (
-                       qty < 10
-                   ) IS TRUE;
-                v_count := greatest(v_count, cardinality(v_keys_1));
-            END IF;
-            v_search := public.batch_search(
-                p_operation, cardinality(v_keys_1), v_dense, '{}'
-            );
-            CONTINUE;
-        END IF;
-        v_slice_1 := v_keys_1[v_search.first:v_search.last];
-        v_slice_2 := v_keys_2[v_search.first:v_search.last];
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            IF v_keys_1 IS NULL THEN
-                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
-                SELECT p_operation.operation_id,
-                       p_operation.step_number,
-                       v_batch,
-                       v_search.first - 1 + row_number() OVER (ORDER BY stock.warehouse, stock.sku),
-                       jsonb_build_object('warehouse', stock.warehouse, 'sku', stock.sku, 'qty', stock.qty)
-                  FROM public.stock
-                 WHERE (stock.warehouse, stock.sku) >= (v_from_1, v_from_2)
-                   AND (stock.warehouse, stock.sku) <= (v_upto_1, v_upto_2)
-                   AND (v_last OR (stock.warehouse, stock.sku) < (v_upto_1, v_upto_2))
-                   -- where_condition, entity.yaml:33
-                   AND (
-                       qty < 10
-                   ) IS TRUE;
-            ELSE
-                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
-                SELECT p_operation.operation_id,
-                       p_operation.step_number,
-                       v_batch,
-                       v_search.first - 1 + row_number() OVER (ORDER BY stock.warehouse, stock.sku),
-                       jsonb_build_object('warehouse', stock.warehouse, 'sku', stock.sku, 'qty', stock.qty)
-                  FROM public.stock
-                  JOIN unnest(v_slice_1, v_slice_2) AS batch_key (batch_key_1, batch_key_2) ON true
-                 WHERE stock.warehouse = batch_key.batch_key_1
-                   AND stock.sku = batch_key.batch_key_2
-                   -- where_condition, entity.yaml:33
-                   AND (
-                       qty < 10
-                   ) IS TRUE;
-            END IF;
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.stock');
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_keys_1 IS NULL OR v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        BEGIN
-            v_records := ARRAY(
-                SELECT jsonb_build_object(
-                           'number', NULL,
-                           'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('warehouse', v_keys_1[slice.first], 'sku', v_keys_2[slice.first]) END,
-                           'records', (
-                               SELECT jsonb_agg(to_jsonb(stock) ORDER BY stock.warehouse, stock.sku)
-                                 FROM public.stock
-                                 JOIN unnest(v_keys_1[slice.first:slice.last], v_keys_2[slice.first:slice.last]) AS batch_key (batch_key_1, batch_key_2)
-                                   ON stock.warehouse = batch_key.batch_key_1 AND stock.sku = batch_key.batch_key_2
-                           )
-                       )
-                  FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                 CROSS JOIN LATERAL (
-                           SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                       ) AS slice
-                 ORDER BY told.n
-            );
-        EXCEPTION
-            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
-                v_records := ARRAY(
-                    SELECT jsonb_build_object(
-                               'number', NULL,
-                               'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('warehouse', v_keys_1[slice.first], 'sku', v_keys_2[slice.first]) END,
-                               'records', (
-                                   SELECT jsonb_agg(jsonb_build_object('warehouse', v_keys_1[place], 'sku', v_keys_2[place]) ORDER BY place)
-                                     FROM generate_series(slice.first, slice.last) AS place
-                               )
-                           )
-                      FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                     CROSS JOIN LATERAL (
-                               SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                           ) AS slice
-                     ORDER BY told.n
-                );
-        END;
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.stock',
-            v_batch,
-            v_failures,
-            v_records
-        );
-    END IF;
-
-    v_count := greatest(v_count, v_written); -- rows that came to match since the operation was planned
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
 END;
 $function$;
 
@@ -2201,69 +702,20 @@ CREATE OR REPLACE FUNCTION public.list_stock(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.list_stock_plan(
-        options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_range IN
-            SELECT r.*
-              FROM public.list_stock_ranges(v_planned) AS r
-        LOOP
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := public.list_stock_batch(v_operation, v_range);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'public', 'list_stock',
+        ROW(),
+        dry_run, true, options
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION public.list_stock(boolean, jsonb)
+    IS 'select of stock (generated by specgen: dd410ca0)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION public.list_stock_submit(
     options jsonb DEFAULT '{}'
 )
@@ -2271,483 +723,156 @@ CREATE OR REPLACE FUNCTION public.list_stock_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.list_stock_plan(
-        options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT r.*
-          FROM public.list_stock_ranges(v_planned) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'public', 'list_stock',
+        ROW(),
+        true, options
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION public.list_stock(boolean, jsonb)
-    IS 'select of stock (generated by specgen: dd410ca0)';
 COMMENT ON FUNCTION public.list_stock_submit(jsonb)
     IS 'select of stock; submitted, for batch_work() (generated by specgen: 21438d96)';
-COMMENT ON FUNCTION public.list_stock_plan(jsonb, boolean)
-    IS 'Plans list_stock, from entity.yaml (generated by specgen: 42ecb95b)';
-COMMENT ON FUNCTION public.list_stock_ranges(public.batch_operations)
-    IS 'Cuts list_stock into ranges (generated by specgen: 8632ec57)';
-COMMENT ON FUNCTION public.list_stock_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of list_stock (generated by specgen: c521ef9e)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "public",
+        "operation": "list_stock",
+        "contract": "54bc36a9",
+        "digest": "35c9eb1f",
+        "file": "entity.yaml",
+        "called": ["list_stock", "list_stock_submit"],
+        "signature": "7ada0749",
+        "functions": ["list_stock_keys", "list_stock_between", "list_stock_write"],
+        "entity": "stock",
+        "search_path": "pg_catalog, pg_temp",
+        "settings": {"kept": ["warehouse", "sku", "qty"]}
+    }$json$,
+    $json$[
+        {
+            "step": "select",
+            "type": "select",
+            "target_table": "public.stock",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "rows",
+            "key_columns": ["warehouse", "sku"],
+            "key_types": ["text", "varchar"],
+            "bound_types": ["text", "varchar"],
+            "source": {"function": "public.list_stock_keys", "parameters": {}},
+            "between": {"function": "public.list_stock_between", "parameters": {}},
+            "unique_use": "rows",
+            "unique_columns": ["warehouse", "sku"],
+            "unique_types": ["text", "varchar"],
+            "unique_modifiers": [null, "{40}"],
+            "write": {"function": "public.list_stock_write", "parameters": {}},
+            "keeps": true,
+            "settings": {}
+        }
+    ]$json$
+);
 
 -- drop_stock: delete of stock, from entity.yaml:36
 
-CALL public.batch_drop_changed('public', 'drop_stock', 'b1c19cdf');
-CALL public.batch_drop_changed('public', 'drop_stock_submit', '1dbb628a');
-CALL public.batch_drop_changed('public', 'drop_stock_plan', '741c9f80');
-CALL public.batch_drop_changed('public', 'drop_stock_ranges', '0bedb165');
-CALL public.batch_drop_changed('public', 'drop_stock_batch', '9084d29c');
+CALL public.batch_replace(
+    'public', 'drop_stock', $json${"drop_stock": "b1c19cdf", "drop_stock_submit": "1dbb628a"}$json$,
+    ARRAY['drop_stock_keys', 'drop_stock_between', 'drop_stock_write'], 'e70022b0'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION public.drop_stock_plan(
-    p_warehouse text,
-    p_options jsonb,
-    p_submitted boolean
+-- Goes through: the keys of the rows that match, in order.
+CREATE OR REPLACE FUNCTION public.drop_stock_keys(
+    p_warehouse text
 )
-    RETURNS public.batch_operations
+    RETURNS TABLE (batch_key_1 text, batch_key_2 varchar)
     LANGUAGE plpgsql
-    VOLATILE
+    STABLE
     SET search_path = pg_catalog, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "drop_stock",
-            "entity": "stock",
-            "target_table": "public.stock",
-            "batch_function": "public.drop_stock_batch",
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "1b423fda"
-        }$json$,
-        p_parameters => jsonb_build_object(
-            'warehouse', p_warehouse
-        ),
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-    v_size integer := v_operation.batch_size;
-    v_found bigint;
-    v_dense boolean := false;
-    v_planner text[];
 BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(p_warehouse)));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'rows', ARRAY['warehouse', 'sku'], ARRAY['text', 'varchar']::regtype[], ARRAY[NULL, '{40}']
-    );
-
-    -- In key order: the key that each batch would begin with, and the last row's place.
-    SELECT coalesce(max(matching.place), 0),
-           coalesce(
-               jsonb_agg(jsonb_build_array(matching.batch_key_1, matching.batch_key_2) ORDER BY matching.place)
-                   FILTER (WHERE (matching.place - 1) % v_size = 0),
-               '[]'
+    RETURN QUERY
+    SELECT stock.warehouse::text, stock.sku::varchar
+      FROM public.stock
+     -- where_condition, entity.yaml:38
+     WHERE (
+               warehouse = p_warehouse
            )
-      INTO v_found, v_operation.batch_keys
-      FROM (
-               SELECT stock.warehouse AS batch_key_1, stock.sku AS batch_key_2,
-                      row_number() OVER (ORDER BY stock.warehouse, stock.sku) AS place
-                 FROM public.stock
-                -- where_condition, entity.yaml:38
-                WHERE (
-                          warehouse = p_warehouse
-                      )
-           ) AS matching;
-    v_operation := public.batch_limit(v_operation, v_found);
-
-    -- Batches from key to key where most rows between two keys match, else lists of keys: a batch
-    -- from key to key reads every row between its ends. Counting between some neighbours tells,
-    -- whatever the statistics say. A limit on the records needs lists, which nobody can slip into.
-    -- Nor may a stretch hold rows that row-level security hides from who asks and not from a worker.
-    IF v_operation.max_records IS NULL AND jsonb_array_length(v_operation.batch_keys) > 1
-       AND NOT row_security_active('public.stock') THEN
-        -- In key order and no further: no plan may read a whole stretch to sort it.
-        v_planner := public.batch_planner('{off,off,off,off}');
-        SELECT sum(between_keys.row_count) <= 3 * v_size::bigint * count(*)
-          INTO v_dense
-          FROM public.batch_sample_pairs(v_operation.batch_keys) AS pair
-         CROSS JOIN LATERAL (
-                   SELECT count(*) AS row_count
-                     FROM (
-                              SELECT
-                                FROM public.stock
-                               WHERE (stock.warehouse, stock.sku) >= ((pair.low_key ->> 0)::text, (pair.low_key ->> 1)::varchar)
-                                 AND (stock.warehouse, stock.sku) < ((pair.high_key ->> 0)::text, (pair.high_key ->> 1)::varchar)
-                               ORDER BY stock.warehouse, stock.sku
-                               LIMIT 4 * v_size::bigint
-                          ) AS counted
-               ) AS between_keys;
-        PERFORM public.batch_planner(v_planner);
-    END IF;
-    IF v_dense THEN
-        v_operation.strategy := 'ranges';
-        v_operation.strategy_reason := 'most rows between two matching keys match';
-        v_operation.upto_key := (
-            SELECT jsonb_build_array(stock.warehouse, stock.sku)
-              FROM public.stock
-             ORDER BY stock.warehouse DESC, stock.sku DESC
-             LIMIT 1
-        );
-    ELSE
-        v_operation.strategy := 'keys';
-        v_operation.strategy_reason := CASE
-            WHEN v_operation.max_records IS NOT NULL THEN 'max_records is exact only over a list of keys'
-            WHEN jsonb_array_length(v_operation.batch_keys) < 2 THEN 'one batch holds all rows'
-            WHEN row_security_active('public.stock') THEN 'row-level security: only rows that were seen are written'
-            ELSE 'few of the rows between two matching keys match'
-        END;
-        v_operation.batch_keys := '[]';
-    END IF;
-    RETURN v_operation;
+     ORDER BY stock.warehouse, stock.sku;
 END;
 $function$;
 
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.drop_stock_ranges(
-    p_operation public.batch_operations
+-- The same from key to key, where records of a batch have failed.
+CREATE OR REPLACE FUNCTION public.drop_stock_between(
+    p_from_1 text,
+    p_from_2 varchar,
+    p_upto_1 text,
+    p_upto_2 varchar,
+    p_last boolean,
+    p_warehouse text
 )
-    RETURNS SETOF public.batch_ranges
+    RETURNS TABLE (batch_key_1 text, batch_key_2 varchar)
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
-    p_warehouse text;
 BEGIN
-    SELECT parameter.warehouse
-      INTO p_warehouse
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (warehouse text);
-
-    IF p_operation.strategy = 'ranges' THEN
-        RETURN QUERY
-        SELECT r.* FROM public.batch_key_ranges(p_operation) AS r;
-        RETURN;
-    END IF;
-
     RETURN QUERY
-    SELECT listed.*
-      FROM (
-               SELECT jsonb_agg(jsonb_build_array(matching.batch_key_1, matching.batch_key_2) ORDER BY matching.place) AS items,
-                      count(*)::integer AS item_count,
-                      (matching.place - 1) / v_size AS number
-                 FROM (
-                          SELECT stock.warehouse AS batch_key_1, stock.sku AS batch_key_2,
-                                 row_number() OVER (ORDER BY stock.warehouse, stock.sku) AS place
-                            FROM public.stock
-                           -- where_condition, entity.yaml:38
-                           WHERE (
-                                     warehouse = p_warehouse
-                                 )
-                           ORDER BY stock.warehouse, stock.sku
-                           LIMIT p_operation.max_records
-                      ) AS matching
-                GROUP BY (matching.place - 1) / v_size
-           ) AS batch
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation, batch.number::integer + 1, batch.items, batch.item_count, 1, NULL
-           ) AS listed
-     ORDER BY batch.number;
+    SELECT stock.warehouse::text, stock.sku::varchar
+      FROM public.stock
+ WHERE (stock.warehouse, stock.sku) >= (p_from_1, p_from_2)
+       AND (stock.warehouse, stock.sku) <= (p_upto_1, p_upto_2)
+       AND (p_last OR (stock.warehouse, stock.sku) < (p_upto_1, p_upto_2))
+       -- where_condition, entity.yaml:38
+       AND (
+           warehouse = p_warehouse
+       ) IS TRUE
+     ORDER BY stock.warehouse, stock.sku;
 END;
 $function$;
 
--- Writes one batch of a range; the only function that writes stock for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.drop_stock_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
+-- Writes: one batch, from key to key or the listed keys.
+CREATE OR REPLACE FUNCTION public.drop_stock_write(
+    p_keys_1 text[],
+    p_keys_2 varchar[],
+    p_from_1 text,
+    p_from_2 varchar,
+    p_upto_1 text,
+    p_upto_2 varchar,
+    p_last boolean,
+    p_warehouse text
 )
-    RETURNS public.batch_ranges
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-    SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
 DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_records jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_keys_1 text[];
-    v_slice_1 text[];
-    v_from_1 text;
-    v_upto_1 text;
-    v_keys_2 varchar[];
-    v_slice_2 varchar[];
-    v_from_2 varchar;
-    v_upto_2 varchar;
-    v_last boolean;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    p_warehouse text;
+    v_written bigint;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '1b423fda' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    SELECT parameter.warehouse
-      INTO p_warehouse
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (warehouse text);
-
-    IF p_operation.strategy = 'ranges' THEN
-        -- As many as matched when the operation was planned.
-        v_count := least(
-            p_operation.batch_size,
-            p_operation.step_records - (v_batch - 1) * p_operation.batch_size::bigint
-        )::integer;
-        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.step_records;
-        v_from_1 := (p_range.items -> (p_range.next_item - 1) ->> 0)::text;
-        v_upto_1 := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 0)::text;
-        v_from_2 := (p_range.items -> (p_range.next_item - 1) ->> 1)::varchar;
-        v_upto_2 := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 1)::varchar;
-        v_range.next_item := p_range.next_item + 1;
+    IF p_keys_1 IS NULL THEN
+        DELETE FROM public.stock
+         WHERE (stock.warehouse, stock.sku) >= (p_from_1, p_from_2)
+           AND (stock.warehouse, stock.sku) <= (p_upto_1, p_upto_2)
+           AND (p_last OR (stock.warehouse, stock.sku) < (p_upto_1, p_upto_2))
+           -- where_condition, entity.yaml:38
+           AND (
+               warehouse = p_warehouse
+           ) IS TRUE;
     ELSE
-        SELECT array_agg((item.key ->> 0)::text ORDER BY item.n), array_agg((item.key ->> 1)::varchar ORDER BY item.n)
-          INTO v_keys_1, v_keys_2
-          FROM jsonb_array_elements(p_range.items) WITH ORDINALITY AS item (key, n)
-         WHERE item.n BETWEEN p_range.next_item AND p_range.next_item + p_operation.batch_size - 1;
-        v_count := cardinality(v_keys_1);
-        v_range.next_item := p_range.next_item + v_count;
+        DELETE FROM public.stock
+         USING unnest(p_keys_1, p_keys_2) AS batch_key (batch_key_1, batch_key_2)
+         WHERE stock.warehouse = batch_key.batch_key_1
+           AND stock.sku = batch_key.batch_key_2
+           -- where_condition, entity.yaml:38
+           AND (
+               warehouse = p_warehouse
+           ) IS TRUE;
     END IF;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF v_keys_1 IS NULL THEN
-                SELECT coalesce(array_agg(stock.warehouse ORDER BY stock.warehouse, stock.sku), '{}'),
-                       coalesce(array_agg(stock.sku ORDER BY stock.warehouse, stock.sku), '{}')
-                  INTO v_keys_1, v_keys_2
-                  FROM public.stock
-                 WHERE (stock.warehouse, stock.sku) >= (v_from_1, v_from_2)
-                   AND (stock.warehouse, stock.sku) <= (v_upto_1, v_upto_2)
-                   AND (v_last OR (stock.warehouse, stock.sku) < (v_upto_1, v_upto_2))
-                   -- where_condition, entity.yaml:38
-                   AND (
-                       warehouse = p_warehouse
-                   ) IS TRUE;
-                v_count := greatest(v_count, cardinality(v_keys_1));
-            END IF;
-            v_search := public.batch_search(
-                p_operation, cardinality(v_keys_1), v_dense, '{}'
-            );
-            CONTINUE;
-        END IF;
-        v_slice_1 := v_keys_1[v_search.first:v_search.last];
-        v_slice_2 := v_keys_2[v_search.first:v_search.last];
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            IF v_keys_1 IS NULL THEN
-                DELETE FROM public.stock
-                 WHERE (stock.warehouse, stock.sku) >= (v_from_1, v_from_2)
-                   AND (stock.warehouse, stock.sku) <= (v_upto_1, v_upto_2)
-                   AND (v_last OR (stock.warehouse, stock.sku) < (v_upto_1, v_upto_2))
-                   -- where_condition, entity.yaml:38
-                   AND (
-                       warehouse = p_warehouse
-                   ) IS TRUE;
-            ELSE
-                DELETE FROM public.stock
-                 USING unnest(v_slice_1, v_slice_2) AS batch_key (batch_key_1, batch_key_2)
-                 WHERE stock.warehouse = batch_key.batch_key_1
-                   AND stock.sku = batch_key.batch_key_2
-                   -- where_condition, entity.yaml:38
-                   AND (
-                       warehouse = p_warehouse
-                   ) IS TRUE;
-            END IF;
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.stock');
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_keys_1 IS NULL OR v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        BEGIN
-            v_records := ARRAY(
-                SELECT jsonb_build_object(
-                           'number', NULL,
-                           'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('warehouse', v_keys_1[slice.first], 'sku', v_keys_2[slice.first]) END,
-                           'records', (
-                               SELECT jsonb_agg(to_jsonb(stock) ORDER BY stock.warehouse, stock.sku)
-                                 FROM public.stock
-                                 JOIN unnest(v_keys_1[slice.first:slice.last], v_keys_2[slice.first:slice.last]) AS batch_key (batch_key_1, batch_key_2)
-                                   ON stock.warehouse = batch_key.batch_key_1 AND stock.sku = batch_key.batch_key_2
-                           )
-                       )
-                  FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                 CROSS JOIN LATERAL (
-                           SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                       ) AS slice
-                 ORDER BY told.n
-            );
-        EXCEPTION
-            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
-                v_records := ARRAY(
-                    SELECT jsonb_build_object(
-                               'number', NULL,
-                               'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('warehouse', v_keys_1[slice.first], 'sku', v_keys_2[slice.first]) END,
-                               'records', (
-                                   SELECT jsonb_agg(jsonb_build_object('warehouse', v_keys_1[place], 'sku', v_keys_2[place]) ORDER BY place)
-                                     FROM generate_series(slice.first, slice.last) AS place
-                               )
-                           )
-                      FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                     CROSS JOIN LATERAL (
-                               SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                           ) AS slice
-                     ORDER BY told.n
-                );
-        END;
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.stock',
-            v_batch,
-            v_failures,
-            v_records
-        );
-    END IF;
-
-    v_count := greatest(v_count, v_written); -- rows that came to match since the operation was planned
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    RETURN v_written;
 END;
 $function$;
 
@@ -2761,69 +886,20 @@ CREATE OR REPLACE FUNCTION public.drop_stock(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.drop_stock_plan(
-        warehouse, options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_range IN
-            SELECT r.*
-              FROM public.drop_stock_ranges(v_planned) AS r
-        LOOP
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := public.drop_stock_batch(v_operation, v_range);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'public', 'drop_stock',
+        ROW(warehouse),
+        dry_run, true, options
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION public.drop_stock(text, boolean, jsonb)
+    IS 'delete of stock (generated by specgen: b1c19cdf)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION public.drop_stock_submit(
     warehouse text,
     options jsonb DEFAULT '{}'
@@ -2832,41 +908,55 @@ CREATE OR REPLACE FUNCTION public.drop_stock_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.drop_stock_plan(
-        warehouse, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT r.*
-          FROM public.drop_stock_ranges(v_planned) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'public', 'drop_stock',
+        ROW(warehouse),
+        true, options
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION public.drop_stock(text, boolean, jsonb)
-    IS 'delete of stock (generated by specgen: b1c19cdf)';
 COMMENT ON FUNCTION public.drop_stock_submit(text, jsonb)
     IS 'delete of stock; submitted, for batch_work() (generated by specgen: 1dbb628a)';
-COMMENT ON FUNCTION public.drop_stock_plan(text, jsonb, boolean)
-    IS 'Plans drop_stock, from entity.yaml (generated by specgen: 741c9f80)';
-COMMENT ON FUNCTION public.drop_stock_ranges(public.batch_operations)
-    IS 'Cuts drop_stock into ranges (generated by specgen: 0bedb165)';
-COMMENT ON FUNCTION public.drop_stock_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of drop_stock (generated by specgen: 9084d29c)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "public",
+        "operation": "drop_stock",
+        "contract": "1b423fda",
+        "digest": "9d859565",
+        "file": "entity.yaml",
+        "called": ["drop_stock", "drop_stock_submit"],
+        "signature": "e70022b0",
+        "functions": ["drop_stock_keys", "drop_stock_between", "drop_stock_write"],
+        "entity": "stock",
+        "search_path": "pg_catalog, pg_temp",
+        "parameters": [{"name": "warehouse", "type": "text"}]
+    }$json$,
+    $json$[
+        {
+            "step": "delete",
+            "type": "delete",
+            "target_table": "public.stock",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "rows",
+            "key_columns": ["warehouse", "sku"],
+            "key_types": ["text", "varchar"],
+            "bound_types": ["text", "varchar"],
+            "source": {"function": "public.drop_stock_keys", "parameters": {"p_warehouse": "warehouse"}},
+            "between": {"function": "public.drop_stock_between", "parameters": {"p_warehouse": "warehouse"}},
+            "unique_use": "rows",
+            "unique_columns": ["warehouse", "sku"],
+            "unique_types": ["text", "varchar"],
+            "unique_modifiers": [null, "{40}"],
+            "write": {"function": "public.drop_stock_write", "parameters": {"p_warehouse": "warehouse"}},
+            "settings": {}
+        }
+    ]$json$
+);
 
 RESET transform_null_equals;
 RESET standard_conforming_strings;

@@ -28,354 +28,60 @@ COMMENT ON COLUMN "$$"."-- drop"."x'y" IS '''; DROP TABLE x; --';
 
 -- -- drop: update of a"b, from entity.yaml:19
 
-CALL public.batch_drop_changed('$$', '-- drop', 'ae90e64d');
-CALL public.batch_drop_changed('$$', '-- drop_submit', '9c07da9d');
-CALL public.batch_drop_changed('$$', '-- drop_plan', '9c7183b2');
-CALL public.batch_drop_changed('$$', '-- drop_ranges', 'b37419b8');
-CALL public.batch_drop_changed('$$', '-- drop_batch', '20fe221b');
+CALL public.batch_replace(
+    '$$', '-- drop', $json${"-- drop": "ae90e64d", "-- drop_submit": "9c07da9d"}$json$,
+    ARRAY['$$_-- drop_suspects', '$$_-- drop_write'], '30520dac'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION "$$"."-- drop_plan"(
-    p_user bigint[],
-    p_select text,
-    p_options jsonb,
-    p_submitted boolean
+-- Told beforehand: the places of the records that a constraint would refuse, so that they are tried first. A
+-- guess: the database has the last word.
+CREATE OR REPLACE FUNCTION public."$$_-- drop_suspects"(
+    p_keys bigint[],
+    p_select text
 )
-    RETURNS public.batch_operations
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function_$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "-- drop",
-            "entity": "a\"b",
-            "target_table": "\"\u0024\u0024\".\"-- drop\"",
-            "batch_function": "\"\u0024\u0024\".\"-- drop_batch\"",
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "04ce81d8"
-        }$json$,
-        p_parameters => jsonb_build_object(
-            'select', p_select
-        ),
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(p_user, p_select)));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'keys', ARRAY['user'], ARRAY['bigint']::regtype[]
-    );
-
-    v_operation := public.batch_limit(v_operation, coalesce(cardinality(p_user), 0));
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the keys are handed in';
-    RETURN v_operation;
-END;
-$function_$;
-
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION "$$"."-- drop_ranges"(
-    p_operation public.batch_operations,
-    p_user bigint[]
-)
-    RETURNS TABLE (work_range public.batch_ranges, keys bigint[])
+    RETURNS integer[]
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
-    SET work_mem = '128MB' -- one sort of the keys that were handed in
-AS $function_$
-DECLARE
-    v_size integer := p_operation.batch_size;
-    v_total bigint := p_operation.step_records;
+AS $function$
 BEGIN
-    -- In key order, so that two operations lock rows in the same order; each key once, NULLs left out.
-    RETURN QUERY
-    WITH handed_in AS (
-        SELECT item.key, item.n, row_number() OVER () - 1 AS place
+    RETURN ARRAY(
+        SELECT batch_place
           FROM (
-                   SELECT DISTINCT ON (i.key) i.key, i.n
-                     FROM unnest(p_user) WITH ORDINALITY AS i (key, n)
-                    WHERE i.key IS NOT NULL
-                      AND i.n <= v_total
-                    ORDER BY i.key, i.n
-               ) AS item
-    )
-    SELECT public.batch_list(
-               p_operation,
-               (handed_in.place / v_size)::integer + 1,
-               CASE WHEN p_operation.submitted THEN jsonb_agg(jsonb_build_array(handed_in.key)) END,
-               count(*)::integer,
-               1,
-               array_agg(handed_in.n)
-           ),
-           array_agg(handed_in.key)
-      FROM handed_in
-     GROUP BY handed_in.place / v_size
-     ORDER BY handed_in.place / v_size;
+                   SELECT p_select AS "naïve name",
+                          array_position(p_keys, "-- drop"."user") AS batch_place
+                     FROM "$$"."-- drop"
+                    WHERE "-- drop"."user" = ANY (p_keys)
+               ) AS "-- drop"
+         WHERE "-- drop"."naïve name" IS NULL
+            OR "-- drop"."naïve name" NOT IN ('it''s', E'\x24function$', '-- drop')
+         ORDER BY 1
+    );
 END;
-$function_$;
+$function$;
 
--- Writes one batch of a range; the only function that writes -- drop for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION "$$"."-- drop_batch"(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges,
-    p_keys bigint[] DEFAULT NULL
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION public."$$_-- drop_write"(
+    p_keys bigint[],
+    p_select text
 )
-    RETURNS public.batch_ranges
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-AS $function_$
+AS $function$
 DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_records jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_keys bigint[];
-    v_slice bigint[];
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    v_suspects integer[] := ARRAY[]::integer[];
-    p_select text;
+    v_written bigint;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '04ce81d8' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    SELECT parameter."select"
-      INTO p_select
-      FROM jsonb_to_record(p_operation.parameters) AS parameter ("select" text);
-
-    v_keys := coalesce(
-        p_keys,
-        ARRAY(
-            SELECT (item.key ->> 0)::bigint
-              FROM jsonb_array_elements(p_range.items) WITH ORDINALITY AS item (key, n)
-             ORDER BY item.n
-        )
-    );
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_keys := v_keys[p_range.next_item:p_range.next_item + v_count - 1];
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF NOT v_dense THEN
-                BEGIN
-                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                      INTO v_suspects
-                      FROM (
-                               SELECT "-- drop"."user" AS "user",
-                                      E'\x24function$ ''; --' AS "x'y",
-                                      p_select AS "naïve name",
-                                      "-- drop"."Group" AS "Group",
-                                      'NOW()' AS "$$",
-                                      array_position(v_keys, "-- drop"."user") AS batch_place
-                                 FROM "$$"."-- drop"
-                                WHERE "-- drop"."user" = ANY (v_keys)
-                           ) AS "-- drop"
-                     WHERE "-- drop"."naïve name" IS NULL
-                        OR "-- drop"."naïve name" NOT IN ('it''s', E'\x24function$', '-- drop');
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
-                END;
-            END IF;
-            v_search := public.batch_search(
-                p_operation, v_count, v_dense, '{}', v_suspects
-            );
-            CONTINUE;
-        END IF;
-        v_slice := v_keys[v_search.first:v_search.last];
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            UPDATE "$$"."-- drop"
-               SET "x'y" = E'\x24function$ ''; --',
-                   "naïve name" = p_select,
-                   "$$" = 'NOW()'
-             WHERE "-- drop"."user" = ANY (v_slice);
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, '"$$"."-- drop"');
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        BEGIN
-            v_records := ARRAY(
-                SELECT jsonb_build_object(
-                           'number', public.batch_record_number(p_range, slice.first),
-                           'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('user', v_keys[slice.first]) END,
-                           'records', (
-                               SELECT jsonb_agg(to_jsonb("-- drop") ORDER BY "-- drop"."user")
-                                 FROM "$$"."-- drop"
-                                WHERE "-- drop"."user" = ANY (v_keys[slice.first:slice.last])
-                           )
-                       )
-                  FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                 CROSS JOIN LATERAL (
-                           SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                       ) AS slice
-                 ORDER BY told.n
-            );
-        EXCEPTION
-            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
-                v_records := ARRAY(
-                    SELECT jsonb_build_object(
-                               'number', public.batch_record_number(p_range, slice.first),
-                               'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('user', v_keys[slice.first]) END,
-                               'records', (
-                                   SELECT jsonb_agg(jsonb_build_object('user', v_keys[place]) ORDER BY place)
-                                     FROM generate_series(slice.first, slice.last) AS place
-                               )
-                           )
-                      FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                     CROSS JOIN LATERAL (
-                               SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                           ) AS slice
-                     ORDER BY told.n
-                );
-        END;
-        v_failed := public.batch_record_errors(
-            p_operation,
-            '"$$"."-- drop"',
-            v_batch,
-            v_failures,
-            v_records
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    UPDATE "$$"."-- drop"
+       SET "x'y" = E'\x24function$ ''; --',
+           "naïve name" = p_select,
+           "$$" = 'NOW()'
+     WHERE "-- drop"."user" = ANY (p_keys);
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    RETURN v_written;
 END;
-$function_$;
+$function$;
 
 -- The whole operation in one call and one transaction.
 CREATE OR REPLACE FUNCTION "$$"."-- drop"(
@@ -388,71 +94,21 @@ CREATE OR REPLACE FUNCTION "$$"."-- drop"(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
-AS $function_$
-DECLARE
-    v_planned public.batch_operations := "$$"."-- drop_plan"(
-        "user", "select", options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
-    v_work record;
+AS $function$
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_work IN
-            SELECT r.*
-              FROM "$$"."-- drop_ranges"(v_planned, "user") AS r
-        LOOP
-            v_range := v_work.work_range;
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := "$$"."-- drop_batch"(v_operation, v_range, v_work.keys);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        '$$', '-- drop',
+        ROW("select"),
+        dry_run, true, options,
+        p_keys => public.batch_texts("user")
+    );
 END;
-$function_$;
+$function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION "$$"."-- drop"(bigint[], text, boolean, jsonb)
+    IS E'\x24function$; END; -- (generated by specgen: ae90e64d)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION "$$"."-- drop_submit"(
     "user" bigint[],
     "select" text,
@@ -462,112 +118,197 @@ CREATE OR REPLACE FUNCTION "$$"."-- drop_submit"(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
-AS $function_$
-DECLARE
-    v_planned public.batch_operations := "$$"."-- drop_plan"(
-        "user", "select", options, true
-    );
+AS $function$
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT (r.work_range).*
-          FROM "$$"."-- drop_ranges"(v_planned, "user") AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        '$$', '-- drop',
+        ROW("select"),
+        true, options,
+        p_keys => public.batch_texts("user")
+    );
 END;
-$function_$;
+$function$;
 
-COMMENT ON FUNCTION "$$"."-- drop"(bigint[], text, boolean, jsonb)
-    IS E'\x24function$; END; -- (generated by specgen: ae90e64d)';
 COMMENT ON FUNCTION "$$"."-- drop_submit"(bigint[], text, jsonb)
     IS E'\x24function$; END; --; submitted, for batch_work() (generated by specgen: 9c07da9d)';
-COMMENT ON FUNCTION "$$"."-- drop_plan"(bigint[], text, jsonb, boolean)
-    IS 'Plans -- drop, from entity.yaml (generated by specgen: 9c7183b2)';
-COMMENT ON FUNCTION "$$"."-- drop_ranges"(public.batch_operations, bigint[])
-    IS 'Cuts -- drop into ranges (generated by specgen: b37419b8)';
-COMMENT ON FUNCTION "$$"."-- drop_batch"(public.batch_operations, public.batch_ranges, bigint[])
-    IS 'Writes one batch of -- drop (generated by specgen: 20fe221b)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "\u0024\u0024",
+        "operation": "-- drop",
+        "contract": "04ce81d8",
+        "digest": "fd3bc913",
+        "file": "entity.yaml",
+        "called": ["-- drop", "-- drop_submit"],
+        "signature": "30520dac",
+        "functions": ["\u0024\u0024_-- drop_suspects", "\u0024\u0024_-- drop_write"],
+        "entity": "a\"b",
+        "search_path": "pg_catalog, pg_temp",
+        "parameters": [{"name": "user", "type": "bigint[]", "input": "keys"}, {"name": "select", "type": "text"}]
+    }$json$,
+    $json$[
+        {
+            "step": "update",
+            "type": "update",
+            "target_table": "\"\u0024\u0024\".\"-- drop\"",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "keys",
+            "key_columns": ["user"],
+            "key_types": ["bigint"],
+            "bound_types": ["bigint"],
+            "unique_use": "keys",
+            "unique_columns": ["user"],
+            "unique_types": ["bigint"],
+            "suspects": {"function": "public.\"\u0024\u0024_-- drop_suspects\"", "parameters": {"p_select": "select"}},
+            "write": {"function": "public.\"\u0024\u0024_-- drop_write\"", "parameters": {"p_select": "select"}},
+            "settings": {}
+        }
+    ]$json$
+);
 
 -- a"b $$: update of a"b, from entity.yaml:28
 
-CALL public.batch_drop_changed('$$', 'a"b $$', 'e1d243fa');
-CALL public.batch_drop_changed('$$', 'a"b $$_submit', '1e547ff8');
-CALL public.batch_drop_changed('$$', 'a"b $$_plan', 'b6294fbc');
-CALL public.batch_drop_changed('$$', 'a"b $$_ranges', '8bc03cd9');
-CALL public.batch_drop_changed('$$', 'a"b $$_batch', '20156d14');
+CALL public.batch_replace(
+    '$$', 'a"b $$', $json${"a\"b \u0024\u0024": "e1d243fa", "a\"b \u0024\u0024_submit": "1e547ff8"}$json$,
+    ARRAY['$$_a"b $$_check', '$$_a"b $$_keys', '$$_a"b $$_between', '$$_a"b $$_suspects', '$$_a"b $$_write'], '1c90c59d'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION "$$"."a""b $$_plan"(
-    p_limit integer,
-    p_by integer,
-    p_options jsonb,
-    p_submitted boolean
+-- Goes through: the keys of the rows that match, in order.
+CREATE OR REPLACE FUNCTION public."$$_a""b $$_keys"(
+    p_limit integer
 )
-    RETURNS public.batch_operations
+    RETURNS SETOF bigint
     LANGUAGE plpgsql
-    VOLATILE
+    STABLE
     SET search_path = pg_catalog, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
-AS $function_$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "a\"b \u0024\u0024",
-            "entity": "a\"b",
-            "target_table": "\"\u0024\u0024\".\"-- drop\"",
-            "batch_function": "\"\u0024\u0024\".\"a\"\"b \u0024\u0024_batch\"",
-            "kept": ["user", "naïve name", "x'y"],
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "41a61255"
-        }$json$,
-        p_parameters => jsonb_build_object(
-            'limit', p_limit,
-            'by', p_by
-        ),
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-    v_size integer := v_operation.batch_size;
-    v_found bigint;
-    v_dense boolean := false;
-    v_planner text[];
+AS $function$
 BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(p_limit, p_by)));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
+    RETURN QUERY
+    SELECT "-- drop"."user"::bigint
+      FROM "$$"."-- drop"
+     -- where_condition, entity.yaml:31
+     WHERE (
+               "x'y" <> E'\x24function$' AND "Group" < p_limit
+           )
+     ORDER BY "-- drop"."user";
+END;
+$function$;
 
-    PERFORM public.batch_require_key(
-        v_operation, 'rows', ARRAY['user'], ARRAY['bigint']::regtype[]
+-- The same from key to key, where records of a batch have failed.
+CREATE OR REPLACE FUNCTION public."$$_a""b $$_between"(
+    p_from bigint,
+    p_upto bigint,
+    p_last boolean,
+    p_limit integer
+)
+    RETURNS SETOF bigint
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN QUERY
+    SELECT "-- drop"."user"::bigint
+      FROM "$$"."-- drop"
+ WHERE "-- drop"."user" >= p_from
+       AND "-- drop"."user" <= p_upto
+       AND (p_last OR "-- drop"."user" < p_upto)
+       -- where_condition, entity.yaml:31
+       AND (
+           "x'y" <> E'\x24function$' AND "Group" < p_limit
+       ) IS TRUE
+     ORDER BY "-- drop"."user";
+END;
+$function$;
+
+-- Told beforehand: the places of the records that a constraint would refuse, so that they are tried first. A
+-- guess: the database has the last word.
+CREATE OR REPLACE FUNCTION public."$$_a""b $$_suspects"(
+    p_keys bigint[],
+    p_by integer
+)
+    RETURNS integer[]
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN ARRAY(
+        SELECT batch_place
+          FROM (
+                   SELECT "Group" + p_by AS "Group",
+                          array_position(p_keys, "-- drop"."user") AS batch_place
+                     FROM "$$"."-- drop"
+                    WHERE "-- drop"."user" = ANY (p_keys)
+               ) AS "-- drop"
+         WHERE ("Group" > 0) IS FALSE
+         ORDER BY 1
     );
+END;
+$function$;
 
+-- Writes: one batch, from key to key or the listed keys.
+CREATE OR REPLACE FUNCTION public."$$_a""b $$_write"(
+    p_keys bigint[],
+    p_from bigint,
+    p_upto bigint,
+    p_last boolean,
+    p_limit integer,
+    p_by integer
+)
+    RETURNS SETOF public.batch_written
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    IF p_keys IS NULL THEN
+        RETURN QUERY
+        WITH written AS (
+            UPDATE "$$"."-- drop"
+               SET "Group" = "Group" + p_by
+             WHERE "-- drop"."user" >= p_from
+               AND "-- drop"."user" <= p_upto
+               AND (p_last OR "-- drop"."user" < p_upto)
+               -- where_condition, entity.yaml:31
+               AND (
+                   "x'y" <> E'\x24function$' AND "Group" < p_limit
+               ) IS TRUE
+            RETURNING "-- drop"."user", "-- drop"."naïve name", "-- drop"."x'y"
+        )
+        SELECT (row_number() OVER (ORDER BY written."user"))::integer,
+               jsonb_build_object('user', written."user", 'naïve name', written."naïve name", 'x''y', written."x'y")
+          FROM written;
+    ELSE
+        RETURN QUERY
+        WITH written AS (
+            UPDATE "$$"."-- drop"
+               SET "Group" = "Group" + p_by
+             WHERE "-- drop"."user" = ANY (p_keys)
+               -- where_condition, entity.yaml:31
+               AND (
+                   "x'y" <> E'\x24function$' AND "Group" < p_limit
+               ) IS TRUE
+            RETURNING "-- drop"."user", "-- drop"."naïve name", "-- drop"."x'y"
+        )
+        SELECT (row_number() OVER (ORDER BY written."user"))::integer,
+               jsonb_build_object('user', written."user", 'naïve name', written."naïve name", 'x''y', written."x'y")
+          FROM written;
+    END IF;
+END;
+$function$;
+
+-- Refuses to begin where a precondition is not met.
+CREATE OR REPLACE FUNCTION public."$$_a""b $$_check"()
+    RETURNS void
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function_$
+BEGIN
     -- preconditions, entity.yaml:33
     IF (
         E'\x24function$' <> ''
@@ -577,418 +318,6 @@ BEGIN
             MESSAGE = E'a"b $$: precondition not met: ''\x24function$'' <> ''''',
             HINT = 'Nothing was changed.';
     END IF;
-
-    -- In key order: the key that each batch would begin with, and the last row's place.
-    SELECT coalesce(max(matching.place), 0),
-           coalesce(
-               jsonb_agg(jsonb_build_array(matching.batch_key) ORDER BY matching.place)
-                   FILTER (WHERE (matching.place - 1) % v_size = 0),
-               '[]'
-           )
-      INTO v_found, v_operation.batch_keys
-      FROM (
-               SELECT "-- drop"."user" AS batch_key,
-                      row_number() OVER (ORDER BY "-- drop"."user") AS place
-                 FROM "$$"."-- drop"
-                -- where_condition, entity.yaml:31
-                WHERE (
-                          "x'y" <> E'\x24function$' AND "Group" < p_limit
-                      )
-           ) AS matching;
-    v_operation := public.batch_limit(v_operation, v_found);
-
-    -- Batches from key to key where most rows between two keys match, else lists of keys: a batch
-    -- from key to key reads every row between its ends. Counting between some neighbours tells,
-    -- whatever the statistics say. A limit on the records needs lists, which nobody can slip into.
-    -- Nor may a stretch hold rows that row-level security hides from who asks and not from a worker.
-    IF v_operation.max_records IS NULL AND jsonb_array_length(v_operation.batch_keys) > 1
-       AND NOT row_security_active('"$$"."-- drop"') THEN
-        -- In key order and no further: no plan may read a whole stretch to sort it.
-        v_planner := public.batch_planner('{off,off,off,off}');
-        SELECT sum(between_keys.row_count) <= 3 * v_size::bigint * count(*)
-          INTO v_dense
-          FROM public.batch_sample_pairs(v_operation.batch_keys) AS pair
-         CROSS JOIN LATERAL (
-                   SELECT count(*) AS row_count
-                     FROM (
-                              SELECT
-                                FROM "$$"."-- drop"
-                               WHERE "-- drop"."user" >= (pair.low_key ->> 0)::bigint
-                                 AND "-- drop"."user" < (pair.high_key ->> 0)::bigint
-                               ORDER BY "-- drop"."user"
-                               LIMIT 4 * v_size::bigint
-                          ) AS counted
-               ) AS between_keys;
-        PERFORM public.batch_planner(v_planner);
-    END IF;
-    IF v_dense THEN
-        v_operation.strategy := 'ranges';
-        v_operation.strategy_reason := 'most rows between two matching keys match';
-        v_operation.upto_key := (
-            SELECT jsonb_build_array("-- drop"."user")
-              FROM "$$"."-- drop"
-             ORDER BY "-- drop"."user" DESC
-             LIMIT 1
-        );
-    ELSE
-        v_operation.strategy := 'keys';
-        v_operation.strategy_reason := CASE
-            WHEN v_operation.max_records IS NOT NULL THEN 'max_records is exact only over a list of keys'
-            WHEN jsonb_array_length(v_operation.batch_keys) < 2 THEN 'one batch holds all rows'
-            WHEN row_security_active('"$$"."-- drop"') THEN 'row-level security: only rows that were seen are written'
-            ELSE 'few of the rows between two matching keys match'
-        END;
-        v_operation.batch_keys := '[]';
-    END IF;
-    RETURN v_operation;
-END;
-$function_$;
-
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION "$$"."a""b $$_ranges"(
-    p_operation public.batch_operations
-)
-    RETURNS SETOF public.batch_ranges
-    LANGUAGE plpgsql
-    STABLE
-    SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
-AS $function_$
-DECLARE
-    v_size integer := p_operation.batch_size;
-    p_limit integer;
-BEGIN
-    SELECT parameter."limit"
-      INTO p_limit
-      FROM jsonb_to_record(p_operation.parameters) AS parameter ("limit" integer);
-
-    IF p_operation.strategy = 'ranges' THEN
-        RETURN QUERY
-        SELECT r.* FROM public.batch_key_ranges(p_operation) AS r;
-        RETURN;
-    END IF;
-
-    RETURN QUERY
-    SELECT listed.*
-      FROM (
-               SELECT jsonb_agg(jsonb_build_array(matching.batch_key) ORDER BY matching.place) AS items,
-                      count(*)::integer AS item_count,
-                      (matching.place - 1) / v_size AS number
-                 FROM (
-                          SELECT "-- drop"."user" AS batch_key,
-                                 row_number() OVER (ORDER BY "-- drop"."user") AS place
-                            FROM "$$"."-- drop"
-                           -- where_condition, entity.yaml:31
-                           WHERE (
-                                     "x'y" <> E'\x24function$' AND "Group" < p_limit
-                                 )
-                           ORDER BY "-- drop"."user"
-                           LIMIT p_operation.max_records
-                      ) AS matching
-                GROUP BY (matching.place - 1) / v_size
-           ) AS batch
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation, batch.number::integer + 1, batch.items, batch.item_count, 1, NULL
-           ) AS listed
-     ORDER BY batch.number;
-END;
-$function_$;
-
--- Writes one batch of a range; the only function that writes -- drop for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION "$$"."a""b $$_batch"(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
-)
-    RETURNS public.batch_ranges
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-    SET enable_seqscan = off -- a batch's cost must not grow with its table
-AS $function_$
-DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_records jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_keys bigint[];
-    v_slice bigint[];
-    v_from bigint;
-    v_upto bigint;
-    v_last boolean;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    v_suspects integer[] := ARRAY[]::integer[];
-    p_limit integer;
-    p_by integer;
-BEGIN
-    IF p_operation.contract IS DISTINCT FROM '41a61255' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    SELECT parameter."limit", parameter.by
-      INTO p_limit, p_by
-      FROM jsonb_to_record(p_operation.parameters) AS parameter ("limit" integer, by integer);
-
-    IF p_operation.strategy = 'ranges' THEN
-        -- As many as matched when the operation was planned.
-        v_count := least(
-            p_operation.batch_size,
-            p_operation.step_records - (v_batch - 1) * p_operation.batch_size::bigint
-        )::integer;
-        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.step_records;
-        v_from := (p_range.items -> (p_range.next_item - 1) ->> 0)::bigint;
-        v_upto := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 0)::bigint;
-        v_range.next_item := p_range.next_item + 1;
-    ELSE
-        SELECT array_agg((item.key ->> 0)::bigint ORDER BY item.n)
-          INTO v_keys
-          FROM jsonb_array_elements(p_range.items) WITH ORDINALITY AS item (key, n)
-         WHERE item.n BETWEEN p_range.next_item AND p_range.next_item + p_operation.batch_size - 1;
-        v_count := cardinality(v_keys);
-        v_range.next_item := p_range.next_item + v_count;
-    END IF;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF v_keys IS NULL THEN
-                SELECT coalesce(array_agg("-- drop"."user" ORDER BY "-- drop"."user"), '{}')
-                  INTO v_keys
-                  FROM "$$"."-- drop"
-                 WHERE "-- drop"."user" >= v_from
-                   AND "-- drop"."user" <= v_upto
-                   AND (v_last OR "-- drop"."user" < v_upto)
-                   -- where_condition, entity.yaml:31
-                   AND (
-                       "x'y" <> E'\x24function$' AND "Group" < p_limit
-                   ) IS TRUE;
-                v_count := greatest(v_count, cardinality(v_keys));
-            END IF;
-            IF NOT v_dense THEN
-                BEGIN
-                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                      INTO v_suspects
-                      FROM (
-                               SELECT "-- drop"."user" AS "user",
-                                      "-- drop"."x'y" AS "x'y",
-                                      "-- drop"."naïve name" AS "naïve name",
-                                      "Group" + p_by AS "Group",
-                                      "-- drop"."$$" AS "$$",
-                                      array_position(v_keys, "-- drop"."user") AS batch_place
-                                 FROM "$$"."-- drop"
-                                WHERE "-- drop"."user" = ANY (v_keys)
-                           ) AS "-- drop"
-                     WHERE ("Group" > 0) IS FALSE;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
-                END;
-            END IF;
-            v_search := public.batch_search(
-                p_operation, cardinality(v_keys), v_dense, '{}', v_suspects
-            );
-            CONTINUE;
-        END IF;
-        v_slice := v_keys[v_search.first:v_search.last];
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            IF v_keys IS NULL THEN
-                WITH written AS (
-                    UPDATE "$$"."-- drop"
-                       SET "Group" = "Group" + p_by
-                     WHERE "-- drop"."user" >= v_from
-                       AND "-- drop"."user" <= v_upto
-                       AND (v_last OR "-- drop"."user" < v_upto)
-                       -- where_condition, entity.yaml:31
-                       AND (
-                           "x'y" <> E'\x24function$' AND "Group" < p_limit
-                       ) IS TRUE
-                    RETURNING "-- drop"."user", "-- drop"."naïve name", "-- drop"."x'y"
-                )
-                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
-                SELECT p_operation.operation_id,
-                       p_operation.step_number,
-                       v_batch,
-                       v_search.first - 1 + row_number() OVER (ORDER BY written."user"),
-                       jsonb_build_object('user', written."user", 'naïve name', written."naïve name", 'x''y', written."x'y")
-                  FROM written;
-            ELSE
-                WITH written AS (
-                    UPDATE "$$"."-- drop"
-                       SET "Group" = "Group" + p_by
-                     WHERE "-- drop"."user" = ANY (v_slice)
-                       -- where_condition, entity.yaml:31
-                       AND (
-                           "x'y" <> E'\x24function$' AND "Group" < p_limit
-                       ) IS TRUE
-                    RETURNING "-- drop"."user", "-- drop"."naïve name", "-- drop"."x'y"
-                )
-                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
-                SELECT p_operation.operation_id,
-                       p_operation.step_number,
-                       v_batch,
-                       v_search.first - 1 + row_number() OVER (ORDER BY written."user"),
-                       jsonb_build_object('user', written."user", 'naïve name', written."naïve name", 'x''y', written."x'y")
-                  FROM written;
-            END IF;
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, '"$$"."-- drop"');
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_keys IS NULL OR v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        BEGIN
-            v_records := ARRAY(
-                SELECT jsonb_build_object(
-                           'number', NULL,
-                           'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('user', v_keys[slice.first]) END,
-                           'records', (
-                               SELECT jsonb_agg(to_jsonb("-- drop") ORDER BY "-- drop"."user")
-                                 FROM "$$"."-- drop"
-                                WHERE "-- drop"."user" = ANY (v_keys[slice.first:slice.last])
-                           )
-                       )
-                  FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                 CROSS JOIN LATERAL (
-                           SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                       ) AS slice
-                 ORDER BY told.n
-            );
-        EXCEPTION
-            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
-                v_records := ARRAY(
-                    SELECT jsonb_build_object(
-                               'number', NULL,
-                               'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('user', v_keys[slice.first]) END,
-                               'records', (
-                                   SELECT jsonb_agg(jsonb_build_object('user', v_keys[place]) ORDER BY place)
-                                     FROM generate_series(slice.first, slice.last) AS place
-                               )
-                           )
-                      FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                     CROSS JOIN LATERAL (
-                               SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                           ) AS slice
-                     ORDER BY told.n
-                );
-        END;
-        v_failed := public.batch_record_errors(
-            p_operation,
-            '"$$"."-- drop"',
-            v_batch,
-            v_failures,
-            v_records
-        );
-    END IF;
-
-    v_count := greatest(v_count, v_written); -- rows that came to match since the operation was planned
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
 END;
 $function_$;
 
@@ -1003,69 +332,20 @@ CREATE OR REPLACE FUNCTION "$$"."a""b $$"(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function_$
-DECLARE
-    v_planned public.batch_operations := "$$"."a""b $$_plan"(
-        "limit", by, options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_range IN
-            SELECT r.*
-              FROM "$$"."a""b $$_ranges"(v_planned) AS r
-        LOOP
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := "$$"."a""b $$_batch"(v_operation, v_range);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        '$$', 'a"b $$',
+        ROW("limit", by),
+        dry_run, true, options
+    );
 END;
 $function_$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION "$$"."a""b $$"(integer, integer, boolean, jsonb)
+    IS 'update of a"b (generated by specgen: e1d243fa)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION "$$"."a""b $$_submit"(
     "limit" integer,
     by integer,
@@ -1075,413 +355,136 @@ CREATE OR REPLACE FUNCTION "$$"."a""b $$_submit"(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function_$
-DECLARE
-    v_planned public.batch_operations := "$$"."a""b $$_plan"(
-        "limit", by, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT r.*
-          FROM "$$"."a""b $$_ranges"(v_planned) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        '$$', 'a"b $$',
+        ROW("limit", by),
+        true, options
+    );
 END;
 $function_$;
 
-COMMENT ON FUNCTION "$$"."a""b $$"(integer, integer, boolean, jsonb)
-    IS 'update of a"b (generated by specgen: e1d243fa)';
 COMMENT ON FUNCTION "$$"."a""b $$_submit"(integer, integer, jsonb)
     IS 'update of a"b; submitted, for batch_work() (generated by specgen: 1e547ff8)';
-COMMENT ON FUNCTION "$$"."a""b $$_plan"(integer, integer, jsonb, boolean)
-    IS 'Plans a"b $$, from entity.yaml (generated by specgen: b6294fbc)';
-COMMENT ON FUNCTION "$$"."a""b $$_ranges"(public.batch_operations)
-    IS 'Cuts a"b $$ into ranges (generated by specgen: 8bc03cd9)';
-COMMENT ON FUNCTION "$$"."a""b $$_batch"(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of a"b $$ (generated by specgen: 20156d14)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "\u0024\u0024",
+        "operation": "a\"b \u0024\u0024",
+        "contract": "41a61255",
+        "digest": "36190b41",
+        "file": "entity.yaml",
+        "called": ["a\"b \u0024\u0024", "a\"b \u0024\u0024_submit"],
+        "signature": "1c90c59d",
+        "functions": ["\u0024\u0024_a\"b \u0024\u0024_check", "\u0024\u0024_a\"b \u0024\u0024_keys", "\u0024\u0024_a\"b \u0024\u0024_between", "\u0024\u0024_a\"b \u0024\u0024_suspects", "\u0024\u0024_a\"b \u0024\u0024_write"],
+        "entity": "a\"b",
+        "search_path": "pg_catalog, pg_temp",
+        "parameters": [{"name": "limit", "type": "integer"}, {"name": "by", "type": "integer"}],
+        "check": {"function": "public.\"\u0024\u0024_a\"\"b \u0024\u0024_check\"", "parameters": {}},
+        "settings": {"kept": ["user", "naïve name", "x'y"]}
+    }$json$,
+    $json$[
+        {
+            "step": "update",
+            "type": "update",
+            "target_table": "\"\u0024\u0024\".\"-- drop\"",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "rows",
+            "key_columns": ["user"],
+            "key_types": ["bigint"],
+            "bound_types": ["bigint"],
+            "source": {"function": "public.\"\u0024\u0024_a\"\"b \u0024\u0024_keys\"", "parameters": {"p_limit": "limit"}},
+            "between": {"function": "public.\"\u0024\u0024_a\"\"b \u0024\u0024_between\"", "parameters": {"p_limit": "limit"}},
+            "unique_use": "rows",
+            "unique_columns": ["user"],
+            "unique_types": ["bigint"],
+            "suspects": {"function": "public.\"\u0024\u0024_a\"\"b \u0024\u0024_suspects\"", "parameters": {"p_by": "by"}},
+            "write": {
+                "function": "public.\"\u0024\u0024_a\"\"b \u0024\u0024_write\"",
+                "parameters": {"p_limit": "limit", "p_by": "by"}
+            },
+            "keeps": true,
+            "settings": {}
+        }
+    ]$json$
+);
 
 -- x'y: insert of a"b, from entity.yaml:36
 
-CALL public.batch_drop_changed('$$', 'x''y', 'd45e78b2');
-CALL public.batch_drop_changed('$$', 'x''y_submit', '1fb606ba');
-CALL public.batch_drop_changed('$$', 'x''y_plan', 'a9e8bf44');
-CALL public.batch_drop_changed('$$', 'x''y_ranges', '5409e5ae');
-CALL public.batch_drop_changed('$$', 'x''y_batch', '54a45b5c');
+CALL public.batch_replace(
+    '$$', 'x''y', $json${"x'y": "d45e78b2", "x'y_submit": "1fb606ba"}$json$,
+    ARRAY['$$_x''y_suspects', '$$_x''y_write'], '1ac33011'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION "$$"."x'y_plan"(
-    p_table jsonb,
-    p_options jsonb,
-    p_submitted boolean
+-- Told beforehand: the places of the records that a constraint would refuse, so that they are tried first. A
+-- guess: the database has the last word.
+CREATE OR REPLACE FUNCTION public."$$_x'y_suspects"(
+    p_records jsonb
 )
-    RETURNS public.batch_operations
+    RETURNS integer[]
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN ARRAY(
+        SELECT batch_place
+          FROM (
+                   SELECT item."user" AS "user",
+                          item."Group" AS "Group",
+                          item.item_number::integer AS batch_place
+                     FROM ROWS FROM (
+                         jsonb_to_recordset(p_records) AS ("user" bigint, "order" text, "Group" integer)
+                     ) WITH ORDINALITY AS item ("user", "order", "Group", item_number)
+               ) AS "-- drop"
+         WHERE "-- drop"."user" IS NULL
+            OR ("Group" > 0) IS FALSE
+         ORDER BY 1
+    );
+END;
+$function$;
+
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION public."$$_x'y_write"(
+    p_records jsonb
+)
+    RETURNS SETOF public.batch_written
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "x'y",
-            "entity": "a\"b",
-            "target_table": "\"\u0024\u0024\".\"-- drop\"",
-            "batch_function": "\"\u0024\u0024\".\"x'y_batch\"",
-            "kept": ["user", "\u0024\u0024"],
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "a76e2460"
-        }$json$,
-        p_parameters => '{}',
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
 BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(md5(p_table::text))));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'records', ARRAY['user'], ARRAY['bigint']::regtype[]
-    );
-
-    IF jsonb_typeof(p_table) <> 'array' THEN
-        RAISE EXCEPTION 'x''y: table must be a JSON array of objects, not %',
-            jsonb_typeof(p_table)
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    PERFORM public.batch_refuse_fields(v_operation, p_table, ARRAY['user', 'order', 'Group']::text[]);
-    v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_table), 0));
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the records are handed in';
-    RETURN v_operation;
-END;
-$function$;
-
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION "$$"."x'y_ranges"(
-    p_operation public.batch_operations,
-    p_table jsonb
-)
-    RETURNS SETOF public.batch_ranges
-    LANGUAGE plpgsql
-    IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_items jsonb := p_table || '[]'; -- decompressed once, not once a slice
-    v_total integer := p_operation.step_records::integer;
-    v_size integer := CASE
-        WHEN p_operation.submitted THEN p_operation.batch_size
-        ELSE greatest(p_operation.step_records, 1)::integer
-    END;
-BEGIN
-    -- A submitted operation keeps the records, a call reads them where they are.
     RETURN QUERY
-    SELECT listed.*
-      FROM generate_series(1, v_total, v_size) AS first (item)
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation,
-               (first.item - 1) / v_size + 1,
-               CASE WHEN p_operation.submitted
-                   THEN public.batch_slice(v_items, first.item, least(first.item + v_size - 1, v_total))
-               END,
-               least(v_size, v_total - first.item + 1),
-               first.item,
-               NULL
-           ) AS listed;
-END;
-$function$;
-
--- Writes one batch of a range; the only function that writes -- drop for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION "$$"."x'y_batch"(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges,
-    p_items jsonb DEFAULT NULL
-)
-    RETURNS public.batch_ranges
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-AS $function$
-DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_told boolean; -- whether each row that was written is known to be a record's
-    v_singly boolean;
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_items jsonb;
-    v_slice jsonb;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    v_suspects integer[] := ARRAY[]::integer[];
-BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'a76e2460' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_items := public.batch_slice(coalesce(p_items, p_range.items), p_range.next_item, p_range.next_item + v_count - 1);
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF NOT v_dense THEN
-                BEGIN
-                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                      INTO v_suspects
-                      FROM (
-                               SELECT item."user" AS "user",
-                                      item."order" AS "x'y",
-                                      'it''s' AS "naïve name",
-                                      item."Group" AS "Group",
-                                      NULL::text AS "$$",
-                                      item.item_number::integer AS batch_place
-                                 FROM ROWS FROM (
-                                     jsonb_to_recordset(v_items) AS ("user" bigint, "order" text, "Group" integer)
-                                 ) WITH ORDINALITY AS item ("user", "order", "Group", item_number)
-                           ) AS "-- drop"
-                     WHERE "-- drop"."user" IS NULL
-                        OR "-- drop"."naïve name" IS NULL
-                        OR "-- drop"."naïve name" NOT IN ('it''s', E'\x24function$', '-- drop')
-                        OR ("Group" > 0) IS FALSE;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                        v_suspects := public.batch_unreadable_places(v_items, ARRAY['user', 'order', 'Group']::text[], ARRAY['bigint', 'text', 'integer']::text[]);
-                END;
-            END IF;
-            v_search := public.batch_search(
-                p_operation, v_count, v_dense, '{}', v_suspects
-            );
-            CONTINUE;
-        END IF;
-        v_slice := CASE
-            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
-            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
-        END;
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        v_singly := false;
-        BEGIN
-            WITH computed AS MATERIALIZED (
-                SELECT item."user" AS "user",
-                       item."order" AS "x'y",
-                       'it''s' AS "naïve name",
-                       item."Group" AS "Group",
-                       item.item_number
-                  FROM ROWS FROM (
-                      jsonb_to_recordset(v_slice) AS ("user" bigint, "order" text, "Group" integer)
-                  ) WITH ORDINALITY AS item ("user", "order", "Group", item_number)
-            ),
-            written AS (
-                INSERT INTO "$$"."-- drop" ("user", "x'y", "naïve name", "Group")
-                SELECT computed."user", computed."x'y", computed."naïve name", computed."Group"
-                  FROM computed
-                 ORDER BY computed.item_number
-                RETURNING "-- drop"."user", "-- drop"."$$"
-            ),
-            told AS (
-                SELECT written.*, computed.item_number
-                  FROM written
-                  LEFT JOIN computed
-                    ON computed."user" = written."user"
-            ),
-            kept AS (
-                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
-                SELECT p_operation.operation_id,
-                       p_operation.step_number,
-                       v_batch,
-                       public.batch_record_number(
-                           p_range,
-                           coalesce(v_search.first + told.item_number::integer - 1, v_search.last)
-                       ),
-                       jsonb_build_object('user', told."user", '$$', told."$$")
-                  FROM told
-            )
-            SELECT (SELECT count(*)::integer FROM written),
-                   (
-                       SELECT count(*) = count(DISTINCT told.item_number) AND count(*) = (SELECT count(*) FROM written)
-                         FROM told
-                   )
-              INTO v_rows, v_told;
-            IF NOT v_told AND v_search.first < v_search.last AND NOT v_search.probing
-               AND p_operation.error_handling <> 'stop_on_error' AND p_operation.error_isolation = 'record' THEN
-                -- A trigger has changed what rows are told by: one record at a time, each row is its record's.
-                v_singly := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_singly THEN
-                    v_search := public.batch_search_singly(v_search);
-                ELSIF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, '"$$"."-- drop"');
-                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['user', 'order', 'Group']::text[], ARRAY['bigint', 'text', 'integer']::text[]) IS NOT NULL THEN
-                        v_doubt := NULL; -- a value is none of its type
-                    END IF;
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
-               AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
-                -- No table refused it. A field that cannot be read is the one at which this stops.
-                v_slice := v_items -> (v_search.first - 1);
-                BEGIN
-                    v_column := 'user';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe ("user" bigint);
-                    v_column := 'Group';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe ("Group" integer);
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_failure := v_failure || jsonb_build_object('column', v_column);
-                END;
-            END IF;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        v_failed := public.batch_record_errors(
-            p_operation,
-            '"$$"."-- drop"',
-            v_batch,
-            v_failures,
-            public.batch_failed_records(p_range, v_items, v_failures, ARRAY['user']::text[])
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    WITH computed AS MATERIALIZED (
+        SELECT item."user" AS "user",
+               item."order" AS "x'y",
+               'it''s' AS "naïve name",
+               item."Group" AS "Group",
+               item.item_number
+          FROM ROWS FROM (
+              jsonb_to_recordset(p_records) AS ("user" bigint, "order" text, "Group" integer)
+          ) WITH ORDINALITY AS item ("user", "order", "Group", item_number)
+    ),
+    written AS (
+        INSERT INTO "$$"."-- drop" ("user", "x'y", "naïve name", "Group")
+        SELECT computed."user", computed."x'y", computed."naïve name", computed."Group"
+          FROM computed
+         ORDER BY computed.item_number
+        RETURNING "-- drop"."user", "-- drop"."$$"
+    ),
+    told AS (
+        SELECT computed."user", min(computed.item_number)::integer AS item_number
+          FROM computed
+         GROUP BY computed."user"
+        HAVING count(*) = 1
+    )
+    SELECT told.item_number,
+           jsonb_build_object('user', written."user", '$$', written."$$")
+      FROM written
+      LEFT JOIN told
+        ON told."user" = written."user";
 END;
 $function$;
 
@@ -1495,70 +498,21 @@ CREATE OR REPLACE FUNCTION "$$"."x'y"(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := "$$"."x'y_plan"(
-        "table", options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
-    v_items jsonb := "table" || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_range IN
-            SELECT r.*
-              FROM "$$"."x'y_ranges"(v_planned, "table") AS r
-        LOOP
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := "$$"."x'y_batch"(v_operation, v_range, v_items);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        '$$', 'x''y',
+        ROW(),
+        dry_run, true, options,
+        p_records => "table"
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION "$$"."x'y"(jsonb, boolean, jsonb)
+    IS 'insert of a"b (generated by specgen: d45e78b2)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION "$$"."x'y_submit"(
     "table" jsonb,
     options jsonb DEFAULT '{}'
@@ -1567,457 +521,132 @@ CREATE OR REPLACE FUNCTION "$$"."x'y_submit"(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := "$$"."x'y_plan"(
-        "table", options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT r.*
-          FROM "$$"."x'y_ranges"(v_planned, "table") AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        '$$', 'x''y',
+        ROW(),
+        true, options,
+        p_records => "table"
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION "$$"."x'y"(jsonb, boolean, jsonb)
-    IS 'insert of a"b (generated by specgen: d45e78b2)';
 COMMENT ON FUNCTION "$$"."x'y_submit"(jsonb, jsonb)
     IS 'insert of a"b; submitted, for batch_work() (generated by specgen: 1fb606ba)';
-COMMENT ON FUNCTION "$$"."x'y_plan"(jsonb, jsonb, boolean)
-    IS 'Plans x''y, from entity.yaml (generated by specgen: a9e8bf44)';
-COMMENT ON FUNCTION "$$"."x'y_ranges"(public.batch_operations, jsonb)
-    IS 'Cuts x''y into ranges (generated by specgen: 5409e5ae)';
-COMMENT ON FUNCTION "$$"."x'y_batch"(public.batch_operations, public.batch_ranges, jsonb)
-    IS 'Writes one batch of x''y (generated by specgen: 54a45b5c)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "\u0024\u0024",
+        "operation": "x'y",
+        "contract": "a76e2460",
+        "digest": "7f5b9ffb",
+        "file": "entity.yaml",
+        "called": ["x'y", "x'y_submit"],
+        "signature": "1ac33011",
+        "functions": ["\u0024\u0024_x'y_suspects", "\u0024\u0024_x'y_write"],
+        "entity": "a\"b",
+        "search_path": "pg_catalog, pg_temp",
+        "parameters": [{"name": "table", "type": "jsonb", "text": true, "input": "records"}],
+        "settings": {"kept": ["user", "\u0024\u0024"]}
+    }$json$,
+    $json$[
+        {
+            "step": "insert",
+            "type": "insert",
+            "target_table": "\"\u0024\u0024\".\"-- drop\"",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "records",
+            "record_fields": ["user", "order", "Group"],
+            "record_types": ["bigint", "text", "integer"],
+            "record_key": ["user"],
+            "unique_use": "records",
+            "unique_columns": ["user"],
+            "unique_types": ["bigint"],
+            "suspects": {"function": "public.\"\u0024\u0024_x'y_suspects\"", "parameters": {}},
+            "write": {"function": "public.\"\u0024\u0024_x'y_write\"", "parameters": {}},
+            "keeps": true,
+            "settings": {}
+        }
+    ]$json$
+);
 
 -- naïve name: delete of a"b, from entity.yaml:43
 
-CALL public.batch_drop_changed('$$', 'naïve name', 'e6d04a8a');
-CALL public.batch_drop_changed('$$', 'naïve name_submit', 'c2703c39');
-CALL public.batch_drop_changed('$$', 'naïve name_plan', '97a15b02');
-CALL public.batch_drop_changed('$$', 'naïve name_ranges', '4be786af');
-CALL public.batch_drop_changed('$$', 'naïve name_identity', '2c036394');
-CALL public.batch_drop_changed('$$', 'naïve name_repeated', '74bf9297');
-CALL public.batch_drop_changed('$$', 'naïve name_batch', '298efd9c');
+CALL public.batch_replace(
+    '$$', 'naïve name', $json${"naïve name": "e6d04a8a", "naïve name_submit": "c2703c39"}$json$,
+    ARRAY['$$_naïve name_identity', '$$_naïve name_write'], '48cac858'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION "$$"."naïve name_plan"(
-    p_records jsonb,
-    p_options jsonb,
-    p_submitted boolean
-)
-    RETURNS public.batch_operations
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "naïve name",
-            "entity": "a\"b",
-            "target_table": "\"\u0024\u0024\".\"-- drop\"",
-            "batch_function": "\"\u0024\u0024\".\"naïve name_batch\"",
-            "repeated_function": "\"\u0024\u0024\".\"naïve name_repeated\"",
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "88ce7d4e"
-        }$json$,
-        p_parameters => '{}',
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(md5(p_records::text))));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'several', ARRAY['x''y', 'Group'], ARRAY['text', 'integer']::regtype[]
-    );
-
-    IF jsonb_typeof(p_records) <> 'array' THEN
-        RAISE EXCEPTION 'naïve name: records must be a JSON array of objects, not %',
-            jsonb_typeof(p_records)
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    PERFORM public.batch_refuse_fields(v_operation, p_records, ARRAY['x''y', 'Group']::text[]);
-    v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_records), 0));
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the records are handed in';
-
-    -- Of records with the same x'y, Group the first counts; the others would write its row again.
-    v_operation.duplicate_records := ARRAY(
-        SELECT DISTINCT repeated.place[2]
-          FROM public.batch_repeated(
-                   v_operation, p_records, '"$$"."naïve name_identity"(work.items)', false,
-                   ARRAY['x''y', 'Group'], ARRAY['text', 'integer']::regtype[],
-                   ARRAY['x''y', 'Group']::text[], ARRAY['text', 'integer']::text[]
-               ) AS repeated (place)
-         ORDER BY repeated.place[2]
-    );
-    RETURN v_operation;
-END;
-$function$;
-
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION "$$"."naïve name_ranges"(
-    p_operation public.batch_operations,
+-- By what records are told apart, x'y, Group: the texts of each, in order.
+CREATE OR REPLACE FUNCTION public."$$_naïve name_identity"(
     p_records jsonb
 )
-    RETURNS SETOF public.batch_ranges
-    LANGUAGE plpgsql
-    IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_items jsonb := p_records || '[]'; -- decompressed once, not once a slice
-    v_total integer := p_operation.step_records::integer;
-    v_size integer := CASE
-        WHEN p_operation.submitted THEN p_operation.batch_size
-        ELSE greatest(p_operation.step_records, 1)::integer
-    END;
-BEGIN
-    -- A submitted operation keeps the records, a call reads them where they are.
-    RETURN QUERY
-    SELECT listed.*
-      FROM generate_series(1, v_total, v_size) AS first (item)
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation,
-               (first.item - 1) / v_size + 1,
-               CASE WHEN p_operation.submitted
-                   THEN public.batch_slice(v_items, first.item, least(first.item + v_size - 1, v_total))
-               END,
-               least(v_size, v_total - first.item + 1),
-               first.item,
-               NULL
-           ) AS listed;
-END;
-$function$;
-
--- By what records are told apart, x'y, Group: the texts of all, in order, and which of them cannot be read.
-CREATE OR REPLACE FUNCTION "$$"."naïve name_identity"(
-    p_items jsonb,
-    OUT unreadable boolean[],
-    OUT key_1 text[],
-    OUT key_2 text[]
-)
+    RETURNS text[]
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
     SET extra_float_digits = 1
 AS $function$
-DECLARE
-    v_items jsonb := p_items;
-    v_context text;
-    v_key_1 text[];
-    v_key_2 text[];
 BEGIN
-    BEGIN
-        SELECT array_agg((item."x'y")::text ORDER BY item.item_number),
-               array_agg((item."Group")::text ORDER BY item.item_number)
-          INTO key_1, key_2
+    RETURN ARRAY(
+        SELECT ARRAY[(item."x'y")::text, (item."Group")::text]
           FROM ROWS FROM (
-                   jsonb_to_recordset(v_items) AS ("x'y" text, "Group" integer)
-               ) WITH ORDINALITY AS item ("x'y", "Group", item_number);
-    EXCEPTION
-        WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-            GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-            IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                RAISE;
-            END IF;
-            -- One by one: a record that cannot be read fails by itself, and hides no other.
-            FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
-                BEGIN
-                    SELECT array_agg((item."x'y")::text ORDER BY item.item_number),
-                           array_agg((item."Group")::text ORDER BY item.item_number)
-                      INTO v_key_1, v_key_2
-                      FROM ROWS FROM (
-                               jsonb_to_recordset(v_items) AS ("x'y" text, "Group" integer)
-                           ) WITH ORDINALITY AS item ("x'y", "Group", item_number);
-                    unreadable := unreadable || false;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        unreadable := unreadable || true;
-                        v_key_1 := ARRAY[NULL]::text[];
-                        v_key_2 := ARRAY[NULL]::text[];
-                END;
-                key_1 := key_1 || v_key_1;
-                key_2 := key_2 || v_key_2;
-            END LOOP;
-    END;
+                   jsonb_to_recordset(p_records) AS ("x'y" text, "Group" integer)
+               ) WITH ORDINALITY AS item ("x'y", "Group", item_number)
+         ORDER BY item.item_number
+    );
 END;
 $function$;
 
--- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier one.
-CREATE OR REPLACE FUNCTION "$$"."naïve name_repeated"(p_operation public.batch_operations)
-    RETURNS void
-    LANGUAGE sql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-    UPDATE public.batch_ranges AS r
-       SET repeated = found.numbers
-      FROM (
-               SELECT repeated.place[1] AS range_number, array_agg(DISTINCT repeated.place[2]) AS numbers
-                 FROM public.batch_repeated(
-                          p_operation, NULL, '"$$"."naïve name_identity"(work.items)', false,
-                          ARRAY['x''y', 'Group'], ARRAY['text', 'integer']::regtype[],
-                          ARRAY['x''y', 'Group']::text[], ARRAY['text', 'integer']::text[]
-                      ) AS repeated (place)
-                GROUP BY repeated.place[1]
-           ) AS found
-     WHERE r.operation_id = p_operation.operation_id
-       AND r.range_number = found.range_number;
-$function$;
-
--- Writes one batch of a range; the only function that writes -- drop for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION "$$"."naïve name_batch"(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges,
-    p_items jsonb DEFAULT NULL
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION public."$$_naïve name_write"(
+    p_records jsonb
 )
-    RETURNS public.batch_ranges
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_items jsonb;
-    v_slice jsonb;
-    v_refused integer[];
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
+    v_written bigint;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '88ce7d4e' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
+    IF jsonb_array_length(p_records) = 1 THEN
+        WITH written AS (
+            DELETE FROM "$$"."-- drop"
+             USING (
+                       SELECT read."x'y" AS "item_x'y", read."Group" AS "item_Group", read.item_number
+                         FROM ROWS FROM (
+                             jsonb_to_recordset(p_records) AS ("x'y" text, "Group" integer)
+                         ) WITH ORDINALITY AS read ("x'y", "Group", item_number)
+                        LIMIT 1 -- it is one record, and the planner knows
+                   ) AS item
+             WHERE "-- drop"."x'y" = item."item_x'y"
+               AND "-- drop"."Group" = item."item_Group"
+            RETURNING item.item_number
+        )
+        SELECT count(DISTINCT written.item_number)
+          INTO v_written
+          FROM written;
+    ELSE
+        WITH written AS (
+            DELETE FROM "$$"."-- drop"
+             USING (
+                       SELECT read."x'y" AS "item_x'y", read."Group" AS "item_Group", read.item_number
+                         FROM ROWS FROM (
+                             jsonb_to_recordset(p_records) AS ("x'y" text, "Group" integer)
+                         ) WITH ORDINALITY AS read ("x'y", "Group", item_number)
+                   ) AS item
+             WHERE "-- drop"."x'y" = item."item_x'y"
+               AND "-- drop"."Group" = item."item_Group"
+            RETURNING item.item_number
+        )
+        SELECT count(DISTINCT written.item_number)
+          INTO v_written
+          FROM written;
     END IF;
-
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_items := public.batch_slice(coalesce(p_items, p_range.items), p_range.next_item, p_range.next_item + v_count - 1);
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_refused := public.batch_refused(p_operation, p_range, v_count);
-    v_search := public.batch_search(p_operation, v_count, v_dense, v_refused);
-    IF p_operation.error_handling <> 'stop_on_error' THEN
-        FOREACH v_rows IN ARRAY v_refused LOOP
-            v_failures := array_append(
-                v_failures,
-                public.batch_repeated_failure('x''y, Group')
-                    || jsonb_build_object('first', v_rows, 'last', v_rows)
-            );
-        END LOOP;
-    END IF;
-    WHILE v_search.first IS NOT NULL LOOP
-        v_slice := CASE
-            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
-            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
-        END;
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            IF v_search.first = v_search.last THEN
-                WITH written AS (
-                    DELETE FROM "$$"."-- drop"
-                     USING (
-                               SELECT item."x'y" AS "item_x'y", item."Group" AS "item_Group", item.item_number
-                                 FROM ROWS FROM (
-                                          jsonb_to_recordset(v_slice) AS ("x'y" text, "Group" integer)
-                                      ) WITH ORDINALITY AS item ("x'y", "Group", item_number)
-                                LIMIT 1 -- it is one record, and the planner knows
-                           ) AS item
-                     WHERE "-- drop"."x'y" = item."item_x'y"
-                       AND "-- drop"."Group" = item."item_Group"
-                    RETURNING item.item_number
-                )
-                SELECT count(DISTINCT written.item_number)::integer
-                  INTO v_rows
-                  FROM written;
-            ELSE
-                WITH written AS (
-                    DELETE FROM "$$"."-- drop"
-                     USING (
-                               SELECT item."x'y" AS "item_x'y", item."Group" AS "item_Group", item.item_number
-                                 FROM ROWS FROM (
-                                          jsonb_to_recordset(v_slice) AS ("x'y" text, "Group" integer)
-                                      ) WITH ORDINALITY AS item ("x'y", "Group", item_number)
-                           ) AS item
-                     WHERE "-- drop"."x'y" = item."item_x'y"
-                       AND "-- drop"."Group" = item."item_Group"
-                    RETURNING item.item_number
-                )
-                SELECT count(DISTINCT written.item_number)::integer
-                  INTO v_rows
-                  FROM written;
-            END IF;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, '"$$"."-- drop"');
-                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['x''y', 'Group']::text[], ARRAY['text', 'integer']::text[]) IS NOT NULL THEN
-                        v_doubt := NULL; -- a value is none of its type
-                    END IF;
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    END IF;
-                END IF;
-        END;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            IF v_search.first = ANY (v_refused) THEN
-                v_failure := public.batch_repeated_failure('x''y, Group');
-            END IF;
-            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
-               AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
-                -- No table refused it. A field that cannot be read is the one at which this stops.
-                v_slice := v_items -> (v_search.first - 1);
-                BEGIN
-                    v_column := 'Group';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe ("Group" integer);
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_failure := v_failure || jsonb_build_object('column', v_column);
-                END;
-            END IF;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        v_failed := public.batch_record_errors(
-            p_operation,
-            '"$$"."-- drop"',
-            v_batch,
-            v_failures,
-            public.batch_failed_records(p_range, v_items, v_failures, ARRAY['x''y', 'Group']::text[])
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    RETURN v_written;
 END;
 $function$;
 
@@ -2031,70 +660,21 @@ CREATE OR REPLACE FUNCTION "$$"."naïve name"(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := "$$"."naïve name_plan"(
-        records, options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
-    v_items jsonb := records || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_range IN
-            SELECT r.*
-              FROM "$$"."naïve name_ranges"(v_planned, records) AS r
-        LOOP
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := "$$"."naïve name_batch"(v_operation, v_range, v_items);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        '$$', 'naïve name',
+        ROW(),
+        dry_run, true, options,
+        p_records => records
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION "$$"."naïve name"(jsonb, boolean, jsonb)
+    IS 'delete of a"b (generated by specgen: e6d04a8a)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION "$$"."naïve name_submit"(
     records jsonb,
     options jsonb DEFAULT '{}'
@@ -2103,45 +683,57 @@ CREATE OR REPLACE FUNCTION "$$"."naïve name_submit"(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := "$$"."naïve name_plan"(
-        records, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT r.*
-          FROM "$$"."naïve name_ranges"(v_planned, records) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        '$$', 'naïve name',
+        ROW(),
+        true, options,
+        p_records => records
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION "$$"."naïve name"(jsonb, boolean, jsonb)
-    IS 'delete of a"b (generated by specgen: e6d04a8a)';
 COMMENT ON FUNCTION "$$"."naïve name_submit"(jsonb, jsonb)
     IS 'delete of a"b; submitted, for batch_work() (generated by specgen: c2703c39)';
-COMMENT ON FUNCTION "$$"."naïve name_plan"(jsonb, jsonb, boolean)
-    IS 'Plans naïve name, from entity.yaml (generated by specgen: 97a15b02)';
-COMMENT ON FUNCTION "$$"."naïve name_ranges"(public.batch_operations, jsonb)
-    IS 'Cuts naïve name into ranges (generated by specgen: 4be786af)';
-COMMENT ON FUNCTION "$$"."naïve name_identity"(jsonb)
-    IS 'Tells the records of naïve name apart (generated by specgen: 2c036394)';
-COMMENT ON FUNCTION "$$"."naïve name_repeated"(public.batch_operations)
-    IS 'Marks repeated records loaded for naïve name (generated by specgen: 74bf9297)';
-COMMENT ON FUNCTION "$$"."naïve name_batch"(public.batch_operations, public.batch_ranges, jsonb)
-    IS 'Writes one batch of naïve name (generated by specgen: 298efd9c)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "\u0024\u0024",
+        "operation": "naïve name",
+        "contract": "88ce7d4e",
+        "digest": "c5599b14",
+        "file": "entity.yaml",
+        "called": ["naïve name", "naïve name_submit"],
+        "signature": "48cac858",
+        "functions": ["\u0024\u0024_naïve name_identity", "\u0024\u0024_naïve name_write"],
+        "entity": "a\"b",
+        "search_path": "pg_catalog, pg_temp",
+        "parameters": [{"name": "records", "type": "jsonb", "text": true, "input": "records"}]
+    }$json$,
+    $json$[
+        {
+            "step": "delete",
+            "type": "delete",
+            "target_table": "\"\u0024\u0024\".\"-- drop\"",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "records",
+            "record_fields": ["x'y", "Group"],
+            "record_types": ["text", "integer"],
+            "record_key": ["x'y", "Group"],
+            "unique_use": "several",
+            "unique_columns": ["x'y", "Group"],
+            "unique_types": ["text", "integer"],
+            "identity": {"function": "public.\"\u0024\u0024_naïve name_identity\"", "parameters": {}},
+            "identity_columns": ["x'y", "Group"],
+            "identity_types": ["text", "integer"],
+            "write": {"function": "public.\"\u0024\u0024_naïve name_write\"", "parameters": {}},
+            "many": true,
+            "settings": {}
+        }
+    ]$json$
+);
 
 RESET transform_null_equals;
 RESET standard_conforming_strings;

@@ -24,232 +24,31 @@ COMMENT ON TABLE public.item IS 'Things in a store';
 
 -- add_item: insert of item, from entity.yaml:15
 
-CALL public.batch_drop_changed('public', 'add_item', '692a845f');
-CALL public.batch_drop_changed('public', 'add_item_submit', '3c014731');
-CALL public.batch_drop_changed('public', 'add_item_plan', 'b12c1b08');
-CALL public.batch_drop_changed('public', 'add_item_ranges', '5ced95e0');
-CALL public.batch_drop_changed('public', 'add_item_batch', 'cbc933c1');
+CALL public.batch_replace(
+    'public', 'add_item', $json${"add_item": "692a845f", "add_item_submit": "3c014731"}$json$,
+    ARRAY['add_item_write'], '749dc209'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION public.add_item_plan(
-    p_code varchar,
-    p_options jsonb,
-    p_submitted boolean
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION public.add_item_write(
+    p_code varchar
 )
-    RETURNS public.batch_operations
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "add_item",
-            "entity": "item",
-            "target_table": "public.item",
-            "batch_function": "public.add_item_batch",
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "8c7063f9"
-        }$json$,
-        p_parameters => jsonb_build_object(
-            'code', p_code
-        ),
-        p_options    => p_options,
-        p_submitted  => p_submitted
+    v_written bigint;
+BEGIN
+    INSERT INTO public.item (code, qty, data)
+    VALUES (
+    p_code,
+        1,
+        '{"made": "by hand"}'::jsonb
     );
-BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(p_code)));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    v_operation := public.batch_limit(v_operation, 1);
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'one record, made from the parameters';
-    RETURN v_operation;
-END;
-$function$;
-
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.add_item_ranges(
-    p_operation public.batch_operations
-)
-    RETURNS SETOF public.batch_ranges
-    LANGUAGE sql
-    IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-    SELECT r.* FROM public.batch_list(p_operation, 1, '[{}]', 1, 1, NULL) AS r;
-$function$;
-
--- Writes one batch of a range; the only function that writes item for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.add_item_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
-)
-    RETURNS public.batch_ranges
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-AS $function$
-DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_items jsonb;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    p_code varchar;
-BEGIN
-    IF p_operation.contract IS DISTINCT FROM '8c7063f9' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    SELECT parameter.code
-      INTO p_code
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (code varchar);
-
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_items := public.batch_slice(p_range.items, p_range.next_item, p_range.next_item + v_count - 1);
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            INSERT INTO public.item (code, qty, data)
-            VALUES (
-            p_code,
-                1,
-                '{"made": "by hand"}'::jsonb
-            );
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.item');
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, false
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    END IF;
-                END IF;
-        END;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.item',
-            v_batch,
-            v_failures,
-            public.batch_failed_records(p_range, v_items, v_failures, ARRAY[]::text[])
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    RETURN v_written;
 END;
 $function$;
 
@@ -263,69 +62,20 @@ CREATE OR REPLACE FUNCTION public.add_item(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.add_item_plan(
-        code, options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_range IN
-            SELECT r.*
-              FROM public.add_item_ranges(v_planned) AS r
-        LOOP
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := public.add_item_batch(v_operation, v_range);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'public', 'add_item',
+        ROW(code),
+        dry_run, true, options
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION public.add_item(varchar, boolean, jsonb)
+    IS 'insert of item (generated by specgen: 692a845f)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION public.add_item_submit(
     code varchar,
     options jsonb DEFAULT '{}'
@@ -334,318 +84,89 @@ CREATE OR REPLACE FUNCTION public.add_item_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.add_item_plan(
-        code, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT r.*
-          FROM public.add_item_ranges(v_planned) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'public', 'add_item',
+        ROW(code),
+        true, options
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION public.add_item(varchar, boolean, jsonb)
-    IS 'insert of item (generated by specgen: 692a845f)';
 COMMENT ON FUNCTION public.add_item_submit(varchar, jsonb)
     IS 'insert of item; submitted, for batch_work() (generated by specgen: 3c014731)';
-COMMENT ON FUNCTION public.add_item_plan(varchar, jsonb, boolean)
-    IS 'Plans add_item, from entity.yaml (generated by specgen: b12c1b08)';
-COMMENT ON FUNCTION public.add_item_ranges(public.batch_operations)
-    IS 'Cuts add_item into ranges (generated by specgen: 5ced95e0)';
-COMMENT ON FUNCTION public.add_item_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of add_item (generated by specgen: cbc933c1)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "public",
+        "operation": "add_item",
+        "contract": "8c7063f9",
+        "digest": "b5f4b8f6",
+        "file": "entity.yaml",
+        "called": ["add_item", "add_item_submit"],
+        "signature": "749dc209",
+        "functions": ["add_item_write"],
+        "entity": "item",
+        "search_path": "pg_catalog, pg_temp",
+        "parameters": [{"name": "code", "type": "varchar"}]
+    }$json$,
+    $json$[
+        {
+            "step": "insert",
+            "type": "insert",
+            "target_table": "public.item",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "single",
+            "write": {"function": "public.add_item_write", "parameters": {"p_code": "code"}},
+            "settings": {}
+        }
+    ]$json$
+);
 
 -- add_item_kept: insert of item, from entity.yaml:20
 
-CALL public.batch_drop_changed('public', 'add_item_kept', '591713b2');
-CALL public.batch_drop_changed('public', 'add_item_kept_submit', 'bc18dbce');
-CALL public.batch_drop_changed('public', 'add_item_kept_plan', '7dc01da4');
-CALL public.batch_drop_changed('public', 'add_item_kept_ranges', 'cd2d2d3a');
-CALL public.batch_drop_changed('public', 'add_item_kept_batch', '31d9ac0d');
+CALL public.batch_replace(
+    'public', 'add_item_kept', $json${"add_item_kept": "591713b2", "add_item_kept_submit": "bc18dbce"}$json$,
+    ARRAY['add_item_kept_write'], 'a59060e0'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION public.add_item_kept_plan(
-    p_code varchar,
-    p_options jsonb,
-    p_submitted boolean
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION public.add_item_kept_write(
+    p_code varchar
 )
-    RETURNS public.batch_operations
+    RETURNS SETOF public.batch_written
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "add_item_kept",
-            "entity": "item",
-            "target_table": "public.item",
-            "batch_function": "public.add_item_kept_batch",
-            "kept": ["id"],
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "8c7063f9"
-        }$json$,
-        p_parameters => jsonb_build_object(
-            'code', p_code
-        ),
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
 BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(p_code)));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    v_operation := public.batch_limit(v_operation, 1);
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'one record, made from the parameters';
-    RETURN v_operation;
-END;
-$function$;
-
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.add_item_kept_ranges(
-    p_operation public.batch_operations
-)
-    RETURNS SETOF public.batch_ranges
-    LANGUAGE sql
-    IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-    SELECT r.* FROM public.batch_list(p_operation, 1, '[{}]', 1, 1, NULL) AS r;
-$function$;
-
--- Writes one batch of a range; the only function that writes item for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.add_item_kept_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
-)
-    RETURNS public.batch_ranges
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-AS $function$
-DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_told boolean; -- whether each row that was written is known to be a record's
-    v_singly boolean;
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_items jsonb;
-    v_slice jsonb;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    p_code varchar;
-BEGIN
-    IF p_operation.contract IS DISTINCT FROM '8c7063f9' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    SELECT parameter.code
-      INTO p_code
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (code varchar);
-
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_items := public.batch_slice(p_range.items, p_range.next_item, p_range.next_item + v_count - 1);
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        v_slice := CASE
-            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
-            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
-        END;
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        v_singly := false;
-        BEGIN
-            WITH computed AS MATERIALIZED (
-                SELECT gen_random_uuid() AS id,
-                       p_code AS code,
-                       'kept' AS status,
-                       item_.item_number
-                  FROM jsonb_array_elements(v_slice) WITH ORDINALITY AS item_ (record, item_number)
-            ),
-            written AS (
-                INSERT INTO public.item (id, code, status) OVERRIDING SYSTEM VALUE
-                SELECT computed.id, computed.code, computed.status
-                  FROM computed
-                 ORDER BY computed.item_number
-                RETURNING item.id
-            ),
-            told AS (
-                SELECT written.*, computed.item_number
-                  FROM written
-                  LEFT JOIN computed
-                    ON computed.id = written.id
-            ),
-            kept AS (
-                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
-                SELECT p_operation.operation_id,
-                       p_operation.step_number,
-                       v_batch,
-                       public.batch_record_number(
-                           p_range,
-                           coalesce(v_search.first + told.item_number::integer - 1, v_search.last)
-                       ),
-                       jsonb_build_object('id', told.id)
-                  FROM told
-            )
-            SELECT (SELECT count(*)::integer FROM written),
-                   (
-                       SELECT count(*) = count(DISTINCT told.item_number) AND count(*) = (SELECT count(*) FROM written)
-                         FROM told
-                   )
-              INTO v_rows, v_told;
-            IF NOT v_told AND v_search.first < v_search.last AND NOT v_search.probing
-               AND p_operation.error_handling <> 'stop_on_error' AND p_operation.error_isolation = 'record' THEN
-                -- A trigger has changed what rows are told by: one record at a time, each row is its record's.
-                v_singly := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_singly THEN
-                    v_search := public.batch_search_singly(v_search);
-                ELSIF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.item');
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, false
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    END IF;
-                END IF;
-        END;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.item',
-            v_batch,
-            v_failures,
-            public.batch_failed_records(p_range, v_items, v_failures, ARRAY[]::text[])
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    RETURN QUERY
+    WITH computed AS MATERIALIZED (
+        SELECT gen_random_uuid() AS id,
+               p_code AS code,
+               'kept' AS status,
+               1 AS item_number
+    ),
+    written AS (
+        INSERT INTO public.item (id, code, status) OVERRIDING SYSTEM VALUE
+        SELECT computed.id, computed.code, computed.status
+          FROM computed
+         ORDER BY computed.item_number
+        RETURNING item.id
+    ),
+    told AS (
+        SELECT computed.id, min(computed.item_number)::integer AS item_number
+          FROM computed
+         GROUP BY computed.id
+        HAVING count(*) = 1
+    )
+    SELECT told.item_number,
+           jsonb_build_object('id', written.id)
+      FROM written
+      LEFT JOIN told
+        ON told.id = written.id;
 END;
 $function$;
 
@@ -659,69 +180,20 @@ CREATE OR REPLACE FUNCTION public.add_item_kept(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.add_item_kept_plan(
-        code, options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_range IN
-            SELECT r.*
-              FROM public.add_item_kept_ranges(v_planned) AS r
-        LOOP
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := public.add_item_kept_batch(v_operation, v_range);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'public', 'add_item_kept',
+        ROW(code),
+        dry_run, true, options
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION public.add_item_kept(varchar, boolean, jsonb)
+    IS 'insert of item (generated by specgen: 591713b2)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION public.add_item_kept_submit(
     code varchar,
     options jsonb DEFAULT '{}'
@@ -730,375 +202,108 @@ CREATE OR REPLACE FUNCTION public.add_item_kept_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.add_item_kept_plan(
-        code, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT r.*
-          FROM public.add_item_kept_ranges(v_planned) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'public', 'add_item_kept',
+        ROW(code),
+        true, options
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION public.add_item_kept(varchar, boolean, jsonb)
-    IS 'insert of item (generated by specgen: 591713b2)';
 COMMENT ON FUNCTION public.add_item_kept_submit(varchar, jsonb)
     IS 'insert of item; submitted, for batch_work() (generated by specgen: bc18dbce)';
-COMMENT ON FUNCTION public.add_item_kept_plan(varchar, jsonb, boolean)
-    IS 'Plans add_item_kept, from entity.yaml (generated by specgen: 7dc01da4)';
-COMMENT ON FUNCTION public.add_item_kept_ranges(public.batch_operations)
-    IS 'Cuts add_item_kept into ranges (generated by specgen: cd2d2d3a)';
-COMMENT ON FUNCTION public.add_item_kept_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of add_item_kept (generated by specgen: 31d9ac0d)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "public",
+        "operation": "add_item_kept",
+        "contract": "8c7063f9",
+        "digest": "159f4c1b",
+        "file": "entity.yaml",
+        "called": ["add_item_kept", "add_item_kept_submit"],
+        "signature": "a59060e0",
+        "functions": ["add_item_kept_write"],
+        "entity": "item",
+        "search_path": "pg_catalog, pg_temp",
+        "parameters": [{"name": "code", "type": "varchar"}],
+        "settings": {"kept": ["id"]}
+    }$json$,
+    $json$[
+        {
+            "step": "insert",
+            "type": "insert",
+            "target_table": "public.item",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "single",
+            "write": {"function": "public.add_item_kept_write", "parameters": {"p_code": "code"}},
+            "keeps": true,
+            "settings": {}
+        }
+    ]$json$
+);
 
 -- import_items: insert of item, from entity.yaml:26
 
-CALL public.batch_drop_changed('public', 'import_items', '95b23602');
-CALL public.batch_drop_changed('public', 'import_items_submit', 'f8999c98');
-CALL public.batch_drop_changed('public', 'import_items_plan', 'bcdf1636');
-CALL public.batch_drop_changed('public', 'import_items_ranges', 'c7e50f3a');
-CALL public.batch_drop_changed('public', 'import_items_batch', '4be65977');
+CALL public.batch_replace(
+    'public', 'import_items', $json${"import_items": "95b23602", "import_items_submit": "f8999c98"}$json$,
+    ARRAY['import_items_suspects', 'import_items_write'], 'a66189d5'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION public.import_items_plan(
-    p_now timestamptz,
-    p_items_ jsonb,
-    p_options jsonb,
-    p_submitted boolean
+-- Told beforehand: the places of the records that a constraint would refuse, so that they are tried first. A
+-- guess: the database has the last word.
+CREATE OR REPLACE FUNCTION public.import_items_suspects(
+    p_records jsonb
 )
-    RETURNS public.batch_operations
+    RETURNS integer[]
     LANGUAGE plpgsql
-    VOLATILE
+    STABLE
     SET search_path = pg_catalog, pg_temp
 AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "import_items",
-            "entity": "item",
-            "target_table": "public.item",
-            "batch_function": "public.import_items_batch",
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "collect_errors",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "92a5781e"
-        }$json$,
-        p_parameters => jsonb_build_object(
-            'now', p_now
-        ),
-        p_options    => p_options,
-        p_submitted  => p_submitted
+BEGIN
+    RETURN ARRAY(
+        SELECT batch_place
+          FROM (
+                   SELECT item_.code AS code,
+                          item_.qty AS qty,
+                          item_.item_number::integer AS batch_place
+                     FROM ROWS FROM (
+                         jsonb_to_recordset(p_records) AS (code varchar(20), qty integer, tags text[])
+                     ) WITH ORDINALITY AS item_ (code, qty, tags, item_number)
+               ) AS item
+         WHERE item.code IS NULL
+            OR item.qty IS NULL
+            OR (qty >= 0) IS FALSE
+         ORDER BY 1
     );
-BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(p_now, md5(p_items_::text))));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    IF jsonb_typeof(p_items_) <> 'array' THEN
-        RAISE EXCEPTION 'import_items: items must be a JSON array of objects, not %',
-            jsonb_typeof(p_items_)
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    PERFORM public.batch_refuse_fields(v_operation, p_items_, ARRAY['code', 'qty', 'tags']::text[]);
-    v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_items_), 0));
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the records are handed in';
-    RETURN v_operation;
 END;
 $function$;
 
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.import_items_ranges(
-    p_operation public.batch_operations,
-    p_items_ jsonb
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION public.import_items_write(
+    p_records jsonb,
+    p_now timestamptz
 )
-    RETURNS SETOF public.batch_ranges
-    LANGUAGE plpgsql
-    IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_items jsonb := p_items_ || '[]'; -- decompressed once, not once a slice
-    v_total integer := p_operation.step_records::integer;
-    v_size integer := CASE
-        WHEN p_operation.submitted THEN p_operation.batch_size
-        ELSE greatest(p_operation.step_records, 1)::integer
-    END;
-BEGIN
-    -- A submitted operation keeps the records, a call reads them where they are.
-    RETURN QUERY
-    SELECT listed.*
-      FROM generate_series(1, v_total, v_size) AS first (item)
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation,
-               (first.item - 1) / v_size + 1,
-               CASE WHEN p_operation.submitted
-                   THEN public.batch_slice(v_items, first.item, least(first.item + v_size - 1, v_total))
-               END,
-               least(v_size, v_total - first.item + 1),
-               first.item,
-               NULL
-           ) AS listed;
-END;
-$function$;
-
--- Writes one batch of a range; the only function that writes item for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.import_items_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges,
-    p_items jsonb DEFAULT NULL
-)
-    RETURNS public.batch_ranges
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_items jsonb;
-    v_slice jsonb;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    v_suspects integer[] := ARRAY[]::integer[];
-    p_now timestamptz;
+    v_written bigint;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '92a5781e' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    SELECT parameter.now
-      INTO p_now
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (now timestamptz);
-
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_items := public.batch_slice(coalesce(p_items, p_range.items), p_range.next_item, p_range.next_item + v_count - 1);
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF NOT v_dense THEN
-                BEGIN
-                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                      INTO v_suspects
-                      FROM (
-                               SELECT NULL::uuid AS id,
-                                      item_.code AS code,
-                                      NULL::text AS status,
-                                      item_.qty AS qty,
-                                      NULL::numeric(10,2) AS price,
-                                      item_.tags AS tags,
-                                      NULL::jsonb AS data,
-                                      p_now AS seen_at,
-                                      item_.item_number::integer AS batch_place
-                                 FROM ROWS FROM (
-                                     jsonb_to_recordset(v_items) AS (code varchar(20), qty integer, tags text[])
-                                 ) WITH ORDINALITY AS item_ (code, qty, tags, item_number)
-                           ) AS item
-                     WHERE item.code IS NULL
-                        OR item.qty IS NULL
-                        OR (qty >= 0) IS FALSE;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                        v_suspects := public.batch_unreadable_places(v_items, ARRAY['code', 'qty', 'tags']::text[], ARRAY['varchar(20)', 'integer', 'text[]']::text[]);
-                END;
-            END IF;
-            v_search := public.batch_search(
-                p_operation, v_count, v_dense, '{}', v_suspects
-            );
-            CONTINUE;
-        END IF;
-        v_slice := CASE
-            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
-            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
-        END;
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            INSERT INTO public.item (code, qty, tags, seen_at)
-            SELECT item_.code,
-                   item_.qty,
-                   item_.tags,
-                   p_now
-              FROM jsonb_to_recordset(v_slice) AS item_ (code varchar(20), qty integer, tags text[]);
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.item');
-                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['code', 'qty', 'tags']::text[], ARRAY['varchar(20)', 'integer', 'text[]']::text[]) IS NOT NULL THEN
-                        v_doubt := NULL; -- a value is none of its type
-                    END IF;
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
-               AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
-                -- No table refused it. A field that cannot be read is the one at which this stops.
-                v_slice := v_items -> (v_search.first - 1);
-                BEGIN
-                    v_column := 'code';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (code varchar(20));
-                    v_column := 'qty';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (qty integer);
-                    v_column := 'tags';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (tags text[]);
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_failure := v_failure || jsonb_build_object('column', v_column);
-                END;
-            END IF;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.item',
-            v_batch,
-            v_failures,
-            public.batch_failed_records(p_range, v_items, v_failures, ARRAY[]::text[])
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    INSERT INTO public.item (code, qty, tags, seen_at)
+    SELECT item_.code,
+           item_.qty,
+           item_.tags,
+           p_now
+      FROM ROWS FROM (
+          jsonb_to_recordset(p_records) AS (code varchar(20), qty integer, tags text[])
+      ) WITH ORDINALITY AS item_ (code, qty, tags, item_number);
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    RETURN v_written;
 END;
 $function$;
 
@@ -1113,70 +318,21 @@ CREATE OR REPLACE FUNCTION public.import_items(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.import_items_plan(
-        now, items, options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
-    v_items jsonb := items || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_range IN
-            SELECT r.*
-              FROM public.import_items_ranges(v_planned, items) AS r
-        LOOP
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := public.import_items_batch(v_operation, v_range, v_items);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'public', 'import_items',
+        ROW(now),
+        dry_run, true, options,
+        p_records => items
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION public.import_items(timestamptz, jsonb, boolean, jsonb)
+    IS 'insert of item (generated by specgen: 95b23602)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION public.import_items_submit(
     now timestamptz,
     items jsonb,
@@ -1186,412 +342,126 @@ CREATE OR REPLACE FUNCTION public.import_items_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.import_items_plan(
-        now, items, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT r.*
-          FROM public.import_items_ranges(v_planned, items) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'public', 'import_items',
+        ROW(now),
+        true, options,
+        p_records => items
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION public.import_items(timestamptz, jsonb, boolean, jsonb)
-    IS 'insert of item (generated by specgen: 95b23602)';
 COMMENT ON FUNCTION public.import_items_submit(timestamptz, jsonb, jsonb)
     IS 'insert of item; submitted, for batch_work() (generated by specgen: f8999c98)';
-COMMENT ON FUNCTION public.import_items_plan(timestamptz, jsonb, jsonb, boolean)
-    IS 'Plans import_items, from entity.yaml (generated by specgen: bcdf1636)';
-COMMENT ON FUNCTION public.import_items_ranges(public.batch_operations, jsonb)
-    IS 'Cuts import_items into ranges (generated by specgen: c7e50f3a)';
-COMMENT ON FUNCTION public.import_items_batch(public.batch_operations, public.batch_ranges, jsonb)
-    IS 'Writes one batch of import_items (generated by specgen: 4be65977)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "public",
+        "operation": "import_items",
+        "contract": "92a5781e",
+        "digest": "c72ef74d",
+        "file": "entity.yaml",
+        "called": ["import_items", "import_items_submit"],
+        "signature": "a66189d5",
+        "functions": ["import_items_suspects", "import_items_write"],
+        "entity": "item",
+        "search_path": "pg_catalog, pg_temp",
+        "parameters": [
+            {"name": "now", "type": "timestamptz"},
+            {"name": "items", "type": "jsonb", "text": true, "input": "records"}
+        ],
+        "settings": {"error_handling": "collect_errors"}
+    }$json$,
+    $json$[
+        {
+            "step": "insert",
+            "type": "insert",
+            "target_table": "public.item",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "records",
+            "record_fields": ["code", "qty", "tags"],
+            "record_types": ["varchar(20)", "integer", "text[]"],
+            "suspects": {"function": "public.import_items_suspects", "parameters": {}},
+            "write": {"function": "public.import_items_write", "parameters": {"p_now": "now"}},
+            "settings": {}
+        }
+    ]$json$
+);
 
 -- import_items_kept: insert of item, from entity.yaml:33
 
-CALL public.batch_drop_changed('public', 'import_items_kept', '047995b1');
-CALL public.batch_drop_changed('public', 'import_items_kept_submit', 'aa9c5a73');
-CALL public.batch_drop_changed('public', 'import_items_kept_plan', '25feab7e');
-CALL public.batch_drop_changed('public', 'import_items_kept_ranges', '8446251c');
-CALL public.batch_drop_changed('public', 'import_items_kept_batch', '5495f673');
+CALL public.batch_replace(
+    'public', 'import_items_kept', $json${"import_items_kept": "047995b1", "import_items_kept_submit": "aa9c5a73"}$json$,
+    ARRAY['import_items_kept_suspects', 'import_items_kept_write'], '27879eef'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION public.import_items_kept_plan(
-    p_items_ jsonb,
-    p_options jsonb,
-    p_submitted boolean
+-- Told beforehand: the places of the records that a constraint would refuse, so that they are tried first. A
+-- guess: the database has the last word.
+CREATE OR REPLACE FUNCTION public.import_items_kept_suspects(
+    p_records jsonb
 )
-    RETURNS public.batch_operations
+    RETURNS integer[]
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN ARRAY(
+        SELECT batch_place
+          FROM (
+                   SELECT upper(item_.code) AS code,
+                          item_.item_number::integer AS batch_place
+                     FROM ROWS FROM (
+                         jsonb_to_recordset(p_records) AS (code varchar(20), price numeric(10,2))
+                     ) WITH ORDINALITY AS item_ (code, price, item_number)
+               ) AS item
+         WHERE item.code IS NULL
+         ORDER BY 1
+    );
+END;
+$function$;
+
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION public.import_items_kept_write(
+    p_records jsonb
+)
+    RETURNS SETOF public.batch_written
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "import_items_kept",
-            "entity": "item",
-            "target_table": "public.item",
-            "batch_function": "public.import_items_kept_batch",
-            "kept": ["id", "code", "price"],
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "d4afce13"
-        }$json$,
-        p_parameters => '{}',
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
 BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(md5(p_items_::text))));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'records', ARRAY['id'], ARRAY['uuid']::regtype[]
-    );
-
-    IF jsonb_typeof(p_items_) <> 'array' THEN
-        RAISE EXCEPTION 'import_items_kept: items must be a JSON array of objects, not %',
-            jsonb_typeof(p_items_)
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    PERFORM public.batch_refuse_fields(v_operation, p_items_, ARRAY['code', 'price']::text[]);
-    v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_items_), 0));
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the records are handed in';
-    RETURN v_operation;
-END;
-$function$;
-
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.import_items_kept_ranges(
-    p_operation public.batch_operations,
-    p_items_ jsonb
-)
-    RETURNS SETOF public.batch_ranges
-    LANGUAGE plpgsql
-    IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_items jsonb := p_items_ || '[]'; -- decompressed once, not once a slice
-    v_total integer := p_operation.step_records::integer;
-    v_size integer := CASE
-        WHEN p_operation.submitted THEN p_operation.batch_size
-        ELSE greatest(p_operation.step_records, 1)::integer
-    END;
-BEGIN
-    -- A submitted operation keeps the records, a call reads them where they are.
     RETURN QUERY
-    SELECT listed.*
-      FROM generate_series(1, v_total, v_size) AS first (item)
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation,
-               (first.item - 1) / v_size + 1,
-               CASE WHEN p_operation.submitted
-                   THEN public.batch_slice(v_items, first.item, least(first.item + v_size - 1, v_total))
-               END,
-               least(v_size, v_total - first.item + 1),
-               first.item,
-               NULL
-           ) AS listed;
-END;
-$function$;
-
--- Writes one batch of a range; the only function that writes item for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.import_items_kept_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges,
-    p_items jsonb DEFAULT NULL
-)
-    RETURNS public.batch_ranges
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-AS $function$
-DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_told boolean; -- whether each row that was written is known to be a record's
-    v_singly boolean;
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_items jsonb;
-    v_slice jsonb;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    v_suspects integer[] := ARRAY[]::integer[];
-BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'd4afce13' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_items := public.batch_slice(coalesce(p_items, p_range.items), p_range.next_item, p_range.next_item + v_count - 1);
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF NOT v_dense THEN
-                BEGIN
-                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                      INTO v_suspects
-                      FROM (
-                               SELECT NULL::uuid AS id,
-                                      upper(item_.code) AS code,
-                                      NULL::text AS status,
-                                      NULL::integer AS qty,
-                                      item_.price AS price,
-                                      NULL::text[] AS tags,
-                                      NULL::jsonb AS data,
-                                      NULL::timestamptz AS seen_at,
-                                      item_.item_number::integer AS batch_place
-                                 FROM ROWS FROM (
-                                     jsonb_to_recordset(v_items) AS (code varchar(20), price numeric(10,2))
-                                 ) WITH ORDINALITY AS item_ (code, price, item_number)
-                           ) AS item
-                     WHERE item.code IS NULL;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                        v_suspects := public.batch_unreadable_places(v_items, ARRAY['code', 'price']::text[], ARRAY['varchar(20)', 'numeric(10,2)']::text[]);
-                END;
-            END IF;
-            v_search := public.batch_search(
-                p_operation, v_count, v_dense, '{}', v_suspects
-            );
-            CONTINUE;
-        END IF;
-        v_slice := CASE
-            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
-            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
-        END;
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        v_singly := false;
-        BEGIN
-            WITH computed AS MATERIALIZED (
-                SELECT gen_random_uuid() AS id,
-                       upper(item_.code) AS code,
-                       item_.price AS price,
-                       item_.item_number
-                  FROM ROWS FROM (
-                      jsonb_to_recordset(v_slice) AS (code varchar(20), price numeric(10,2))
-                  ) WITH ORDINALITY AS item_ (code, price, item_number)
-            ),
-            written AS (
-                INSERT INTO public.item (id, code, price) OVERRIDING SYSTEM VALUE
-                SELECT computed.id, computed.code, computed.price
-                  FROM computed
-                 ORDER BY computed.item_number
-                RETURNING item.id, item.code, item.price
-            ),
-            told AS (
-                SELECT written.*, computed.item_number
-                  FROM written
-                  LEFT JOIN computed
-                    ON computed.id = written.id
-            ),
-            kept AS (
-                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
-                SELECT p_operation.operation_id,
-                       p_operation.step_number,
-                       v_batch,
-                       public.batch_record_number(
-                           p_range,
-                           coalesce(v_search.first + told.item_number::integer - 1, v_search.last)
-                       ),
-                       jsonb_build_object('id', told.id, 'code', told.code, 'price', told.price)
-                  FROM told
-            )
-            SELECT (SELECT count(*)::integer FROM written),
-                   (
-                       SELECT count(*) = count(DISTINCT told.item_number) AND count(*) = (SELECT count(*) FROM written)
-                         FROM told
-                   )
-              INTO v_rows, v_told;
-            IF NOT v_told AND v_search.first < v_search.last AND NOT v_search.probing
-               AND p_operation.error_handling <> 'stop_on_error' AND p_operation.error_isolation = 'record' THEN
-                -- A trigger has changed what rows are told by: one record at a time, each row is its record's.
-                v_singly := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_singly THEN
-                    v_search := public.batch_search_singly(v_search);
-                ELSIF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.item');
-                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['code', 'price']::text[], ARRAY['varchar(20)', 'numeric(10,2)']::text[]) IS NOT NULL THEN
-                        v_doubt := NULL; -- a value is none of its type
-                    END IF;
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
-               AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
-                -- No table refused it. A field that cannot be read is the one at which this stops.
-                v_slice := v_items -> (v_search.first - 1);
-                BEGIN
-                    v_column := 'code';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (code varchar(20));
-                    v_column := 'price';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (price numeric(10,2));
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_failure := v_failure || jsonb_build_object('column', v_column);
-                END;
-            END IF;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.item',
-            v_batch,
-            v_failures,
-            public.batch_failed_records(p_range, v_items, v_failures, ARRAY[]::text[])
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    WITH computed AS MATERIALIZED (
+        SELECT gen_random_uuid() AS id,
+               upper(item_.code) AS code,
+               item_.price AS price,
+               item_.item_number
+          FROM ROWS FROM (
+              jsonb_to_recordset(p_records) AS (code varchar(20), price numeric(10,2))
+          ) WITH ORDINALITY AS item_ (code, price, item_number)
+    ),
+    written AS (
+        INSERT INTO public.item (id, code, price) OVERRIDING SYSTEM VALUE
+        SELECT computed.id, computed.code, computed.price
+          FROM computed
+         ORDER BY computed.item_number
+        RETURNING item.id, item.code, item.price
+    ),
+    told AS (
+        SELECT computed.id, min(computed.item_number)::integer AS item_number
+          FROM computed
+         GROUP BY computed.id
+        HAVING count(*) = 1
+    )
+    SELECT told.item_number,
+           jsonb_build_object('id', written.id, 'code', written.code, 'price', written.price)
+      FROM written
+      LEFT JOIN told
+        ON told.id = written.id;
 END;
 $function$;
 
@@ -1605,70 +475,21 @@ CREATE OR REPLACE FUNCTION public.import_items_kept(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.import_items_kept_plan(
-        items, options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
-    v_items jsonb := items || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_range IN
-            SELECT r.*
-              FROM public.import_items_kept_ranges(v_planned, items) AS r
-        LOOP
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := public.import_items_kept_batch(v_operation, v_range, v_items);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'public', 'import_items_kept',
+        ROW(),
+        dry_run, true, options,
+        p_records => items
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION public.import_items_kept(jsonb, boolean, jsonb)
+    IS 'insert of item (generated by specgen: 047995b1)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION public.import_items_kept_submit(
     items jsonb,
     options jsonb DEFAULT '{}'
@@ -1677,41 +498,55 @@ CREATE OR REPLACE FUNCTION public.import_items_kept_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.import_items_kept_plan(
-        items, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT r.*
-          FROM public.import_items_kept_ranges(v_planned, items) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'public', 'import_items_kept',
+        ROW(),
+        true, options,
+        p_records => items
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION public.import_items_kept(jsonb, boolean, jsonb)
-    IS 'insert of item (generated by specgen: 047995b1)';
 COMMENT ON FUNCTION public.import_items_kept_submit(jsonb, jsonb)
     IS 'insert of item; submitted, for batch_work() (generated by specgen: aa9c5a73)';
-COMMENT ON FUNCTION public.import_items_kept_plan(jsonb, jsonb, boolean)
-    IS 'Plans import_items_kept, from entity.yaml (generated by specgen: 25feab7e)';
-COMMENT ON FUNCTION public.import_items_kept_ranges(public.batch_operations, jsonb)
-    IS 'Cuts import_items_kept into ranges (generated by specgen: 8446251c)';
-COMMENT ON FUNCTION public.import_items_kept_batch(public.batch_operations, public.batch_ranges, jsonb)
-    IS 'Writes one batch of import_items_kept (generated by specgen: 5495f673)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "public",
+        "operation": "import_items_kept",
+        "contract": "d4afce13",
+        "digest": "08f01e8d",
+        "file": "entity.yaml",
+        "called": ["import_items_kept", "import_items_kept_submit"],
+        "signature": "27879eef",
+        "functions": ["import_items_kept_suspects", "import_items_kept_write"],
+        "entity": "item",
+        "search_path": "pg_catalog, pg_temp",
+        "parameters": [{"name": "items", "type": "jsonb", "text": true, "input": "records"}],
+        "settings": {"kept": ["id", "code", "price"]}
+    }$json$,
+    $json$[
+        {
+            "step": "insert",
+            "type": "insert",
+            "target_table": "public.item",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "records",
+            "record_fields": ["code", "price"],
+            "record_types": ["varchar(20)", "numeric(10,2)"],
+            "unique_use": "records",
+            "unique_columns": ["id"],
+            "unique_types": ["uuid"],
+            "suspects": {"function": "public.import_items_kept_suspects", "parameters": {}},
+            "write": {"function": "public.import_items_kept_write", "parameters": {}},
+            "keeps": true,
+            "settings": {}
+        }
+    ]$json$
+);
 
 RESET transform_null_equals;
 RESET standard_conforming_strings;

@@ -15,305 +15,27 @@ CREATE TABLE IF NOT EXISTS shop.label (
 
 -- drop_labels: delete of label, from entity.yaml:24
 
-CALL public.batch_drop_changed('shop', 'drop_labels', 'f518b9c4');
-CALL public.batch_drop_changed('shop', 'drop_labels_submit', '9e1c0d3a');
-CALL public.batch_drop_changed('shop', 'drop_labels_plan', '31951a88');
-CALL public.batch_drop_changed('shop', 'drop_labels_ranges', '27f48760');
-CALL public.batch_drop_changed('shop', 'drop_labels_batch', 'c0e6631a');
+CALL public.batch_replace(
+    'shop', 'drop_labels', $json${"drop_labels": "f518b9c4", "drop_labels_submit": "9e1c0d3a"}$json$,
+    ARRAY['shop_drop_labels_write'], 'b96470cf'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION shop.drop_labels_plan(
-    p_codes shop.code[],
-    p_options jsonb,
-    p_submitted boolean
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION public.shop_drop_labels_write(
+    p_keys shop.code[]
 )
-    RETURNS public.batch_operations
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, shop, pg_temp
 AS $function$
 DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "drop_labels",
-            "entity": "label",
-            "target_table": "shop.label",
-            "batch_function": "shop.drop_labels_batch",
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "4448183c"
-        }$json$,
-        p_parameters => '{}',
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
+    v_written bigint;
 BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(p_codes)));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'keys', ARRAY['code'], ARRAY['shop.code']::regtype[]
-    );
-
-    v_operation := public.batch_limit(v_operation, coalesce(cardinality(p_codes), 0));
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the keys are handed in';
-    RETURN v_operation;
-END;
-$function$;
-
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION shop.drop_labels_ranges(
-    p_operation public.batch_operations,
-    p_codes shop.code[]
-)
-    RETURNS TABLE (work_range public.batch_ranges, keys shop.code[])
-    LANGUAGE plpgsql
-    STABLE
-    SET search_path = pg_catalog, shop, pg_temp
-    SET work_mem = '128MB' -- one sort of the keys that were handed in
-AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
-    v_total bigint := p_operation.step_records;
-BEGIN
-    -- In key order, so that two operations lock rows in the same order; each key once, NULLs left out.
-    RETURN QUERY
-    WITH handed_in AS (
-        SELECT item.key, item.n, row_number() OVER () - 1 AS place
-          FROM (
-                   SELECT DISTINCT ON (i.key) i.key, i.n
-                     FROM (
-                              SELECT unnest(p_codes) AS key,
-                                     generate_series(1, cardinality(p_codes)::bigint) AS n
-                          ) AS i
-                    WHERE i.key IS DISTINCT FROM NULL
-                      AND i.n <= v_total
-                    ORDER BY i.key, i.n
-               ) AS item
-    )
-    SELECT public.batch_list(
-               p_operation,
-               (handed_in.place / v_size)::integer + 1,
-               CASE WHEN p_operation.submitted THEN jsonb_agg(jsonb_build_array(handed_in.key::text)) END,
-               count(*)::integer,
-               1,
-               array_agg(handed_in.n)
-           ),
-           array_agg(handed_in.key)
-      FROM handed_in
-     GROUP BY handed_in.place / v_size
-     ORDER BY handed_in.place / v_size;
-END;
-$function$;
-
--- Writes one batch of a range; the only function that writes label for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION shop.drop_labels_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges,
-    p_keys shop.code[] DEFAULT NULL
-)
-    RETURNS public.batch_ranges
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, shop, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-AS $function$
-DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_records jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_keys shop.code[];
-    v_slice shop.code[];
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-BEGIN
-    IF p_operation.contract IS DISTINCT FROM '4448183c' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    v_keys := coalesce(
-        p_keys,
-        ARRAY(
-            SELECT (item.key ->> 0)::shop.code
-              FROM jsonb_array_elements(p_range.items) WITH ORDINALITY AS item (key, n)
-             ORDER BY item.n
-        )
-    );
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_keys := v_keys[p_range.next_item:p_range.next_item + v_count - 1];
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        v_slice := v_keys[v_search.first:v_search.last];
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            DELETE FROM shop.label
-             WHERE label.code = ANY (v_slice);
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'shop.label');
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    END IF;
-                END IF;
-        END;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        BEGIN
-            v_records := ARRAY(
-                SELECT jsonb_build_object(
-                           'number', public.batch_record_number(p_range, slice.first),
-                           'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('code', v_keys[slice.first]) END,
-                           'records', (
-                               SELECT jsonb_agg(to_jsonb(label) ORDER BY label.code)
-                                 FROM shop.label
-                                WHERE label.code = ANY (v_keys[slice.first:slice.last])
-                           )
-                       )
-                  FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                 CROSS JOIN LATERAL (
-                           SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                       ) AS slice
-                 ORDER BY told.n
-            );
-        EXCEPTION
-            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
-                v_records := ARRAY(
-                    SELECT jsonb_build_object(
-                               'number', public.batch_record_number(p_range, slice.first),
-                               'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('code', v_keys[slice.first]) END,
-                               'records', (
-                                   SELECT jsonb_agg(jsonb_build_object('code', v_keys[place]) ORDER BY place)
-                                     FROM generate_series(slice.first, slice.last) AS place
-                               )
-                           )
-                      FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                     CROSS JOIN LATERAL (
-                               SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                           ) AS slice
-                     ORDER BY told.n
-                );
-        END;
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'shop.label',
-            v_batch,
-            v_failures,
-            v_records
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    DELETE FROM shop.label
+     WHERE label.code = ANY (p_keys);
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    RETURN v_written;
 END;
 $function$;
 
@@ -327,71 +49,21 @@ CREATE OR REPLACE FUNCTION shop.drop_labels(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, shop, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := shop.drop_labels_plan(
-        codes, options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
-    v_work record;
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_work IN
-            SELECT r.*
-              FROM shop.drop_labels_ranges(v_planned, codes) AS r
-        LOOP
-            v_range := v_work.work_range;
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := shop.drop_labels_batch(v_operation, v_range, v_work.keys);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'shop', 'drop_labels',
+        ROW(),
+        dry_run, true, options,
+        p_keys => public.batch_texts(codes)
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION shop.drop_labels(shop.code[], boolean, jsonb)
+    IS 'delete of label (generated by specgen: f518b9c4)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION shop.drop_labels_submit(
     codes shop.code[],
     options jsonb DEFAULT '{}'
@@ -400,845 +72,175 @@ CREATE OR REPLACE FUNCTION shop.drop_labels_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, shop, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := shop.drop_labels_plan(
-        codes, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT (r.work_range).*
-          FROM shop.drop_labels_ranges(v_planned, codes) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'shop', 'drop_labels',
+        ROW(),
+        true, options,
+        p_keys => public.batch_texts(codes)
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION shop.drop_labels(shop.code[], boolean, jsonb)
-    IS 'delete of label (generated by specgen: f518b9c4)';
 COMMENT ON FUNCTION shop.drop_labels_submit(shop.code[], jsonb)
     IS 'delete of label; submitted, for batch_work() (generated by specgen: 9e1c0d3a)';
-COMMENT ON FUNCTION shop.drop_labels_plan(shop.code[], jsonb, boolean)
-    IS 'Plans drop_labels, from entity.yaml (generated by specgen: 31951a88)';
-COMMENT ON FUNCTION shop.drop_labels_ranges(public.batch_operations, shop.code[])
-    IS 'Cuts drop_labels into ranges (generated by specgen: 27f48760)';
-COMMENT ON FUNCTION shop.drop_labels_batch(public.batch_operations, public.batch_ranges, shop.code[])
-    IS 'Writes one batch of drop_labels (generated by specgen: c0e6631a)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "shop",
+        "operation": "drop_labels",
+        "contract": "4448183c",
+        "digest": "390ae656",
+        "file": "entity.yaml",
+        "called": ["drop_labels", "drop_labels_submit"],
+        "signature": "b96470cf",
+        "functions": ["shop_drop_labels_write"],
+        "entity": "label",
+        "search_path": "pg_catalog, shop, pg_temp",
+        "parameters": [{"name": "codes", "type": "shop.code[]", "text": true, "input": "keys"}]
+    }$json$,
+    $json$[
+        {
+            "step": "delete",
+            "type": "delete",
+            "target_table": "shop.label",
+            "search_path": "pg_catalog, shop, pg_temp",
+            "drives": "keys",
+            "key_columns": ["code"],
+            "key_types": ["shop.code"],
+            "bound_types": ["text"],
+            "unique_use": "keys",
+            "unique_columns": ["code"],
+            "unique_types": ["shop.code"],
+            "write": {"function": "public.shop_drop_labels_write", "parameters": {}},
+            "settings": {}
+        }
+    ]$json$
+);
 
 -- retire_labels: steps of label, from entity.yaml:28
 
-CALL public.batch_drop_changed('shop', 'retire_labels_find_sad_plan', '1acbce36');
-CALL public.batch_drop_changed('shop', 'retire_labels_find_sad_ranges', 'e7a8d334');
-CALL public.batch_drop_changed('shop', 'retire_labels_find_sad_batch', '06bb485a');
-CALL public.batch_drop_changed('shop', 'retire_labels_clear_sad_plan', '34d5c817');
-CALL public.batch_drop_changed('shop', 'retire_labels_clear_sad_ranges', '57a02da7');
-CALL public.batch_drop_changed('shop', 'retire_labels_clear_sad_batch', 'f891b81d');
-CALL public.batch_drop_changed('shop', 'retire_labels', '60edd369');
-CALL public.batch_drop_changed('shop', 'retire_labels_submit', 'be19a992');
-CALL public.batch_drop_changed('shop', 'retire_labels_plan', '8c3d1a23');
-CALL public.batch_drop_changed('shop', 'retire_labels_start', '65936d21');
+CALL public.batch_replace(
+    'shop', 'retire_labels', $json${"retire_labels": "60edd369", "retire_labels_submit": "be19a992"}$json$,
+    ARRAY['shop_retire_labels_find_sad_keys', 'shop_retire_labels_find_sad_between', 'shop_retire_labels_find_sad_write', 'shop_retire_labels_clear_sad_write'], '763f1827'
+);
 
 -- Step 1, find_sad: select of label, from entity.yaml:30
 
--- Counts the records of the step, decides the strategy and stores its ranges.
-CREATE OR REPLACE FUNCTION shop.retire_labels_find_sad_plan(p_operation public.batch_operations)
-    RETURNS void
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, shop, pg_temp
-    SET work_mem = '128MB' -- one sort of the matching keys
-    SET plan_cache_mode = force_custom_plan -- planned once a step, so for this one
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_enter(
-        p_operation => p_operation,
-        p_settings  => $json${
-            "target_table": "shop.label",
-            "batch_function": "shop.retire_labels_find_sad_batch",
-            "kept": ["code"],
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic"
-        }$json$
-    );
-    p_mood mood := (p_operation.parameters ->> 'mood')::mood;
-    v_size integer := v_operation.batch_size;
-    v_found bigint;
-    v_dense boolean := false;
-    v_planner text[];
-BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'f5509784' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'rows', ARRAY['code'], ARRAY['shop.code']::regtype[]
-    );
-
-    -- In key order: the key that each batch would begin with, and the last row's place.
-    SELECT coalesce(max(matching.place), 0),
-           coalesce(
-               jsonb_agg(jsonb_build_array(matching.batch_key::text) ORDER BY matching.place)
-                   FILTER (WHERE (matching.place - 1) % v_size = 0),
-               '[]'
-           )
-      INTO v_found, v_operation.batch_keys
-      FROM (
-               SELECT label.code AS batch_key,
-                      row_number() OVER (ORDER BY label.code) AS place
-                 FROM shop.label
-                -- where_condition, entity.yaml:30
-                WHERE (
-                          mood = p_mood
-                      )
-           ) AS matching;
-    v_operation := public.batch_limit(v_operation, v_found);
-
-    -- Batches from key to key where most rows between two keys match, else lists of keys: a batch
-    -- from key to key reads every row between its ends. Counting between some neighbours tells,
-    -- whatever the statistics say. A limit on the records needs lists, which nobody can slip into.
-    -- Nor may a stretch hold rows that row-level security hides from who asks and not from a worker.
-    IF v_operation.max_records IS NULL AND jsonb_array_length(v_operation.batch_keys) > 1
-       AND NOT row_security_active('shop.label') THEN
-        -- In key order and no further: no plan may read a whole stretch to sort it.
-        v_planner := public.batch_planner('{off,off,off,off}');
-        SELECT sum(between_keys.row_count) <= 3 * v_size::bigint * count(*)
-          INTO v_dense
-          FROM public.batch_sample_pairs(v_operation.batch_keys) AS pair
-         CROSS JOIN LATERAL (
-                   SELECT count(*) AS row_count
-                     FROM (
-                              SELECT
-                                FROM shop.label
-                               WHERE label.code >= (pair.low_key ->> 0)::shop.code
-                                 AND label.code < (pair.high_key ->> 0)::shop.code
-                               ORDER BY label.code
-                               LIMIT 4 * v_size::bigint
-                          ) AS counted
-               ) AS between_keys;
-        PERFORM public.batch_planner(v_planner);
-    END IF;
-    IF v_dense THEN
-        v_operation.strategy := 'ranges';
-        v_operation.strategy_reason := 'most rows between two matching keys match';
-        v_operation.upto_key := (
-            SELECT jsonb_build_array(label.code::text)
-              FROM shop.label
-             ORDER BY label.code DESC
-             LIMIT 1
-        );
-    ELSE
-        v_operation.strategy := 'keys';
-        v_operation.strategy_reason := CASE
-            WHEN v_operation.max_records IS NOT NULL THEN 'max_records is exact only over a list of keys'
-            WHEN jsonb_array_length(v_operation.batch_keys) < 2 THEN 'one batch holds all rows'
-            WHEN row_security_active('shop.label') THEN 'row-level security: only rows that were seen are written'
-            ELSE 'few of the rows between two matching keys match'
-        END;
-        v_operation.batch_keys := '[]';
-    END IF;
-
-    INSERT INTO public.batch_ranges
-    SELECT r.* FROM shop.retire_labels_find_sad_ranges(v_operation) AS r;
-    PERFORM public.batch_enter_step(v_operation);
-END;
-$function$;
-
--- Cuts the step into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION shop.retire_labels_find_sad_ranges(
-    p_operation public.batch_operations
+-- Goes through: the keys of the rows that match, in order.
+CREATE OR REPLACE FUNCTION public.shop_retire_labels_find_sad_keys(
+    p_mood mood
 )
-    RETURNS SETOF public.batch_ranges
+    RETURNS SETOF text
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, shop, pg_temp
+    SET work_mem = '128MB' -- one sort of the matching keys
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
-    p_mood mood := (p_operation.parameters ->> 'mood')::mood;
 BEGIN
-    IF p_operation.strategy = 'ranges' THEN
-        RETURN QUERY
-        SELECT r.* FROM public.batch_key_ranges(p_operation) AS r;
-        RETURN;
-    END IF;
-
     RETURN QUERY
-    SELECT listed.*
-      FROM (
-               SELECT jsonb_agg(jsonb_build_array(matching.batch_key::text) ORDER BY matching.place) AS items,
-                      count(*)::integer AS item_count,
-                      (matching.place - 1) / v_size AS number
-                 FROM (
-                          SELECT label.code AS batch_key,
-                                 row_number() OVER (ORDER BY label.code) AS place
-                            FROM shop.label
-                           -- where_condition, entity.yaml:30
-                           WHERE (
-                                     mood = p_mood
-                                 )
-                           ORDER BY label.code
-                           LIMIT p_operation.max_records
-                      ) AS matching
-                GROUP BY (matching.place - 1) / v_size
-           ) AS batch
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation, batch.number::integer + 1, batch.items, batch.item_count, 1, NULL
-           ) AS listed
-     ORDER BY batch.number;
+    SELECT public.batch_text(label.code)
+      FROM shop.label
+     -- where_condition, entity.yaml:30
+     WHERE (
+               mood = p_mood
+           )
+     ORDER BY label.code;
 END;
 $function$;
 
--- Writes one batch of a range; the only function that writes label for this step.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION shop.retire_labels_find_sad_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
+-- The same from key to key, where records of a batch have failed.
+CREATE OR REPLACE FUNCTION public.shop_retire_labels_find_sad_between(
+    p_from text,
+    p_upto text,
+    p_last boolean,
+    p_mood mood
 )
-    RETURNS public.batch_ranges
+    RETURNS SETOF text
     LANGUAGE plpgsql
-    VOLATILE
+    STABLE
     SET search_path = pg_catalog, shop, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-    SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
-DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_records jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_keys shop.code[];
-    v_slice shop.code[];
-    v_from text;
-    v_upto text;
-    v_last boolean;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    p_mood mood := (p_operation.parameters ->> 'mood')::mood;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'f5509784' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
+    RETURN QUERY
+    SELECT public.batch_text(label.code)
+      FROM shop.label
+ WHERE label.code >= p_from::shop.code
+       AND label.code <= p_upto::shop.code
+       AND (p_last OR label.code < p_upto::shop.code)
+       -- where_condition, entity.yaml:30
+       AND (
+           mood = p_mood
+       ) IS TRUE
+     ORDER BY label.code;
+END;
+$function$;
 
-    IF p_operation.strategy = 'ranges' THEN
-        -- As many as matched when the operation was planned.
-        v_count := least(
-            p_operation.batch_size,
-            p_operation.step_records - (v_batch - 1) * p_operation.batch_size::bigint
-        )::integer;
-        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.step_records;
-        v_from := (p_range.items -> (p_range.next_item - 1) ->> 0)::text;
-        v_upto := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 0)::text;
-        v_range.next_item := p_range.next_item + 1;
+-- Writes: one batch, from key to key or the listed keys.
+CREATE OR REPLACE FUNCTION public.shop_retire_labels_find_sad_write(
+    p_keys shop.code[],
+    p_from text,
+    p_upto text,
+    p_last boolean,
+    p_mood mood
+)
+    RETURNS SETOF public.batch_written
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, shop, pg_temp
+AS $function$
+BEGIN
+    IF p_keys IS NULL THEN
+        RETURN QUERY
+        SELECT (row_number() OVER (ORDER BY label.code))::integer,
+               jsonb_build_object('code', label.code)
+          FROM shop.label
+         WHERE label.code >= p_from::shop.code
+           AND label.code <= p_upto::shop.code
+           AND (p_last OR label.code < p_upto::shop.code)
+           -- where_condition, entity.yaml:30
+           AND (
+               mood = p_mood
+           ) IS TRUE;
     ELSE
-        SELECT array_agg((item.key ->> 0)::shop.code ORDER BY item.n)
-          INTO v_keys
-          FROM jsonb_array_elements(p_range.items) WITH ORDINALITY AS item (key, n)
-         WHERE item.n BETWEEN p_range.next_item AND p_range.next_item + p_operation.batch_size - 1;
-        v_count := cardinality(v_keys);
-        v_range.next_item := p_range.next_item + v_count;
+        RETURN QUERY
+        SELECT (row_number() OVER (ORDER BY label.code))::integer,
+               jsonb_build_object('code', label.code)
+          FROM shop.label
+         WHERE label.code = ANY (p_keys)
+           -- where_condition, entity.yaml:30
+           AND (
+               mood = p_mood
+           ) IS TRUE;
     END IF;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF v_keys IS NULL THEN
-                SELECT coalesce(array_agg(label.code ORDER BY label.code), '{}')
-                  INTO v_keys
-                  FROM shop.label
-                 WHERE label.code >= v_from::shop.code
-                   AND label.code <= v_upto::shop.code
-                   AND (v_last OR label.code < v_upto::shop.code)
-                   -- where_condition, entity.yaml:30
-                   AND (
-                       mood = p_mood
-                   ) IS TRUE;
-                v_count := greatest(v_count, cardinality(v_keys));
-            END IF;
-            v_search := public.batch_search(
-                p_operation, cardinality(v_keys), v_dense, '{}'
-            );
-            CONTINUE;
-        END IF;
-        v_slice := v_keys[v_search.first:v_search.last];
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            IF v_keys IS NULL THEN
-                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
-                SELECT p_operation.operation_id,
-                       p_operation.step_number,
-                       v_batch,
-                       v_search.first - 1 + row_number() OVER (ORDER BY label.code),
-                       jsonb_build_object('code', label.code)
-                  FROM shop.label
-                 WHERE label.code >= v_from::shop.code
-                   AND label.code <= v_upto::shop.code
-                   AND (v_last OR label.code < v_upto::shop.code)
-                   -- where_condition, entity.yaml:30
-                   AND (
-                       mood = p_mood
-                   ) IS TRUE;
-            ELSE
-                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
-                SELECT p_operation.operation_id,
-                       p_operation.step_number,
-                       v_batch,
-                       v_search.first - 1 + row_number() OVER (ORDER BY label.code),
-                       jsonb_build_object('code', label.code)
-                  FROM shop.label
-                 WHERE label.code = ANY (v_slice)
-                   -- where_condition, entity.yaml:30
-                   AND (
-                       mood = p_mood
-                   ) IS TRUE;
-            END IF;
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'shop.label');
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_keys IS NULL OR v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        BEGIN
-            v_records := ARRAY(
-                SELECT jsonb_build_object(
-                           'number', NULL,
-                           'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('code', v_keys[slice.first]) END,
-                           'records', (
-                               SELECT jsonb_agg(to_jsonb(label) ORDER BY label.code)
-                                 FROM shop.label
-                                WHERE label.code = ANY (v_keys[slice.first:slice.last])
-                           )
-                       )
-                  FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                 CROSS JOIN LATERAL (
-                           SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                       ) AS slice
-                 ORDER BY told.n
-            );
-        EXCEPTION
-            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
-                v_records := ARRAY(
-                    SELECT jsonb_build_object(
-                               'number', NULL,
-                               'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('code', v_keys[slice.first]) END,
-                               'records', (
-                                   SELECT jsonb_agg(jsonb_build_object('code', v_keys[place]) ORDER BY place)
-                                     FROM generate_series(slice.first, slice.last) AS place
-                               )
-                           )
-                      FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                     CROSS JOIN LATERAL (
-                               SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                           ) AS slice
-                     ORDER BY told.n
-                );
-        END;
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'shop.label',
-            v_batch,
-            v_failures,
-            v_records
-        );
-    END IF;
-
-    v_count := greatest(v_count, v_written); -- rows that came to match since the operation was planned
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
 END;
 $function$;
 
 -- Step 2, clear_sad: delete of label, from entity.yaml:31
 
--- Counts the records of the step, decides the strategy and stores its ranges.
-CREATE OR REPLACE FUNCTION shop.retire_labels_clear_sad_plan(p_operation public.batch_operations)
-    RETURNS void
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, shop, pg_temp
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_enter(
-        p_operation => p_operation,
-        p_settings  => $json${
-            "target_table": "shop.label",
-            "batch_function": "shop.retire_labels_clear_sad_batch",
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic"
-        }$json$
-    );
-    p_sad_codes shop.code[];
-BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'f5509784' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'keys', ARRAY['code'], ARRAY['shop.code']::regtype[]
-    );
-
-    p_sad_codes := ARRAY(
-        SELECT listed.code
-          FROM public.batch_outputs AS o
-         CROSS JOIN LATERAL jsonb_to_record(o.record) AS listed (code shop.code)
-         WHERE o.operation_id = p_operation.operation_id
-           AND o.step_number = 1 -- find_sad
-         ORDER BY o.batch_number, o.record_number, o.place, o.record
-    );
-    v_operation := public.batch_limit(v_operation, coalesce(cardinality(p_sad_codes), 0));
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the keys are handed in';
-
-    INSERT INTO public.batch_ranges
-    SELECT r.* FROM shop.retire_labels_clear_sad_ranges(v_operation) AS r;
-    PERFORM public.batch_enter_step(v_operation);
-END;
-$function$;
-
--- Cuts the step into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION shop.retire_labels_clear_sad_ranges(
-    p_operation public.batch_operations
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION public.shop_retire_labels_clear_sad_write(
+    p_keys shop.code[]
 )
-    RETURNS SETOF public.batch_ranges
-    LANGUAGE plpgsql
-    STABLE
-    SET search_path = pg_catalog, shop, pg_temp
-    SET work_mem = '128MB' -- one sort of the keys that were handed in
-AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
-    p_sad_codes shop.code[];
-BEGIN
-    p_sad_codes := ARRAY(
-        SELECT listed.code
-          FROM public.batch_outputs AS o
-         CROSS JOIN LATERAL jsonb_to_record(o.record) AS listed (code shop.code)
-         WHERE o.operation_id = p_operation.operation_id
-           AND o.step_number = 1 -- find_sad
-         ORDER BY o.batch_number, o.record_number, o.place, o.record
-    );
-    -- In key order, so that two operations lock rows in the same order; each key once, NULLs left out.
-    RETURN QUERY
-    WITH handed_in AS (
-        SELECT item.key, item.n, row_number() OVER () - 1 AS place
-          FROM (
-                   SELECT DISTINCT ON (i.key) i.key, i.n
-                     FROM (
-                              SELECT unnest(p_sad_codes) AS key,
-                                     generate_series(1, cardinality(p_sad_codes)::bigint) AS n
-                          ) AS i
-                    WHERE i.key IS DISTINCT FROM NULL
-                      AND i.n <= p_operation.step_records
-                    ORDER BY i.key, i.n
-               ) AS item
-    )
-    SELECT listed.*
-      FROM (
-               SELECT handed_in.place / v_size AS number,
-                      jsonb_agg(jsonb_build_array(handed_in.key::text) ORDER BY handed_in.place) AS items,
-                      count(*)::integer AS item_count,
-                      array_agg(handed_in.n ORDER BY handed_in.place) AS record_numbers
-                 FROM handed_in
-                GROUP BY handed_in.place / v_size
-           ) AS batch
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation, batch.number::integer + 1, batch.items, batch.item_count, 1, batch.record_numbers
-           ) AS listed
-     ORDER BY batch.number;
-END;
-$function$;
-
--- Writes one batch of a range; the only function that writes label for this step.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION shop.retire_labels_clear_sad_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
-)
-    RETURNS public.batch_ranges
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, shop, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-AS $function$
-DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_records jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_keys shop.code[];
-    v_slice shop.code[];
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'f5509784' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    v_keys := ARRAY(
-        SELECT (item.key ->> 0)::shop.code
-          FROM jsonb_array_elements(p_range.items) WITH ORDINALITY AS item (key, n)
-         ORDER BY item.n
-    );
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_keys := v_keys[p_range.next_item:p_range.next_item + v_count - 1];
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        v_slice := v_keys[v_search.first:v_search.last];
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            DELETE FROM shop.label
-             WHERE label.code = ANY (v_slice);
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'shop.label');
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    END IF;
-                END IF;
-        END;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        BEGIN
-            v_records := ARRAY(
-                SELECT jsonb_build_object(
-                           'number', public.batch_record_number(p_range, slice.first),
-                           'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('code', v_keys[slice.first]) END,
-                           'records', (
-                               SELECT jsonb_agg(to_jsonb(label) ORDER BY label.code)
-                                 FROM shop.label
-                                WHERE label.code = ANY (v_keys[slice.first:slice.last])
-                           )
-                       )
-                  FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                 CROSS JOIN LATERAL (
-                           SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                       ) AS slice
-                 ORDER BY told.n
-            );
-        EXCEPTION
-            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
-                v_records := ARRAY(
-                    SELECT jsonb_build_object(
-                               'number', public.batch_record_number(p_range, slice.first),
-                               'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('code', v_keys[slice.first]) END,
-                               'records', (
-                                   SELECT jsonb_agg(jsonb_build_object('code', v_keys[place]) ORDER BY place)
-                                     FROM generate_series(slice.first, slice.last) AS place
-                               )
-                           )
-                      FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                     CROSS JOIN LATERAL (
-                               SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                           ) AS slice
-                     ORDER BY told.n
-                );
-        END;
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'shop.label',
-            v_batch,
-            v_failures,
-            v_records
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
-END;
-$function$;
-
--- Checks what must hold before anything is written.
-CREATE OR REPLACE FUNCTION shop.retire_labels_plan(
-    p_mood mood,
-    p_options jsonb,
-    p_submitted boolean
-)
-    RETURNS public.batch_operations
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, shop, pg_temp
 AS $function$
 DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "retire_labels",
-            "entity": "label",
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "f5509784"
-        }$json$,
-        p_parameters => jsonb_build_object(
-            'mood', p_mood::text
-        ),
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
+    v_written bigint;
 BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(p_mood)));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    v_operation.target_table := 'shop.label'; -- of step find_sad
-    PERFORM public.batch_require_key(
-        v_operation, 'rows', ARRAY['code'], ARRAY['shop.code']::regtype[]
-    );
-
-    v_operation.target_table := 'shop.label'; -- of step clear_sad
-    PERFORM public.batch_require_key(
-        v_operation, 'keys', ARRAY['code'], ARRAY['shop.code']::regtype[]
-    );
-
-    RETURN v_operation;
+    DELETE FROM shop.label
+     WHERE label.code = ANY (p_keys);
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    RETURN v_written;
 END;
 $function$;
 
--- Stores the operation and its steps.
-CREATE OR REPLACE FUNCTION shop.retire_labels_start(p_operation public.batch_operations)
-    RETURNS public.batch_operations
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, shop, pg_temp
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_start(p_operation);
-BEGIN
-    INSERT INTO public.batch_steps (operation_id, step_number, step, depends_on, plan_function)
-    VALUES (
-        v_operation.operation_id, 1, 'find_sad', '{}', 'shop.retire_labels_find_sad_plan'
-    ), (
-        v_operation.operation_id, 2, 'clear_sad', '{1}', 'shop.retire_labels_clear_sad_plan'
-    );
-    RETURN v_operation;
-END;
-$function$;
-
--- The whole operation in one call and one transaction, worked on as any session would.
+-- The whole operation in one call and one transaction.
 CREATE OR REPLACE FUNCTION shop.retire_labels(
     mood mood,
     dry_run boolean DEFAULT false,
@@ -1248,53 +250,20 @@ CREATE OR REPLACE FUNCTION shop.retire_labels(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, shop, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := shop.retire_labels_plan(
-        mood, options, false
-    );
-    v_operation public.batch_operations;
-    v_progress public.batch_progress;
-    v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := shop.retire_labels_start(v_planned);
-        LOOP
-            v_progress := public.batch_step(v_operation.operation_id);
-            EXIT WHEN v_progress.state = 'finished';
-        END LOOP;
-
-        v_operation := public.batch_find(v_operation.operation_id);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'shop', 'retire_labels',
+        ROW(public.batch_text(mood)),
+        dry_run, true, options
+    );
 END;
 $function$;
 
--- Stores the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION shop.retire_labels(mood, boolean, jsonb)
+    IS 'steps of label (generated by specgen: 60edd369)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION shop.retire_labels_submit(
     mood mood,
     options jsonb DEFAULT '{}'
@@ -1303,49 +272,91 @@ CREATE OR REPLACE FUNCTION shop.retire_labels_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, shop, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := shop.retire_labels_plan(
-        mood, options, true
-    );
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN v_planned.operation_id;
-    END IF;
-    PERFORM shop.retire_labels_start(v_planned);
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'shop', 'retire_labels',
+        ROW(public.batch_text(mood)),
+        true, options
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION shop.retire_labels_find_sad_plan(public.batch_operations)
-    IS 'Plans retire_labels_find_sad (generated by specgen: 1acbce36)';
-COMMENT ON FUNCTION shop.retire_labels_find_sad_ranges(public.batch_operations)
-    IS 'Cuts retire_labels_find_sad into ranges (generated by specgen: e7a8d334)';
-COMMENT ON FUNCTION shop.retire_labels_find_sad_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of retire_labels_find_sad (generated by specgen: 06bb485a)';
-COMMENT ON FUNCTION shop.retire_labels_clear_sad_plan(public.batch_operations)
-    IS 'Plans retire_labels_clear_sad (generated by specgen: 34d5c817)';
-COMMENT ON FUNCTION shop.retire_labels_clear_sad_ranges(public.batch_operations)
-    IS 'Cuts retire_labels_clear_sad into ranges (generated by specgen: 57a02da7)';
-COMMENT ON FUNCTION shop.retire_labels_clear_sad_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of retire_labels_clear_sad (generated by specgen: f891b81d)';
-COMMENT ON FUNCTION shop.retire_labels(mood, boolean, jsonb)
-    IS 'steps of label (generated by specgen: 60edd369)';
 COMMENT ON FUNCTION shop.retire_labels_submit(mood, jsonb)
     IS 'steps of label; submitted, for batch_work() (generated by specgen: be19a992)';
-COMMENT ON FUNCTION shop.retire_labels_plan(mood, jsonb, boolean)
-    IS 'Plans retire_labels, from entity.yaml (generated by specgen: 8c3d1a23)';
-COMMENT ON FUNCTION shop.retire_labels_start(public.batch_operations)
-    IS 'Stores retire_labels and its steps (generated by specgen: 65936d21)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "shop",
+        "operation": "retire_labels",
+        "contract": "f5509784",
+        "digest": "10d5925c",
+        "file": "entity.yaml",
+        "called": ["retire_labels", "retire_labels_submit"],
+        "signature": "763f1827",
+        "functions": ["shop_retire_labels_find_sad_keys", "shop_retire_labels_find_sad_between", "shop_retire_labels_find_sad_write", "shop_retire_labels_clear_sad_write"],
+        "entity": "label",
+        "search_path": "pg_catalog, shop, pg_temp",
+        "parameters": [
+            {"name": "mood", "type": "mood", "text": true},
+            {
+                "name": "sad_codes",
+                "type": "shop.code[]",
+                "step_number": 1,
+                "column": "code",
+                "element": "shop.code",
+                "own": true
+            }
+        ]
+    }$json$,
+    $json$[
+        {
+            "step": "find_sad",
+            "type": "select",
+            "target_table": "shop.label",
+            "search_path": "pg_catalog, shop, pg_temp",
+            "drives": "rows",
+            "key_columns": ["code"],
+            "key_types": ["shop.code"],
+            "bound_types": ["text"],
+            "source": {
+                "function": "public.shop_retire_labels_find_sad_keys",
+                "parameters": {"p_mood": "mood"}
+            },
+            "between": {
+                "function": "public.shop_retire_labels_find_sad_between",
+                "parameters": {"p_mood": "mood"}
+            },
+            "unique_use": "rows",
+            "unique_columns": ["code"],
+            "unique_types": ["shop.code"],
+            "write": {
+                "function": "public.shop_retire_labels_find_sad_write",
+                "parameters": {"p_mood": "mood"}
+            },
+            "keeps": true,
+            "settings": {"kept": ["code"]}
+        },
+        {
+            "step": "clear_sad",
+            "type": "delete",
+            "depends_on": [1],
+            "target_table": "shop.label",
+            "search_path": "pg_catalog, shop, pg_temp",
+            "drives": "keys",
+            "key_columns": ["code"],
+            "key_types": ["shop.code"],
+            "bound_types": ["text"],
+            "list": "sad_codes",
+            "unique_use": "keys",
+            "unique_columns": ["code"],
+            "unique_types": ["shop.code"],
+            "write": {"function": "public.shop_retire_labels_clear_sad_write", "parameters": {}},
+            "settings": {}
+        }
+    ]$json$
+);
 
 RESET search_path;
 RESET transform_null_equals;

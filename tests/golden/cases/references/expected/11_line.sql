@@ -26,322 +26,61 @@ CREATE UNIQUE INDEX IF NOT EXISTS big_lines
 
 -- add_lines: insert of line, from entities/a_line.yaml:14
 
-CALL public.batch_drop_changed('shop', 'add_lines', '9f46a440');
-CALL public.batch_drop_changed('shop', 'add_lines_submit', '0f5b2ab8');
-CALL public.batch_drop_changed('shop', 'add_lines_plan', '7255c7e3');
-CALL public.batch_drop_changed('shop', 'add_lines_ranges', 'c0884075');
-CALL public.batch_drop_changed('shop', 'add_lines_batch', 'c6dd0cdd');
+CALL public.batch_replace(
+    'shop', 'add_lines', $json${"add_lines": "9f46a440", "add_lines_submit": "0f5b2ab8"}$json$,
+    ARRAY['shop_add_lines_suspects', 'shop_add_lines_write'], '3394ea87'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION shop.add_lines_plan(
-    p_lines jsonb,
-    p_options jsonb,
-    p_submitted boolean
+-- Told beforehand: the places of the records that a constraint would refuse, so that they are tried first. A
+-- guess: the database has the last word.
+CREATE OR REPLACE FUNCTION public.shop_add_lines_suspects(
+    p_records jsonb
 )
-    RETURNS public.batch_operations
+    RETURNS integer[]
     LANGUAGE plpgsql
-    VOLATILE
+    STABLE
     SET search_path = pg_catalog, shop, public, pg_temp
 AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "add_lines",
-            "entity": "line",
-            "target_table": "shop.line",
-            "batch_function": "shop.add_lines_batch",
-            "batch_size": 250,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "b37ba1b0"
-        }$json$,
-        p_parameters => '{}',
-        p_options    => p_options,
-        p_submitted  => p_submitted
+BEGIN
+    RETURN ARRAY(
+        SELECT batch_place
+          FROM (
+                   SELECT item.purchase_id AS purchase_id,
+                          item.amount AS amount,
+                          item.item_number::integer AS batch_place
+                     FROM ROWS FROM (
+                         jsonb_to_recordset(p_records) AS (purchase_id integer, article text, amount numeric(8,2))
+                     ) WITH ORDINALITY AS item (purchase_id, article, amount, item_number)
+               ) AS line
+         WHERE line.purchase_id IS NULL
+            OR line.amount IS NULL
+            OR (amount > 0) IS FALSE
+         ORDER BY 1
     );
-BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(md5(p_lines::text))));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    IF jsonb_typeof(p_lines) <> 'array' THEN
-        RAISE EXCEPTION 'add_lines: lines must be a JSON array of objects, not %',
-            jsonb_typeof(p_lines)
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    PERFORM public.batch_refuse_fields(v_operation, p_lines, ARRAY['purchase_id', 'article', 'amount']::text[]);
-    v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_lines), 0));
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the records are handed in';
-    RETURN v_operation;
 END;
 $function$;
 
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION shop.add_lines_ranges(
-    p_operation public.batch_operations,
-    p_lines jsonb
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION public.shop_add_lines_write(
+    p_records jsonb
 )
-    RETURNS SETOF public.batch_ranges
-    LANGUAGE plpgsql
-    IMMUTABLE
-    SET search_path = pg_catalog, shop, public, pg_temp
-AS $function$
-DECLARE
-    v_items jsonb := p_lines || '[]'; -- decompressed once, not once a slice
-    v_total integer := p_operation.step_records::integer;
-    v_size integer := CASE
-        WHEN p_operation.submitted THEN p_operation.batch_size
-        ELSE greatest(p_operation.step_records, 1)::integer
-    END;
-BEGIN
-    -- A submitted operation keeps the records, a call reads them where they are.
-    RETURN QUERY
-    SELECT listed.*
-      FROM generate_series(1, v_total, v_size) AS first (item)
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation,
-               (first.item - 1) / v_size + 1,
-               CASE WHEN p_operation.submitted
-                   THEN public.batch_slice(v_items, first.item, least(first.item + v_size - 1, v_total))
-               END,
-               least(v_size, v_total - first.item + 1),
-               first.item,
-               NULL
-           ) AS listed;
-END;
-$function$;
-
--- Writes one batch of a range; the only function that writes line for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION shop.add_lines_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges,
-    p_items jsonb DEFAULT NULL
-)
-    RETURNS public.batch_ranges
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, shop, public, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_items jsonb;
-    v_slice jsonb;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    v_suspects integer[] := ARRAY[]::integer[];
+    v_written bigint;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'b37ba1b0' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_items := public.batch_slice(coalesce(p_items, p_range.items), p_range.next_item, p_range.next_item + v_count - 1);
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF NOT v_dense THEN
-                BEGIN
-                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                      INTO v_suspects
-                      FROM (
-                               SELECT NULL::bigint AS id,
-                                      item.purchase_id AS purchase_id,
-                                      item.article AS article,
-                                      item.amount AS amount,
-                                      item.item_number::integer AS batch_place
-                                 FROM ROWS FROM (
-                                     jsonb_to_recordset(v_items) AS (purchase_id integer, article text, amount numeric(8,2))
-                                 ) WITH ORDINALITY AS item (purchase_id, article, amount, item_number)
-                           ) AS line
-                     WHERE line.purchase_id IS NULL
-                        OR line.amount IS NULL
-                        OR (amount > 0) IS FALSE;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                        v_suspects := public.batch_unreadable_places(v_items, ARRAY['purchase_id', 'article', 'amount']::text[], ARRAY['integer', 'text', 'numeric(8,2)']::text[]);
-                END;
-            END IF;
-            v_search := public.batch_search(
-                p_operation, v_count, v_dense, '{}', v_suspects
-            );
-            CONTINUE;
-        END IF;
-        v_slice := CASE
-            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
-            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
-        END;
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            INSERT INTO shop.line (purchase_id, article, amount)
-            SELECT item.purchase_id,
-                   item.article,
-                   item.amount
-              FROM jsonb_to_recordset(v_slice) AS item (purchase_id integer, article text, amount numeric(8,2));
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'shop.line');
-                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['purchase_id', 'article', 'amount']::text[], ARRAY['integer', 'text', 'numeric(8,2)']::text[]) IS NOT NULL THEN
-                        v_doubt := NULL; -- a value is none of its type
-                    END IF;
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
-               AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
-                -- No table refused it. A field that cannot be read is the one at which this stops.
-                v_slice := v_items -> (v_search.first - 1);
-                BEGIN
-                    v_column := 'purchase_id';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (purchase_id integer);
-                    v_column := 'amount';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (amount numeric(8,2));
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_failure := v_failure || jsonb_build_object('column', v_column);
-                END;
-            END IF;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'shop.line',
-            v_batch,
-            v_failures,
-            public.batch_failed_records(p_range, v_items, v_failures, ARRAY[]::text[])
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    INSERT INTO shop.line (purchase_id, article, amount)
+    SELECT item.purchase_id,
+           item.article,
+           item.amount
+      FROM ROWS FROM (
+          jsonb_to_recordset(p_records) AS (purchase_id integer, article text, amount numeric(8,2))
+      ) WITH ORDINALITY AS item (purchase_id, article, amount, item_number);
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    RETURN v_written;
 END;
 $function$;
 
@@ -355,70 +94,21 @@ CREATE OR REPLACE FUNCTION shop.add_lines(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, shop, public, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := shop.add_lines_plan(
-        lines, options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
-    v_items jsonb := lines || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_range IN
-            SELECT r.*
-              FROM shop.add_lines_ranges(v_planned, lines) AS r
-        LOOP
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := shop.add_lines_batch(v_operation, v_range, v_items);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'shop', 'add_lines',
+        ROW(),
+        dry_run, true, options,
+        p_records => lines
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION shop.add_lines(jsonb, boolean, jsonb)
+    IS 'insert of line (generated by specgen: 9f46a440)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION shop.add_lines_submit(
     lines jsonb,
     options jsonb DEFAULT '{}'
@@ -427,41 +117,51 @@ CREATE OR REPLACE FUNCTION shop.add_lines_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, shop, public, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := shop.add_lines_plan(
-        lines, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT r.*
-          FROM shop.add_lines_ranges(v_planned, lines) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'shop', 'add_lines',
+        ROW(),
+        true, options,
+        p_records => lines
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION shop.add_lines(jsonb, boolean, jsonb)
-    IS 'insert of line (generated by specgen: 9f46a440)';
 COMMENT ON FUNCTION shop.add_lines_submit(jsonb, jsonb)
     IS 'insert of line; submitted, for batch_work() (generated by specgen: 0f5b2ab8)';
-COMMENT ON FUNCTION shop.add_lines_plan(jsonb, jsonb, boolean)
-    IS 'Plans add_lines, from entities/a_line.yaml (generated by specgen: 7255c7e3)';
-COMMENT ON FUNCTION shop.add_lines_ranges(public.batch_operations, jsonb)
-    IS 'Cuts add_lines into ranges (generated by specgen: c0884075)';
-COMMENT ON FUNCTION shop.add_lines_batch(public.batch_operations, public.batch_ranges, jsonb)
-    IS 'Writes one batch of add_lines (generated by specgen: c6dd0cdd)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "shop",
+        "operation": "add_lines",
+        "contract": "b37ba1b0",
+        "digest": "44aeefae",
+        "file": "entities/a_line.yaml",
+        "called": ["add_lines", "add_lines_submit"],
+        "signature": "3394ea87",
+        "functions": ["shop_add_lines_suspects", "shop_add_lines_write"],
+        "entity": "line",
+        "search_path": "pg_catalog, shop, public, pg_temp",
+        "parameters": [{"name": "lines", "type": "jsonb", "text": true, "input": "records"}],
+        "settings": {"batch_size": 250}
+    }$json$,
+    $json$[
+        {
+            "step": "insert",
+            "type": "insert",
+            "target_table": "shop.line",
+            "search_path": "pg_catalog, shop, public, pg_temp",
+            "drives": "records",
+            "record_fields": ["purchase_id", "article", "amount"],
+            "record_types": ["integer", "text", "numeric(8,2)"],
+            "suspects": {"function": "public.shop_add_lines_suspects", "parameters": {}},
+            "write": {"function": "public.shop_add_lines_write", "parameters": {}},
+            "settings": {}
+        }
+    ]$json$
+);
 
 RESET transform_null_equals;
 RESET standard_conforming_strings;

@@ -15,345 +15,32 @@ CREATE TABLE IF NOT EXISTS "app data".job (
 
 -- finish_jobs: update of job, from entities/job.yaml:8
 
-CALL batch.batch_drop_changed('app data', 'finish_jobs', '7af08368');
-CALL batch.batch_drop_changed('app data', 'finish_jobs_submit', '36ab675e');
-CALL batch.batch_drop_changed('app data', 'finish_jobs_plan', 'e1def2aa');
-CALL batch.batch_drop_changed('app data', 'finish_jobs_ranges', '211156df');
-CALL batch.batch_drop_changed('app data', 'finish_jobs_batch', '38202abc');
+CALL batch.batch_replace(
+    'app data', 'finish_jobs', $json${"finish_jobs": "7af08368", "finish_jobs_submit": "36ab675e"}$json$,
+    ARRAY['app data_finish_jobs_write'], '0c4c12e1'
+);
 
 CREATE TABLE IF NOT EXISTS batch.job_log (LIKE batch.batch_operation_logs INCLUDING ALL);
 
 CREATE TABLE IF NOT EXISTS batch.job_metrics (LIKE batch.batch_performance_metrics INCLUDING ALL);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION "app data".finish_jobs_plan(
-    p_ids bigint[],
-    p_options jsonb,
-    p_submitted boolean
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION batch."app data_finish_jobs_write"(
+    p_keys bigint[]
 )
-    RETURNS batch.batch_operations
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, "app data", batch, pg_temp
 AS $function$
 DECLARE
-    v_operation batch.batch_operations := batch.batch_prepare(
-        p_settings   => $json${
-            "operation": "finish_jobs",
-            "entity": "job",
-            "target_table": "\"app data\".job",
-            "batch_function": "\"app data\".finish_jobs_batch",
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "detailed",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": true,
-            "log_table": "batch.job_log",
-            "metrics_table": "batch.job_metrics",
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "7e70e2ed"
-        }$json$,
-        p_parameters => '{}',
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
+    v_written bigint;
 BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(batch.batch_canonical(ROW(p_ids)));
-    END IF;
-    v_operation := batch.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    PERFORM batch.batch_require_key(
-        v_operation, 'keys', ARRAY['id'], ARRAY['bigint']::regtype[]
-    );
-
-    v_operation := batch.batch_limit(v_operation, coalesce(cardinality(p_ids), 0));
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the keys are handed in';
-    RETURN v_operation;
-END;
-$function$;
-
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION "app data".finish_jobs_ranges(
-    p_operation batch.batch_operations,
-    p_ids bigint[]
-)
-    RETURNS TABLE (work_range batch.batch_ranges, keys bigint[])
-    LANGUAGE plpgsql
-    STABLE
-    SET search_path = pg_catalog, "app data", batch, pg_temp
-    SET work_mem = '128MB' -- one sort of the keys that were handed in
-AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
-    v_total bigint := p_operation.step_records;
-BEGIN
-    -- In key order, so that two operations lock rows in the same order; each key once, NULLs left out.
-    RETURN QUERY
-    WITH handed_in AS (
-        SELECT item.key, item.n, row_number() OVER () - 1 AS place
-          FROM (
-                   SELECT DISTINCT ON (i.key) i.key, i.n
-                     FROM unnest(p_ids) WITH ORDINALITY AS i (key, n)
-                    WHERE i.key IS NOT NULL
-                      AND i.n <= v_total
-                    ORDER BY i.key, i.n
-               ) AS item
-    )
-    SELECT batch.batch_list(
-               p_operation,
-               (handed_in.place / v_size)::integer + 1,
-               CASE WHEN p_operation.submitted THEN jsonb_agg(jsonb_build_array(handed_in.key)) END,
-               count(*)::integer,
-               1,
-               array_agg(handed_in.n)
-           ),
-           array_agg(handed_in.key)
-      FROM handed_in
-     GROUP BY handed_in.place / v_size
-     ORDER BY handed_in.place / v_size;
-END;
-$function$;
-
--- Writes one batch of a range; the only function that writes job for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION "app data".finish_jobs_batch(
-    p_operation batch.batch_operations,
-    p_range batch.batch_ranges,
-    p_keys bigint[] DEFAULT NULL
-)
-    RETURNS batch.batch_ranges
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, "app data", batch, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-AS $function$
-DECLARE
-    v_range batch.batch_ranges := p_range;
-    v_search batch.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_records jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_keys bigint[];
-    v_slice bigint[];
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    v_suspects integer[] := ARRAY[]::integer[];
-BEGIN
-    IF p_operation.contract IS DISTINCT FROM '7e70e2ed' THEN
-        PERFORM batch.batch_refuse_changed(p_operation);
-    END IF;
-
-    v_keys := coalesce(
-        p_keys,
-        ARRAY(
-            SELECT (item.key ->> 0)::bigint
-              FROM jsonb_array_elements(p_range.items) WITH ORDINALITY AS item (key, n)
-             ORDER BY item.n
-        )
-    );
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_keys := v_keys[p_range.next_item:p_range.next_item + v_count - 1];
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := batch.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF NOT v_dense THEN
-                BEGIN
-                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                      INTO v_suspects
-                      FROM (
-                               SELECT job.id AS id,
-                                      'done' AS state,
-                                      array_position(v_keys, job.id) AS batch_place
-                                 FROM "app data".job
-                                WHERE job.id = ANY (v_keys)
-                           ) AS job
-                     WHERE job.state IS NULL
-                        OR job.state NOT IN ('open', 'done');
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT batch.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
-                END;
-            END IF;
-            v_search := batch.batch_search(
-                p_operation, v_count, v_dense, '{}', v_suspects
-            );
-            CONTINUE;
-        END IF;
-        v_slice := v_keys[v_search.first:v_search.last];
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            UPDATE "app data".job
-               SET state = 'done'
-             WHERE job.id = ANY (v_slice);
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := batch.batch_doubt(SQLSTATE, v_context, '"app data".job');
-                    v_search := batch.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := batch.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        BEGIN
-            v_records := ARRAY(
-                SELECT jsonb_build_object(
-                           'number', batch.batch_record_number(p_range, slice.first),
-                           'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
-                           'records', (
-                               SELECT jsonb_agg(to_jsonb(job) ORDER BY job.id)
-                                 FROM "app data".job
-                                WHERE job.id = ANY (v_keys[slice.first:slice.last])
-                           )
-                       )
-                  FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                 CROSS JOIN LATERAL (
-                           SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                       ) AS slice
-                 ORDER BY told.n
-            );
-        EXCEPTION
-            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
-                v_records := ARRAY(
-                    SELECT jsonb_build_object(
-                               'number', batch.batch_record_number(p_range, slice.first),
-                               'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
-                               'records', (
-                                   SELECT jsonb_agg(jsonb_build_object('id', v_keys[place]) ORDER BY place)
-                                     FROM generate_series(slice.first, slice.last) AS place
-                               )
-                           )
-                      FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                     CROSS JOIN LATERAL (
-                               SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                           ) AS slice
-                     ORDER BY told.n
-                );
-        END;
-        v_failed := batch.batch_record_errors(
-            p_operation,
-            '"app data".job',
-            v_batch,
-            v_failures,
-            v_records
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    UPDATE "app data".job
+       SET state = 'done'
+     WHERE job.id = ANY (p_keys);
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    RETURN v_written;
 END;
 $function$;
 
@@ -367,71 +54,21 @@ CREATE OR REPLACE FUNCTION "app data".finish_jobs(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, "app data", batch, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned batch.batch_operations := "app data".finish_jobs_plan(
-        ids, options, false
-    );
-    v_operation batch.batch_operations;
-    v_before batch.batch_ranges;
-    v_range batch.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
-    v_work record;
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN batch.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := batch.batch_start(v_planned);
-        <<ranges>>
-        FOR v_work IN
-            SELECT r.*
-              FROM "app data".finish_jobs_ranges(v_planned, ids) AS r
-        LOOP
-            v_range := v_work.work_range;
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := "app data".finish_jobs_batch(v_operation, v_range, v_work.keys);
-                v_operation := batch.batch_judge(batch.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := batch.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := batch.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN batch.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN batch.batch_result(v_operation);
+    RETURN batch.batch_call(
+        'app data', 'finish_jobs',
+        ROW(),
+        dry_run, true, options,
+        p_keys => batch.batch_texts(ids)
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION "app data".finish_jobs(bigint[], boolean, jsonb)
+    IS 'update of job (generated by specgen: 7af08368)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION "app data".finish_jobs_submit(
     ids bigint[],
     options jsonb DEFAULT '{}'
@@ -440,51 +77,67 @@ CREATE OR REPLACE FUNCTION "app data".finish_jobs_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, "app data", batch, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned batch.batch_operations := "app data".finish_jobs_plan(
-        ids, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM batch.batch_start(v_planned);
-        INSERT INTO batch.batch_ranges
-        SELECT (r.work_range).*
-          FROM "app data".finish_jobs_ranges(v_planned, ids) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN batch.batch_submit(
+        'app data', 'finish_jobs',
+        ROW(),
+        true, options,
+        p_keys => batch.batch_texts(ids)
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION "app data".finish_jobs(bigint[], boolean, jsonb)
-    IS 'update of job (generated by specgen: 7af08368)';
 COMMENT ON FUNCTION "app data".finish_jobs_submit(bigint[], jsonb)
     IS 'update of job; submitted, for batch_work() (generated by specgen: 36ab675e)';
-COMMENT ON FUNCTION "app data".finish_jobs_plan(bigint[], jsonb, boolean)
-    IS 'Plans finish_jobs, from entities/job.yaml (generated by specgen: e1def2aa)';
-COMMENT ON FUNCTION "app data".finish_jobs_ranges(batch.batch_operations, bigint[])
-    IS 'Cuts finish_jobs into ranges (generated by specgen: 211156df)';
-COMMENT ON FUNCTION "app data".finish_jobs_batch(batch.batch_operations, batch.batch_ranges, bigint[])
-    IS 'Writes one batch of finish_jobs (generated by specgen: 38202abc)';
+
+-- What the engine executes for it.
+CALL batch.batch_define(
+    $json${
+        "schema_name": "app data",
+        "operation": "finish_jobs",
+        "contract": "7e70e2ed",
+        "digest": "d493b5bc",
+        "file": "entities/job.yaml",
+        "called": ["finish_jobs", "finish_jobs_submit"],
+        "signature": "0c4c12e1",
+        "functions": ["app data_finish_jobs_write"],
+        "entity": "job",
+        "search_path": "pg_catalog, \"app data\", batch, pg_temp",
+        "parameters": [{"name": "ids", "type": "bigint[]", "input": "keys"}],
+        "settings": {
+            "logging_level": "detailed",
+            "collect_metrics": true,
+            "log_table": "batch.job_log",
+            "metrics_table": "batch.job_metrics"
+        }
+    }$json$,
+    $json$[
+        {
+            "step": "update",
+            "type": "update",
+            "target_table": "\"app data\".job",
+            "search_path": "pg_catalog, \"app data\", batch, pg_temp",
+            "drives": "keys",
+            "key_columns": ["id"],
+            "key_types": ["bigint"],
+            "bound_types": ["bigint"],
+            "unique_use": "keys",
+            "unique_columns": ["id"],
+            "unique_types": ["bigint"],
+            "write": {"function": "batch.\"app data_finish_jobs_write\"", "parameters": {}},
+            "settings": {}
+        }
+    ]$json$
+);
+
 GRANT EXECUTE ON FUNCTION "app data".finish_jobs(bigint[], boolean, jsonb) TO batch_worker;
 GRANT EXECUTE ON FUNCTION "app data".finish_jobs_submit(bigint[], jsonb) TO batch_worker;
-GRANT EXECUTE ON FUNCTION "app data".finish_jobs_plan(bigint[], jsonb, boolean) TO batch_worker;
-GRANT EXECUTE ON FUNCTION "app data".finish_jobs_ranges(batch.batch_operations, bigint[]) TO batch_worker;
-GRANT EXECUTE ON FUNCTION "app data".finish_jobs_batch(batch.batch_operations, batch.batch_ranges, bigint[]) TO batch_worker;
+GRANT EXECUTE ON FUNCTION batch."app data_finish_jobs_write"(bigint[]) TO batch_worker;
+
 GRANT EXECUTE ON FUNCTION "app data".finish_jobs(bigint[], boolean, jsonb) TO "naïve role";
 GRANT EXECUTE ON FUNCTION "app data".finish_jobs_submit(bigint[], jsonb) TO "naïve role";
-GRANT EXECUTE ON FUNCTION "app data".finish_jobs_plan(bigint[], jsonb, boolean) TO "naïve role";
-GRANT EXECUTE ON FUNCTION "app data".finish_jobs_ranges(batch.batch_operations, bigint[]) TO "naïve role";
-GRANT EXECUTE ON FUNCTION "app data".finish_jobs_batch(batch.batch_operations, batch.batch_ranges, bigint[]) TO "naïve role";
+GRANT EXECUTE ON FUNCTION batch."app data_finish_jobs_write"(bigint[]) TO "naïve role";
 
 RESET transform_null_equals;
 RESET standard_conforming_strings;

@@ -18,2234 +18,367 @@ COMMENT ON TABLE public.usage_cache IS 'Steps: keys, rows and lists of outputs, 
 
 -- refresh_usage: steps of usage_cache, from entity.yaml:12
 
-CALL public.batch_drop_changed('public', 'refresh_usage_identify_stale_plan', '11041b13');
-CALL public.batch_drop_changed('public', 'refresh_usage_identify_stale_ranges', 'f3d676a9');
-CALL public.batch_drop_changed('public', 'refresh_usage_identify_stale_batch', '2df6325e');
-CALL public.batch_drop_changed('public', 'refresh_usage_fetch_usage_plan', '4c7f9eb7');
-CALL public.batch_drop_changed('public', 'refresh_usage_fetch_usage_ranges', '35c700d7');
-CALL public.batch_drop_changed('public', 'refresh_usage_fetch_usage_batch', 'ce1e954e');
-CALL public.batch_drop_changed('public', 'refresh_usage_update_cache_plan', '067e32e0');
-CALL public.batch_drop_changed('public', 'refresh_usage_update_cache_ranges', 'afd6239a');
-CALL public.batch_drop_changed('public', 'refresh_usage_update_cache_identity', 'ad3da90b');
-CALL public.batch_drop_changed('public', 'refresh_usage_update_cache_batch', 'e5e9b707');
-CALL public.batch_drop_changed('public', 'refresh_usage_mark_premium_plan', '123d91a5');
-CALL public.batch_drop_changed('public', 'refresh_usage_mark_premium_ranges', 'f1635376');
-CALL public.batch_drop_changed('public', 'refresh_usage_mark_premium_batch', '814a091a');
-CALL public.batch_drop_changed('public', 'refresh_usage_notify_customers_plan', '002e12ea');
-CALL public.batch_drop_changed('public', 'refresh_usage_notify_customers_ranges', '21809d7c');
-CALL public.batch_drop_changed('public', 'refresh_usage_notify_customers_batch', 'e130a3e3');
-CALL public.batch_drop_changed('public', 'refresh_usage_purge_unknown_plan', '19f00a4b');
-CALL public.batch_drop_changed('public', 'refresh_usage_purge_unknown_ranges', '855b64b6');
-CALL public.batch_drop_changed('public', 'refresh_usage_purge_unknown_batch', '3580a183');
-CALL public.batch_drop_changed('public', 'refresh_usage', '46f2633f');
-CALL public.batch_drop_changed('public', 'refresh_usage_submit', '3f90c530');
-CALL public.batch_drop_changed('public', 'refresh_usage_plan', '3f91dc6a');
-CALL public.batch_drop_changed('public', 'refresh_usage_start', '9de195bf');
+CALL public.batch_replace(
+    'public', 'refresh_usage', $json${"refresh_usage": "46f2633f", "refresh_usage_submit": "3f90c530"}$json$,
+    ARRAY['refresh_usage_identify_stale_keys', 'refresh_usage_identify_stale_between', 'refresh_usage_identify_stale_write', 'refresh_usage_fetch_usage_write', 'refresh_usage_update_cache_identity', 'refresh_usage_update_cache_suspects', 'refresh_usage_update_cache_write', 'refresh_usage_mark_premium_write', 'refresh_usage_notify_customers_write', 'refresh_usage_purge_unknown_keys', 'refresh_usage_purge_unknown_between', 'refresh_usage_purge_unknown_write'], '46e6d813'
+);
 
 -- Step 1, identify_stale: select of usage_cache, from entity.yaml:19
 
--- Counts the records of the step, decides the strategy and stores its ranges.
-CREATE OR REPLACE FUNCTION public.refresh_usage_identify_stale_plan(p_operation public.batch_operations)
-    RETURNS void
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-    SET work_mem = '128MB' -- one sort of the matching keys
-    SET plan_cache_mode = force_custom_plan -- planned once a step, so for this one
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_enter(
-        p_operation => p_operation,
-        p_settings  => $json${
-            "target_table": "public.usage_cache",
-            "batch_function": "public.refresh_usage_identify_stale_batch",
-            "kept": ["customer_id", "plan"],
-            "batch_size": 50,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic"
-        }$json$
-    );
-    p_max_age interval;
-    v_size integer := v_operation.batch_size;
-    v_found bigint;
-    v_dense boolean := false;
-    v_planner text[];
-BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'f08f39dd' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'rows', ARRAY['customer_id'], ARRAY['integer']::regtype[]
-    );
-
-    SELECT parameter.max_age
-      INTO p_max_age
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (max_age interval);
-
-    -- In key order: the key that each batch would begin with, and the last row's place.
-    SELECT coalesce(max(matching.place), 0),
-           coalesce(
-               jsonb_agg(jsonb_build_array(matching.batch_key) ORDER BY matching.place)
-                   FILTER (WHERE (matching.place - 1) % v_size = 0),
-               '[]'
-           )
-      INTO v_found, v_operation.batch_keys
-      FROM (
-               SELECT usage_cache.customer_id AS batch_key,
-                      row_number() OVER (ORDER BY usage_cache.customer_id) AS place
-                 FROM public.usage_cache
-                -- where_condition, entity.yaml:21
-                WHERE (
-                          refreshed_at < NOW() - p_max_age
-                      )
-           ) AS matching;
-    v_operation := public.batch_limit(v_operation, v_found);
-
-    -- Batches from key to key where most rows between two keys match, else lists of keys: a batch
-    -- from key to key reads every row between its ends. Counting between some neighbours tells,
-    -- whatever the statistics say. A limit on the records needs lists, which nobody can slip into.
-    -- Nor may a stretch hold rows that row-level security hides from who asks and not from a worker.
-    IF v_operation.max_records IS NULL AND jsonb_array_length(v_operation.batch_keys) > 1
-       AND NOT row_security_active('public.usage_cache') THEN
-        -- In key order and no further: no plan may read a whole stretch to sort it.
-        v_planner := public.batch_planner('{off,off,off,off}');
-        SELECT sum(between_keys.row_count) <= 3 * v_size::bigint * count(*)
-          INTO v_dense
-          FROM public.batch_sample_pairs(v_operation.batch_keys) AS pair
-         CROSS JOIN LATERAL (
-                   SELECT count(*) AS row_count
-                     FROM (
-                              SELECT
-                                FROM public.usage_cache
-                               WHERE usage_cache.customer_id >= (pair.low_key ->> 0)::integer
-                                 AND usage_cache.customer_id < (pair.high_key ->> 0)::integer
-                               ORDER BY usage_cache.customer_id
-                               LIMIT 4 * v_size::bigint
-                          ) AS counted
-               ) AS between_keys;
-        PERFORM public.batch_planner(v_planner);
-    END IF;
-    IF v_dense THEN
-        v_operation.strategy := 'ranges';
-        v_operation.strategy_reason := 'most rows between two matching keys match';
-        v_operation.upto_key := (
-            SELECT jsonb_build_array(usage_cache.customer_id)
-              FROM public.usage_cache
-             ORDER BY usage_cache.customer_id DESC
-             LIMIT 1
-        );
-    ELSE
-        v_operation.strategy := 'keys';
-        v_operation.strategy_reason := CASE
-            WHEN v_operation.max_records IS NOT NULL THEN 'max_records is exact only over a list of keys'
-            WHEN jsonb_array_length(v_operation.batch_keys) < 2 THEN 'one batch holds all rows'
-            WHEN row_security_active('public.usage_cache') THEN 'row-level security: only rows that were seen are written'
-            ELSE 'few of the rows between two matching keys match'
-        END;
-        v_operation.batch_keys := '[]';
-    END IF;
-
-    INSERT INTO public.batch_ranges
-    SELECT r.* FROM public.refresh_usage_identify_stale_ranges(v_operation) AS r;
-    PERFORM public.batch_enter_step(v_operation);
-END;
-$function$;
-
--- Cuts the step into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.refresh_usage_identify_stale_ranges(
-    p_operation public.batch_operations
+-- Goes through: the keys of the rows that match, in order.
+CREATE OR REPLACE FUNCTION public.refresh_usage_identify_stale_keys(
+    p_max_age interval
 )
-    RETURNS SETOF public.batch_ranges
+    RETURNS SETOF integer
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
+    SET work_mem = '128MB' -- one sort of the matching keys
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
-    p_max_age interval;
 BEGIN
-    SELECT parameter.max_age
-      INTO p_max_age
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (max_age interval);
-
-    IF p_operation.strategy = 'ranges' THEN
-        RETURN QUERY
-        SELECT r.* FROM public.batch_key_ranges(p_operation) AS r;
-        RETURN;
-    END IF;
-
     RETURN QUERY
-    SELECT listed.*
-      FROM (
-               SELECT jsonb_agg(jsonb_build_array(matching.batch_key) ORDER BY matching.place) AS items,
-                      count(*)::integer AS item_count,
-                      (matching.place - 1) / v_size AS number
-                 FROM (
-                          SELECT usage_cache.customer_id AS batch_key,
-                                 row_number() OVER (ORDER BY usage_cache.customer_id) AS place
-                            FROM public.usage_cache
-                           -- where_condition, entity.yaml:21
-                           WHERE (
-                                     refreshed_at < NOW() - p_max_age
-                                 )
-                           ORDER BY usage_cache.customer_id
-                           LIMIT p_operation.max_records
-                      ) AS matching
-                GROUP BY (matching.place - 1) / v_size
-           ) AS batch
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation, batch.number::integer + 1, batch.items, batch.item_count, 1, NULL
-           ) AS listed
-     ORDER BY batch.number;
+    SELECT usage_cache.customer_id::integer
+      FROM public.usage_cache
+     -- where_condition, entity.yaml:21
+     WHERE (
+               refreshed_at < NOW() - p_max_age
+           )
+     ORDER BY usage_cache.customer_id;
 END;
 $function$;
 
--- Writes one batch of a range; the only function that writes usage_cache for this step.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.refresh_usage_identify_stale_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
+-- The same from key to key, where records of a batch have failed.
+CREATE OR REPLACE FUNCTION public.refresh_usage_identify_stale_between(
+    p_from integer,
+    p_upto integer,
+    p_last boolean,
+    p_max_age interval
 )
-    RETURNS public.batch_ranges
+    RETURNS SETOF integer
     LANGUAGE plpgsql
-    VOLATILE
+    STABLE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-    SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
-DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_records jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_keys integer[];
-    v_slice integer[];
-    v_from integer;
-    v_upto integer;
-    v_last boolean;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    p_max_age interval;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'f08f39dd' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
+    RETURN QUERY
+    SELECT usage_cache.customer_id::integer
+      FROM public.usage_cache
+ WHERE usage_cache.customer_id >= p_from
+       AND usage_cache.customer_id <= p_upto
+       AND (p_last OR usage_cache.customer_id < p_upto)
+       -- where_condition, entity.yaml:21
+       AND (
+           refreshed_at < NOW() - p_max_age
+       ) IS TRUE
+     ORDER BY usage_cache.customer_id;
+END;
+$function$;
 
-    SELECT parameter.max_age
-      INTO p_max_age
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (max_age interval);
-
-    IF p_operation.strategy = 'ranges' THEN
-        -- As many as matched when the operation was planned.
-        v_count := least(
-            p_operation.batch_size,
-            p_operation.step_records - (v_batch - 1) * p_operation.batch_size::bigint
-        )::integer;
-        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.step_records;
-        v_from := (p_range.items -> (p_range.next_item - 1) ->> 0)::integer;
-        v_upto := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 0)::integer;
-        v_range.next_item := p_range.next_item + 1;
+-- Writes: one batch, from key to key or the listed keys.
+CREATE OR REPLACE FUNCTION public.refresh_usage_identify_stale_write(
+    p_keys integer[],
+    p_from integer,
+    p_upto integer,
+    p_last boolean,
+    p_max_age interval
+)
+    RETURNS SETOF public.batch_written
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    IF p_keys IS NULL THEN
+        RETURN QUERY
+        SELECT (row_number() OVER (ORDER BY usage_cache.customer_id))::integer,
+               jsonb_build_object('customer_id', usage_cache.customer_id, 'plan', usage_cache.plan)
+          FROM public.usage_cache
+         WHERE usage_cache.customer_id >= p_from
+           AND usage_cache.customer_id <= p_upto
+           AND (p_last OR usage_cache.customer_id < p_upto)
+           -- where_condition, entity.yaml:21
+           AND (
+               refreshed_at < NOW() - p_max_age
+           ) IS TRUE;
     ELSE
-        SELECT array_agg((item.key ->> 0)::integer ORDER BY item.n)
-          INTO v_keys
-          FROM jsonb_array_elements(p_range.items) WITH ORDINALITY AS item (key, n)
-         WHERE item.n BETWEEN p_range.next_item AND p_range.next_item + p_operation.batch_size - 1;
-        v_count := cardinality(v_keys);
-        v_range.next_item := p_range.next_item + v_count;
+        RETURN QUERY
+        SELECT (row_number() OVER (ORDER BY usage_cache.customer_id))::integer,
+               jsonb_build_object('customer_id', usage_cache.customer_id, 'plan', usage_cache.plan)
+          FROM public.usage_cache
+         WHERE usage_cache.customer_id = ANY (p_keys)
+           -- where_condition, entity.yaml:21
+           AND (
+               refreshed_at < NOW() - p_max_age
+           ) IS TRUE;
     END IF;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF v_keys IS NULL THEN
-                SELECT coalesce(array_agg(usage_cache.customer_id ORDER BY usage_cache.customer_id), '{}')
-                  INTO v_keys
-                  FROM public.usage_cache
-                 WHERE usage_cache.customer_id >= v_from
-                   AND usage_cache.customer_id <= v_upto
-                   AND (v_last OR usage_cache.customer_id < v_upto)
-                   -- where_condition, entity.yaml:21
-                   AND (
-                       refreshed_at < NOW() - p_max_age
-                   ) IS TRUE;
-                v_count := greatest(v_count, cardinality(v_keys));
-            END IF;
-            v_search := public.batch_search(
-                p_operation, cardinality(v_keys), v_dense, '{}'
-            );
-            CONTINUE;
-        END IF;
-        v_slice := v_keys[v_search.first:v_search.last];
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            IF v_keys IS NULL THEN
-                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
-                SELECT p_operation.operation_id,
-                       p_operation.step_number,
-                       v_batch,
-                       v_search.first - 1 + row_number() OVER (ORDER BY usage_cache.customer_id),
-                       jsonb_build_object('customer_id', usage_cache.customer_id, 'plan', usage_cache.plan)
-                  FROM public.usage_cache
-                 WHERE usage_cache.customer_id >= v_from
-                   AND usage_cache.customer_id <= v_upto
-                   AND (v_last OR usage_cache.customer_id < v_upto)
-                   -- where_condition, entity.yaml:21
-                   AND (
-                       refreshed_at < NOW() - p_max_age
-                   ) IS TRUE;
-            ELSE
-                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
-                SELECT p_operation.operation_id,
-                       p_operation.step_number,
-                       v_batch,
-                       v_search.first - 1 + row_number() OVER (ORDER BY usage_cache.customer_id),
-                       jsonb_build_object('customer_id', usage_cache.customer_id, 'plan', usage_cache.plan)
-                  FROM public.usage_cache
-                 WHERE usage_cache.customer_id = ANY (v_slice)
-                   -- where_condition, entity.yaml:21
-                   AND (
-                       refreshed_at < NOW() - p_max_age
-                   ) IS TRUE;
-            END IF;
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.usage_cache');
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_keys IS NULL OR v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        BEGIN
-            v_records := ARRAY(
-                SELECT jsonb_build_object(
-                           'number', NULL,
-                           'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('customer_id', v_keys[slice.first]) END,
-                           'records', (
-                               SELECT jsonb_agg(to_jsonb(usage_cache) ORDER BY usage_cache.customer_id)
-                                 FROM public.usage_cache
-                                WHERE usage_cache.customer_id = ANY (v_keys[slice.first:slice.last])
-                           )
-                       )
-                  FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                 CROSS JOIN LATERAL (
-                           SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                       ) AS slice
-                 ORDER BY told.n
-            );
-        EXCEPTION
-            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
-                v_records := ARRAY(
-                    SELECT jsonb_build_object(
-                               'number', NULL,
-                               'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('customer_id', v_keys[slice.first]) END,
-                               'records', (
-                                   SELECT jsonb_agg(jsonb_build_object('customer_id', v_keys[place]) ORDER BY place)
-                                     FROM generate_series(slice.first, slice.last) AS place
-                               )
-                           )
-                      FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                     CROSS JOIN LATERAL (
-                               SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                           ) AS slice
-                     ORDER BY told.n
-                );
-        END;
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.usage_cache',
-            v_batch,
-            v_failures,
-            v_records
-        );
-    END IF;
-
-    v_count := greatest(v_count, v_written); -- rows that came to match since the operation was planned
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
 END;
 $function$;
 
 -- Step 2, fetch_usage: custom_function of usage_cache, from entity.yaml:22
 
--- Counts the records of the step, decides the strategy and stores its ranges.
-CREATE OR REPLACE FUNCTION public.refresh_usage_fetch_usage_plan(p_operation public.batch_operations)
-    RETURNS void
+-- Calls calculate_customer_usage for the records of a batch.
+CREATE OR REPLACE FUNCTION public.refresh_usage_fetch_usage_write(
+    p_records jsonb,
+    p_billing_month date
+)
+    RETURNS SETOF public.batch_written
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
 AS $function$
 DECLARE
-    v_operation public.batch_operations := public.batch_enter(
-        p_operation => p_operation,
-        p_settings  => $json${
-            "target_table": "public.usage_cache",
-            "batch_function": "public.refresh_usage_fetch_usage_batch",
-            "kept": [],
-            "batch_size": 50,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic"
-        }$json$
-    );
-    v_found bigint;
-BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'f08f39dd' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    -- The records are taken once, here; whatever becomes of the relation, they are what is worked through.
-    INSERT INTO public.batch_ranges
-    SELECT r.* FROM public.refresh_usage_fetch_usage_ranges(v_operation) AS r;
-    SELECT coalesce(sum(r.item_count), 0)::bigint
-      INTO v_found
-      FROM public.batch_ranges AS r
-     WHERE r.operation_id = v_operation.operation_id
-       AND r.step_number = v_operation.step_number;
-    PERFORM public.batch_require_fields(v_operation, ARRAY['customer_id']);
-    v_operation := public.batch_limit(v_operation, v_found);
-    IF v_operation.limit_reached THEN
-        PERFORM public.batch_shorten(v_operation);
-    END IF;
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the records are rows of a relation';
-    PERFORM public.batch_enter_step(v_operation);
-END;
-$function$;
-
--- Cuts the step into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.refresh_usage_fetch_usage_ranges(
-    p_operation public.batch_operations
-)
-    RETURNS SETOF public.batch_ranges
-    LANGUAGE plpgsql
-    STABLE
-    SET search_path = pg_catalog, public, pg_temp
-AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
-BEGIN
-    -- entity.yaml:24
-    RETURN QUERY
-    SELECT listed.*
-      FROM (
-               SELECT (numbered.place - 1) / v_size AS number,
-                      jsonb_agg(numbered.record ORDER BY numbered.place) AS items,
-                      count(*)::integer AS item_count
-                 FROM (
-                          SELECT relation.record, row_number() OVER () AS place
-                            FROM (
-                                     SELECT o.record
-                                       FROM public.batch_outputs AS o
-                                      WHERE o.operation_id = p_operation.operation_id
-                                        AND o.step_number = 1 -- identify_stale
-                                      ORDER BY o.batch_number, o.record_number, o.place, o.record
-                                 ) AS relation
-                           LIMIT p_operation.max_records + 1 -- one more, to tell whether there are more
-                      ) AS numbered
-                GROUP BY (numbered.place - 1) / v_size
-           ) AS batch
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation, batch.number::integer + 1, batch.items, batch.item_count, batch.number * v_size + 1, NULL
-           ) AS listed
-     ORDER BY batch.number;
-END;
-$function$;
-
--- Does one batch of a range; the only function that calls calculate_customer_usage for this step.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.refresh_usage_fetch_usage_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
-)
-    RETURNS public.batch_ranges
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-AS $function$
-DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
     item record;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_items jsonb;
-    v_slice jsonb;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    p_billing_month date;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'f08f39dd' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    SELECT parameter.billing_month
-      INTO p_billing_month
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (billing_month date);
-
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_items := public.batch_slice(p_range.items, p_range.next_item, p_range.next_item + v_count - 1);
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        v_slice := CASE
-            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
-            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
-        END;
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            -- function, entity.yaml:23
-            SELECT array_agg(element.customer_id ORDER BY element.item_number) AS customer_id, 1 AS item_number
-              INTO item
-              FROM ROWS FROM (
-                  jsonb_to_recordset(v_slice) AS (customer_id integer)
-              ) WITH ORDINALITY AS element (customer_id, item_number);
-            INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, place, record)
-            SELECT p_operation.operation_id,
-                   p_operation.step_number,
-                   v_batch,
-                   public.batch_record_number(p_range, v_search.first + item.item_number::integer - 1),
-                   row_number() OVER (),
-                   to_jsonb(returned)
-              FROM (
-                       SELECT value.*
-                         FROM calculate_customer_usage(
-                             customers => item.customer_id,
-                             month => p_billing_month
-                         ) AS value
-                   ) AS returned;
-            v_rows := v_search.last - v_search.first + 1; -- whatever it returned, it was called for each
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, NULL);
-                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['customer_id']::text[], ARRAY['integer']::text[]) IS NOT NULL THEN
-                        v_doubt := NULL; -- a value is none of its type
-                    END IF;
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, false
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    END IF;
-                END IF;
-        END;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
-               AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
-                -- No table refused it. A field that cannot be read is the one at which this stops.
-                v_slice := v_items -> (v_search.first - 1);
-                BEGIN
-                    v_column := 'customer_id';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (customer_id integer);
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_failure := v_failure || jsonb_build_object('column', v_column);
-                END;
-            END IF;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        v_failed := public.batch_record_errors(
-            p_operation,
-            NULL,
-            v_batch,
-            v_failures,
-            public.batch_failed_records(p_range, v_items, v_failures, ARRAY['customer_id']::text[])
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    -- function, entity.yaml:23
+    SELECT array_agg(element.customer_id ORDER BY element.item_number) AS customer_id, 1 AS item_number
+      INTO item
+      FROM ROWS FROM (
+          jsonb_to_recordset(p_records) AS (customer_id integer)
+      ) WITH ORDINALITY AS element (customer_id, item_number);
+    RETURN QUERY
+    SELECT item.item_number::integer, to_jsonb(returned)
+      FROM (
+               SELECT value.*
+                 FROM calculate_customer_usage(
+                     customers => item.customer_id,
+                     month => p_billing_month
+                 ) AS value
+           ) AS returned;
 END;
 $function$;
 
 -- Step 3, update_cache: upsert of usage_cache, from entity.yaml:25
 
--- Counts the records of the step, decides the strategy and stores its ranges.
-CREATE OR REPLACE FUNCTION public.refresh_usage_update_cache_plan(p_operation public.batch_operations)
-    RETURNS void
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_enter(
-        p_operation => p_operation,
-        p_settings  => $json${
-            "target_table": "public.usage_cache",
-            "batch_function": "public.refresh_usage_update_cache_batch",
-            "batch_size": 50,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_errors": 10,
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic"
-        }$json$
-    );
-    v_found bigint;
-BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'f08f39dd' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    -- The records are taken once, here; whatever becomes of the relation, they are what is worked through.
-    INSERT INTO public.batch_ranges
-    SELECT r.* FROM public.refresh_usage_update_cache_ranges(v_operation) AS r;
-    SELECT coalesce(sum(r.item_count), 0)::bigint
-      INTO v_found
-      FROM public.batch_ranges AS r
-     WHERE r.operation_id = v_operation.operation_id
-       AND r.step_number = v_operation.step_number;
-    PERFORM public.batch_require_fields(v_operation, ARRAY['customer_id', 'total_amount']);
-    v_operation := public.batch_limit(v_operation, v_found);
-    IF v_operation.limit_reached THEN
-        PERFORM public.batch_shorten(v_operation);
-    END IF;
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the records are rows of a relation';
-
-    -- Of records with the same customer_id the first counts; the others would write its row again.
-    v_operation.duplicate_records := ARRAY(
-        SELECT DISTINCT repeated.place[2]
-          FROM public.batch_repeated(
-                   v_operation, NULL, 'public.refresh_usage_update_cache_identity(work.items)', true,
-                   ARRAY['customer_id'], ARRAY['integer']::regtype[],
-                   ARRAY['customer_id', 'total_amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]
-               ) AS repeated (place)
-         ORDER BY repeated.place[2]
-    );
-    PERFORM public.batch_enter_step(v_operation);
-END;
-$function$;
-
--- Cuts the step into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.refresh_usage_update_cache_ranges(
-    p_operation public.batch_operations
-)
-    RETURNS SETOF public.batch_ranges
-    LANGUAGE plpgsql
-    STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
-BEGIN
-    -- entity.yaml:27
-    RETURN QUERY
-    SELECT listed.*
-      FROM (
-               SELECT (numbered.place - 1) / v_size AS number,
-                      jsonb_agg(numbered.record ORDER BY numbered.place) AS items,
-                      count(*)::integer AS item_count
-                 FROM (
-                          SELECT relation.record, row_number() OVER () AS place
-                            FROM (
-                                     SELECT o.record
-                                       FROM public.batch_outputs AS o
-                                      WHERE o.operation_id = p_operation.operation_id
-                                        AND o.step_number = 2 -- fetch_usage
-                                      ORDER BY o.batch_number, o.record_number, o.place, o.record
-                                 ) AS relation
-                           LIMIT p_operation.max_records + 1 -- one more, to tell whether there are more
-                      ) AS numbered
-                GROUP BY (numbered.place - 1) / v_size
-           ) AS batch
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation, batch.number::integer + 1, batch.items, batch.item_count, batch.number * v_size + 1, NULL
-           ) AS listed
-     ORDER BY batch.number;
-END;
-$function$;
-
--- By what records are told apart, customer_id: the texts of all, in order, and which of them cannot be read.
+-- By what records are told apart, customer_id: the texts of each, in order.
 CREATE OR REPLACE FUNCTION public.refresh_usage_update_cache_identity(
-    p_items jsonb,
-    OUT unreadable boolean[],
-    OUT key_1 text[]
+    p_records jsonb
 )
+    RETURNS text[]
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
     SET extra_float_digits = 1
 AS $function$
-DECLARE
-    v_items jsonb := p_items;
-    v_context text;
-    v_key_1 text[];
 BEGIN
-    BEGIN
-        SELECT array_agg((item.customer_id)::text ORDER BY item.item_number)
-          INTO key_1
+    RETURN ARRAY(
+        SELECT ARRAY[(item.customer_id)::text]
           FROM ROWS FROM (
-                   jsonb_to_recordset(v_items) AS (customer_id integer)
-               ) WITH ORDINALITY AS item (customer_id, item_number);
-    EXCEPTION
-        WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-            GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-            IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                RAISE;
-            END IF;
-            -- One by one: a record that cannot be read fails by itself, and hides no other.
-            FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
-                BEGIN
-                    SELECT array_agg((item.customer_id)::text ORDER BY item.item_number)
-                      INTO v_key_1
-                      FROM ROWS FROM (
-                               jsonb_to_recordset(v_items) AS (customer_id integer)
-                           ) WITH ORDINALITY AS item (customer_id, item_number);
-                    unreadable := unreadable || false;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        unreadable := unreadable || true;
-                        v_key_1 := ARRAY[NULL]::text[];
-                END;
-                key_1 := key_1 || v_key_1;
-            END LOOP;
-    END;
+                   jsonb_to_recordset(p_records) AS (customer_id integer)
+               ) WITH ORDINALITY AS item (customer_id, item_number)
+         ORDER BY item.item_number
+    );
 END;
 $function$;
 
--- Writes one batch of a range; the only function that writes usage_cache for this step.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.refresh_usage_update_cache_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
+-- Told beforehand: the places of the records that a constraint would refuse, so that they are tried first. A
+-- guess: the database has the last word.
+CREATE OR REPLACE FUNCTION public.refresh_usage_update_cache_suspects(
+    p_records jsonb
 )
-    RETURNS public.batch_ranges
+    RETURNS integer[]
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN ARRAY(
+        SELECT batch_place
+          FROM (
+                   SELECT item.customer_id AS customer_id,
+                          item.total_amount AS amount,
+                          item.item_number::integer AS batch_place
+                     FROM ROWS FROM (
+                         jsonb_to_recordset(p_records) AS (customer_id integer, total_amount numeric(10,2))
+                     ) WITH ORDINALITY AS item (customer_id, total_amount, item_number)
+               ) AS usage_cache
+         WHERE usage_cache.customer_id IS NULL
+            OR (amount >= 0) IS FALSE
+         ORDER BY 1
+    );
+END;
+$function$;
+
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION public.refresh_usage_update_cache_write(
+    p_records jsonb
+)
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_items jsonb;
-    v_slice jsonb;
-    v_refused integer[];
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    v_suspects integer[] := ARRAY[]::integer[];
+    v_written bigint;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'f08f39dd' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_items := public.batch_slice(p_range.items, p_range.next_item, p_range.next_item + v_count - 1);
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_refused := public.batch_refused(p_operation, p_range, v_count);
-    v_search := public.batch_search(p_operation, v_count, v_dense, v_refused);
-    IF p_operation.error_handling <> 'stop_on_error' THEN
-        FOREACH v_rows IN ARRAY v_refused LOOP
-            v_failures := array_append(
-                v_failures,
-                public.batch_repeated_failure('customer_id')
-                    || jsonb_build_object('first', v_rows, 'last', v_rows)
-            );
-        END LOOP;
-    END IF;
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF NOT v_dense THEN
-                BEGIN
-                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                      INTO v_suspects
-                      FROM (
-                               SELECT item.customer_id AS customer_id,
-                                      NULL::text AS plan,
-                                      item.total_amount AS amount,
-                                      NOW() AS refreshed_at,
-                                      item.item_number::integer AS batch_place
-                                 FROM ROWS FROM (
-                                     jsonb_to_recordset(v_items) AS (customer_id integer, total_amount numeric(10,2))
-                                 ) WITH ORDINALITY AS item (customer_id, total_amount, item_number)
-                           ) AS usage_cache
-                     WHERE usage_cache.customer_id IS NULL
-                        OR (amount >= 0) IS FALSE;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                        v_suspects := public.batch_unreadable_places(v_items, ARRAY['customer_id', 'total_amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]);
-                END;
-            END IF;
-            v_search := public.batch_search(
-                p_operation, v_count, v_dense, v_refused, v_suspects
-            );
-            CONTINUE;
-        END IF;
-        v_slice := CASE
-            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
-            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
-        END;
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            INSERT INTO public.usage_cache (customer_id, amount, refreshed_at)
-            SELECT item.customer_id,
-                   item.total_amount,
-                   NOW()
-              FROM jsonb_to_recordset(v_slice) AS item (customer_id integer, total_amount numeric(10,2))
-                ON CONFLICT (customer_id) DO UPDATE
-               SET amount = excluded.amount,
-                   refreshed_at = excluded.refreshed_at;
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.usage_cache');
-                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['customer_id', 'total_amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]) IS NOT NULL THEN
-                        v_doubt := NULL; -- a value is none of its type
-                    END IF;
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            IF v_search.first = ANY (v_refused) THEN
-                v_failure := public.batch_repeated_failure('customer_id');
-            END IF;
-            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
-               AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
-                -- No table refused it. A field that cannot be read is the one at which this stops.
-                v_slice := v_items -> (v_search.first - 1);
-                BEGIN
-                    v_column := 'customer_id';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (customer_id integer);
-                    v_column := 'total_amount';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (total_amount numeric(10,2));
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_failure := v_failure || jsonb_build_object('column', v_column);
-                END;
-            END IF;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.usage_cache',
-            v_batch,
-            v_failures,
-            public.batch_failed_records(p_range, v_items, v_failures, ARRAY['customer_id']::text[])
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    INSERT INTO public.usage_cache (customer_id, amount, refreshed_at)
+    SELECT item.customer_id,
+           item.total_amount,
+           NOW()
+      FROM ROWS FROM (
+          jsonb_to_recordset(p_records) AS (customer_id integer, total_amount numeric(10,2))
+      ) WITH ORDINALITY AS item (customer_id, total_amount, item_number)
+        ON CONFLICT (customer_id) DO UPDATE
+       SET amount = excluded.amount,
+           refreshed_at = excluded.refreshed_at;
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    RETURN v_written;
 END;
 $function$;
 
 -- Step 4, mark_premium: update of usage_cache, from entity.yaml:32
 
--- Counts the records of the step, decides the strategy and stores its ranges.
-CREATE OR REPLACE FUNCTION public.refresh_usage_mark_premium_plan(p_operation public.batch_operations)
-    RETURNS void
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION public.refresh_usage_mark_premium_write(
+    p_keys integer[],
+    p_limit numeric
+)
+    RETURNS SETOF public.batch_written
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_enter(
-        p_operation => p_operation,
-        p_settings  => $json${
-            "target_table": "public.usage_cache",
-            "batch_function": "public.refresh_usage_mark_premium_batch",
-            "kept": ["customer_id"],
-            "batch_size": 50,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "step_timeout": "60000 ms"
-        }$json$
-    );
-    p_stale_customer_ids integer[];
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'f08f39dd' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'keys', ARRAY['customer_id'], ARRAY['integer']::regtype[]
-    );
-
-    p_stale_customer_ids := ARRAY(
-        SELECT (o.record ->> 'customer_id')::integer
-          FROM public.batch_outputs AS o
-         WHERE o.operation_id = p_operation.operation_id
-           AND o.step_number = 1 -- identify_stale
-         ORDER BY o.batch_number, o.record_number, o.place, o.record
-    );
-    v_operation := public.batch_limit(v_operation, coalesce(cardinality(p_stale_customer_ids), 0));
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the keys are handed in';
-
-    INSERT INTO public.batch_ranges
-    SELECT r.* FROM public.refresh_usage_mark_premium_ranges(v_operation) AS r;
-    PERFORM public.batch_enter_step(v_operation);
-END;
-$function$;
-
--- Cuts the step into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.refresh_usage_mark_premium_ranges(
-    p_operation public.batch_operations
-)
-    RETURNS SETOF public.batch_ranges
-    LANGUAGE plpgsql
-    STABLE
-    SET search_path = pg_catalog, pg_temp
-    SET work_mem = '128MB' -- one sort of the keys that were handed in
-AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
-    p_stale_customer_ids integer[];
-BEGIN
-    p_stale_customer_ids := ARRAY(
-        SELECT (o.record ->> 'customer_id')::integer
-          FROM public.batch_outputs AS o
-         WHERE o.operation_id = p_operation.operation_id
-           AND o.step_number = 1 -- identify_stale
-         ORDER BY o.batch_number, o.record_number, o.place, o.record
-    );
-    -- In key order, so that two operations lock rows in the same order; each key once, NULLs left out.
     RETURN QUERY
-    WITH handed_in AS (
-        SELECT item.key, item.n, row_number() OVER () - 1 AS place
-          FROM (
-                   SELECT DISTINCT ON (i.key) i.key, i.n
-                     FROM unnest(p_stale_customer_ids) WITH ORDINALITY AS i (key, n)
-                    WHERE i.key IS NOT NULL
-                      AND i.n <= p_operation.step_records
-                    ORDER BY i.key, i.n
-               ) AS item
+    WITH written AS (
+        UPDATE public.usage_cache
+           SET plan = 'premium'
+         WHERE usage_cache.customer_id = ANY (p_keys)
+           -- where_condition, entity.yaml:36
+           AND (
+               amount > p_limit
+           ) IS TRUE
+        RETURNING usage_cache.customer_id
     )
-    SELECT listed.*
-      FROM (
-               SELECT handed_in.place / v_size AS number,
-                      jsonb_agg(jsonb_build_array(handed_in.key) ORDER BY handed_in.place) AS items,
-                      count(*)::integer AS item_count,
-                      array_agg(handed_in.n ORDER BY handed_in.place) AS record_numbers
-                 FROM handed_in
-                GROUP BY handed_in.place / v_size
-           ) AS batch
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation, batch.number::integer + 1, batch.items, batch.item_count, 1, batch.record_numbers
-           ) AS listed
-     ORDER BY batch.number;
-END;
-$function$;
-
--- Writes one batch of a range; the only function that writes usage_cache for this step.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.refresh_usage_mark_premium_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
-)
-    RETURNS public.batch_ranges
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-AS $function$
-DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_records jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_keys integer[];
-    v_slice integer[];
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    p_limit numeric;
-BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'f08f39dd' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    SELECT parameter."limit"
-      INTO p_limit
-      FROM jsonb_to_record(p_operation.parameters) AS parameter ("limit" numeric);
-
-    v_keys := ARRAY(
-        SELECT (item.key ->> 0)::integer
-          FROM jsonb_array_elements(p_range.items) WITH ORDINALITY AS item (key, n)
-         ORDER BY item.n
-    );
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_keys := v_keys[p_range.next_item:p_range.next_item + v_count - 1];
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        v_slice := v_keys[v_search.first:v_search.last];
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            WITH written AS (
-                UPDATE public.usage_cache
-                   SET plan = 'premium'
-                 WHERE usage_cache.customer_id = ANY (v_slice)
-                   -- where_condition, entity.yaml:36
-                   AND (
-                       amount > p_limit
-                   ) IS TRUE
-                RETURNING usage_cache.customer_id
-            )
-            INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
-            SELECT p_operation.operation_id,
-                   p_operation.step_number,
-                   v_batch,
-                   p_range.record_numbers[p_range.next_item + array_position(v_keys, written.customer_id) - 1],
-                   jsonb_build_object('customer_id', written.customer_id)
-              FROM written;
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.usage_cache');
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    END IF;
-                END IF;
-        END;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        BEGIN
-            v_records := ARRAY(
-                SELECT jsonb_build_object(
-                           'number', public.batch_record_number(p_range, slice.first),
-                           'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('customer_id', v_keys[slice.first]) END,
-                           'records', (
-                               SELECT jsonb_agg(to_jsonb(usage_cache) ORDER BY usage_cache.customer_id)
-                                 FROM public.usage_cache
-                                WHERE usage_cache.customer_id = ANY (v_keys[slice.first:slice.last])
-                           )
-                       )
-                  FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                 CROSS JOIN LATERAL (
-                           SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                       ) AS slice
-                 ORDER BY told.n
-            );
-        EXCEPTION
-            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
-                v_records := ARRAY(
-                    SELECT jsonb_build_object(
-                               'number', public.batch_record_number(p_range, slice.first),
-                               'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('customer_id', v_keys[slice.first]) END,
-                               'records', (
-                                   SELECT jsonb_agg(jsonb_build_object('customer_id', v_keys[place]) ORDER BY place)
-                                     FROM generate_series(slice.first, slice.last) AS place
-                               )
-                           )
-                      FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                     CROSS JOIN LATERAL (
-                               SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                           ) AS slice
-                     ORDER BY told.n
-                );
-        END;
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.usage_cache',
-            v_batch,
-            v_failures,
-            v_records
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    SELECT array_position(p_keys, written.customer_id),
+           jsonb_build_object('customer_id', written.customer_id)
+      FROM written;
 END;
 $function$;
 
 -- Step 5, notify_customers: custom_function of usage_cache, from entity.yaml:39
 
--- Counts the records of the step, decides the strategy and stores its ranges.
-CREATE OR REPLACE FUNCTION public.refresh_usage_notify_customers_plan(p_operation public.batch_operations)
-    RETURNS void
+-- Calls send_usage_notice for the records of a batch.
+CREATE OR REPLACE FUNCTION public.refresh_usage_notify_customers_write(
+    p_records jsonb,
+    p_billing_month date
+)
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
 AS $function$
 DECLARE
-    v_operation public.batch_operations := public.batch_enter(
-        p_operation => p_operation,
-        p_settings  => $json${
-            "target_table": "public.usage_cache",
-            "batch_function": "public.refresh_usage_notify_customers_batch",
-            "batch_size": 10,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic"
-        }$json$
-    );
-    v_found bigint;
-BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'f08f39dd' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    -- The records are taken once, here; whatever becomes of the relation, they are what is worked through.
-    INSERT INTO public.batch_ranges
-    SELECT r.* FROM public.refresh_usage_notify_customers_ranges(v_operation) AS r;
-    SELECT coalesce(sum(r.item_count), 0)::bigint
-      INTO v_found
-      FROM public.batch_ranges AS r
-     WHERE r.operation_id = v_operation.operation_id
-       AND r.step_number = v_operation.step_number;
-    PERFORM public.batch_require_fields(v_operation, ARRAY['customer_id']);
-    v_operation := public.batch_limit(v_operation, v_found);
-    IF v_operation.limit_reached THEN
-        PERFORM public.batch_shorten(v_operation);
-    END IF;
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the records are rows of a relation';
-    PERFORM public.batch_enter_step(v_operation);
-END;
-$function$;
-
--- Cuts the step into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.refresh_usage_notify_customers_ranges(
-    p_operation public.batch_operations
-)
-    RETURNS SETOF public.batch_ranges
-    LANGUAGE plpgsql
-    STABLE
-    SET search_path = pg_catalog, public, pg_temp
-AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
-BEGIN
-    -- entity.yaml:42
-    RETURN QUERY
-    SELECT listed.*
-      FROM (
-               SELECT (numbered.place - 1) / v_size AS number,
-                      jsonb_agg(numbered.record ORDER BY numbered.place) AS items,
-                      count(*)::integer AS item_count
-                 FROM (
-                          SELECT relation.record, row_number() OVER () AS place
-                            FROM (
-                                     SELECT o.record
-                                       FROM public.batch_outputs AS o
-                                      WHERE o.operation_id = p_operation.operation_id
-                                        AND o.step_number = 4 -- mark_premium
-                                      ORDER BY o.batch_number, o.record_number, o.place, o.record
-                                 ) AS relation
-                           LIMIT p_operation.max_records + 1 -- one more, to tell whether there are more
-                      ) AS numbered
-                GROUP BY (numbered.place - 1) / v_size
-           ) AS batch
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation, batch.number::integer + 1, batch.items, batch.item_count, batch.number * v_size + 1, NULL
-           ) AS listed
-     ORDER BY batch.number;
-END;
-$function$;
-
--- Does one batch of a range; the only function that calls send_usage_notice for this step.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.refresh_usage_notify_customers_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
-)
-    RETURNS public.batch_ranges
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-AS $function$
-DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
     item record;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_items jsonb;
-    v_slice jsonb;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    p_billing_month date;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'f08f39dd' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    SELECT parameter.billing_month
-      INTO p_billing_month
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (billing_month date);
-
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_items := public.batch_slice(p_range.items, p_range.next_item, p_range.next_item + v_count - 1);
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        v_slice := CASE
-            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
-            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
-        END;
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            -- function, entity.yaml:40
-            FOR item IN
-                SELECT *
-                  FROM ROWS FROM (
-                      jsonb_to_recordset(v_slice) AS (customer_id integer)
-                  ) WITH ORDINALITY AS element (customer_id, item_number)
-            LOOP
-                PERFORM FROM send_usage_notice(
-                    item.customer_id,
-                    'high usage',
-                    p_billing_month
-                ) AS value;
-            END LOOP;
-            v_rows := v_search.last - v_search.first + 1; -- whatever it returned, it was called for each
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, NULL);
-                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['customer_id']::text[], ARRAY['integer']::text[]) IS NOT NULL THEN
-                        v_doubt := NULL; -- a value is none of its type
-                    END IF;
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, false
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    END IF;
-                END IF;
-        END;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
-               AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
-                -- No table refused it. A field that cannot be read is the one at which this stops.
-                v_slice := v_items -> (v_search.first - 1);
-                BEGIN
-                    v_column := 'customer_id';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (customer_id integer);
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_failure := v_failure || jsonb_build_object('column', v_column);
-                END;
-            END IF;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
+    -- function, entity.yaml:40
+    FOR item IN
+        SELECT *
+          FROM ROWS FROM (
+              jsonb_to_recordset(p_records) AS (customer_id integer)
+          ) WITH ORDINALITY AS element (customer_id, item_number)
+    LOOP
+        PERFORM FROM send_usage_notice(
+            item.customer_id,
+            'high usage',
+            p_billing_month
+        ) AS value;
     END LOOP;
-
-    IF v_failures <> '{}' THEN
-        v_failed := public.batch_record_errors(
-            p_operation,
-            NULL,
-            v_batch,
-            v_failures,
-            public.batch_failed_records(p_range, v_items, v_failures, ARRAY['customer_id']::text[])
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    RETURN jsonb_array_length(p_records)::bigint;
 END;
 $function$;
 
 -- Step 6, purge_unknown: delete of usage_cache, from entity.yaml:44
 
--- Counts the records of the step, decides the strategy and stores its ranges.
-CREATE OR REPLACE FUNCTION public.refresh_usage_purge_unknown_plan(p_operation public.batch_operations)
-    RETURNS void
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-    SET work_mem = '128MB' -- one sort of the matching keys
-    SET plan_cache_mode = force_custom_plan -- planned once a step, so for this one
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_enter(
-        p_operation => p_operation,
-        p_settings  => $json${
-            "target_table": "public.usage_cache",
-            "batch_function": "public.refresh_usage_purge_unknown_batch",
-            "batch_size": 50,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic"
-        }$json$
-    );
-    p_stale_plans text[];
-    v_size integer := v_operation.batch_size;
-    v_found bigint;
-    v_dense boolean := false;
-    v_planner text[];
-BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'f08f39dd' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'rows', ARRAY['customer_id'], ARRAY['integer']::regtype[]
-    );
-
-    p_stale_plans := ARRAY(
-        SELECT (o.record ->> 'plan')::text
-          FROM public.batch_outputs AS o
-         WHERE o.operation_id = p_operation.operation_id
-           AND o.step_number = 1 -- identify_stale
-         ORDER BY o.batch_number, o.record_number, o.place, o.record
-    );
-    -- In key order: the key that each batch would begin with, and the last row's place.
-    SELECT coalesce(max(matching.place), 0),
-           coalesce(
-               jsonb_agg(jsonb_build_array(matching.batch_key) ORDER BY matching.place)
-                   FILTER (WHERE (matching.place - 1) % v_size = 0),
-               '[]'
-           )
-      INTO v_found, v_operation.batch_keys
-      FROM (
-               SELECT usage_cache.customer_id AS batch_key,
-                      row_number() OVER (ORDER BY usage_cache.customer_id) AS place
-                 FROM public.usage_cache
-                -- where_condition, entity.yaml:47
-                WHERE (
-                          plan = ANY(SELECT unnest(p_stale_plans)) AND amount IS NULL
-                      )
-           ) AS matching;
-    v_operation := public.batch_limit(v_operation, v_found);
-
-    -- Batches from key to key where most rows between two keys match, else lists of keys: a batch
-    -- from key to key reads every row between its ends. Counting between some neighbours tells,
-    -- whatever the statistics say. A limit on the records needs lists, which nobody can slip into.
-    -- Nor may a stretch hold rows that row-level security hides from who asks and not from a worker.
-    IF v_operation.max_records IS NULL AND jsonb_array_length(v_operation.batch_keys) > 1
-       AND NOT row_security_active('public.usage_cache') THEN
-        -- In key order and no further: no plan may read a whole stretch to sort it.
-        v_planner := public.batch_planner('{off,off,off,off}');
-        SELECT sum(between_keys.row_count) <= 3 * v_size::bigint * count(*)
-          INTO v_dense
-          FROM public.batch_sample_pairs(v_operation.batch_keys) AS pair
-         CROSS JOIN LATERAL (
-                   SELECT count(*) AS row_count
-                     FROM (
-                              SELECT
-                                FROM public.usage_cache
-                               WHERE usage_cache.customer_id >= (pair.low_key ->> 0)::integer
-                                 AND usage_cache.customer_id < (pair.high_key ->> 0)::integer
-                               ORDER BY usage_cache.customer_id
-                               LIMIT 4 * v_size::bigint
-                          ) AS counted
-               ) AS between_keys;
-        PERFORM public.batch_planner(v_planner);
-    END IF;
-    IF v_dense THEN
-        v_operation.strategy := 'ranges';
-        v_operation.strategy_reason := 'most rows between two matching keys match';
-        v_operation.upto_key := (
-            SELECT jsonb_build_array(usage_cache.customer_id)
-              FROM public.usage_cache
-             ORDER BY usage_cache.customer_id DESC
-             LIMIT 1
-        );
-    ELSE
-        v_operation.strategy := 'keys';
-        v_operation.strategy_reason := CASE
-            WHEN v_operation.max_records IS NOT NULL THEN 'max_records is exact only over a list of keys'
-            WHEN jsonb_array_length(v_operation.batch_keys) < 2 THEN 'one batch holds all rows'
-            WHEN row_security_active('public.usage_cache') THEN 'row-level security: only rows that were seen are written'
-            ELSE 'few of the rows between two matching keys match'
-        END;
-        v_operation.batch_keys := '[]';
-    END IF;
-
-    INSERT INTO public.batch_ranges
-    SELECT r.* FROM public.refresh_usage_purge_unknown_ranges(v_operation) AS r;
-    PERFORM public.batch_enter_step(v_operation);
-END;
-$function$;
-
--- Cuts the step into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.refresh_usage_purge_unknown_ranges(
-    p_operation public.batch_operations
+-- Goes through: the keys of the rows that match, in order.
+CREATE OR REPLACE FUNCTION public.refresh_usage_purge_unknown_keys(
+    p_stale_plans text[]
 )
-    RETURNS SETOF public.batch_ranges
+    RETURNS SETOF integer
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
+    SET work_mem = '128MB' -- one sort of the matching keys
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
-    p_stale_plans text[];
 BEGIN
-    p_stale_plans := ARRAY(
-        SELECT (o.record ->> 'plan')::text
-          FROM public.batch_outputs AS o
-         WHERE o.operation_id = p_operation.operation_id
-           AND o.step_number = 1 -- identify_stale
-         ORDER BY o.batch_number, o.record_number, o.place, o.record
-    );
-    IF p_operation.strategy = 'ranges' THEN
-        RETURN QUERY
-        SELECT r.* FROM public.batch_key_ranges(p_operation) AS r;
-        RETURN;
-    END IF;
-
     RETURN QUERY
-    SELECT listed.*
-      FROM (
-               SELECT jsonb_agg(jsonb_build_array(matching.batch_key) ORDER BY matching.place) AS items,
-                      count(*)::integer AS item_count,
-                      (matching.place - 1) / v_size AS number
-                 FROM (
-                          SELECT usage_cache.customer_id AS batch_key,
-                                 row_number() OVER (ORDER BY usage_cache.customer_id) AS place
-                            FROM public.usage_cache
-                           -- where_condition, entity.yaml:47
-                           WHERE (
-                                     plan = ANY(SELECT unnest(p_stale_plans)) AND amount IS NULL
-                                 )
-                           ORDER BY usage_cache.customer_id
-                           LIMIT p_operation.max_records
-                      ) AS matching
-                GROUP BY (matching.place - 1) / v_size
-           ) AS batch
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation, batch.number::integer + 1, batch.items, batch.item_count, 1, NULL
-           ) AS listed
-     ORDER BY batch.number;
+    SELECT usage_cache.customer_id::integer
+      FROM public.usage_cache
+     -- where_condition, entity.yaml:47
+     WHERE (
+               plan = ANY(SELECT unnest(p_stale_plans)) AND amount IS NULL
+           )
+     ORDER BY usage_cache.customer_id;
 END;
 $function$;
 
--- Writes one batch of a range; the only function that writes usage_cache for this step.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.refresh_usage_purge_unknown_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
+-- The same from key to key, where records of a batch have failed.
+CREATE OR REPLACE FUNCTION public.refresh_usage_purge_unknown_between(
+    p_from integer,
+    p_upto integer,
+    p_last boolean,
+    p_stale_plans text[]
 )
-    RETURNS public.batch_ranges
+    RETURNS SETOF integer
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN QUERY
+    SELECT usage_cache.customer_id::integer
+      FROM public.usage_cache
+ WHERE usage_cache.customer_id >= p_from
+       AND usage_cache.customer_id <= p_upto
+       AND (p_last OR usage_cache.customer_id < p_upto)
+       -- where_condition, entity.yaml:47
+       AND (
+           plan = ANY(SELECT unnest(p_stale_plans)) AND amount IS NULL
+       ) IS TRUE
+     ORDER BY usage_cache.customer_id;
+END;
+$function$;
+
+-- Writes: one batch, from key to key or the listed keys.
+CREATE OR REPLACE FUNCTION public.refresh_usage_purge_unknown_write(
+    p_keys integer[],
+    p_from integer,
+    p_upto integer,
+    p_last boolean,
+    p_stale_plans text[]
+)
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-    SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
 DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_records jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_keys integer[];
-    v_slice integer[];
-    v_from integer;
-    v_upto integer;
-    v_last boolean;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    p_stale_plans text[];
+    v_written bigint;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'f08f39dd' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    p_stale_plans := ARRAY(
-        SELECT (o.record ->> 'plan')::text
-          FROM public.batch_outputs AS o
-         WHERE o.operation_id = p_operation.operation_id
-           AND o.step_number = 1 -- identify_stale
-         ORDER BY o.batch_number, o.record_number, o.place, o.record
-    );
-    IF p_operation.strategy = 'ranges' THEN
-        -- As many as matched when the operation was planned.
-        v_count := least(
-            p_operation.batch_size,
-            p_operation.step_records - (v_batch - 1) * p_operation.batch_size::bigint
-        )::integer;
-        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.step_records;
-        v_from := (p_range.items -> (p_range.next_item - 1) ->> 0)::integer;
-        v_upto := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 0)::integer;
-        v_range.next_item := p_range.next_item + 1;
+    IF p_keys IS NULL THEN
+        DELETE FROM public.usage_cache
+         WHERE usage_cache.customer_id >= p_from
+           AND usage_cache.customer_id <= p_upto
+           AND (p_last OR usage_cache.customer_id < p_upto)
+           -- where_condition, entity.yaml:47
+           AND (
+               plan = ANY(SELECT unnest(p_stale_plans)) AND amount IS NULL
+           ) IS TRUE;
     ELSE
-        SELECT array_agg((item.key ->> 0)::integer ORDER BY item.n)
-          INTO v_keys
-          FROM jsonb_array_elements(p_range.items) WITH ORDINALITY AS item (key, n)
-         WHERE item.n BETWEEN p_range.next_item AND p_range.next_item + p_operation.batch_size - 1;
-        v_count := cardinality(v_keys);
-        v_range.next_item := p_range.next_item + v_count;
+        DELETE FROM public.usage_cache
+         WHERE usage_cache.customer_id = ANY (p_keys)
+           -- where_condition, entity.yaml:47
+           AND (
+               plan = ANY(SELECT unnest(p_stale_plans)) AND amount IS NULL
+           ) IS TRUE;
     END IF;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF v_keys IS NULL THEN
-                SELECT coalesce(array_agg(usage_cache.customer_id ORDER BY usage_cache.customer_id), '{}')
-                  INTO v_keys
-                  FROM public.usage_cache
-                 WHERE usage_cache.customer_id >= v_from
-                   AND usage_cache.customer_id <= v_upto
-                   AND (v_last OR usage_cache.customer_id < v_upto)
-                   -- where_condition, entity.yaml:47
-                   AND (
-                       plan = ANY(SELECT unnest(p_stale_plans)) AND amount IS NULL
-                   ) IS TRUE;
-                v_count := greatest(v_count, cardinality(v_keys));
-            END IF;
-            v_search := public.batch_search(
-                p_operation, cardinality(v_keys), v_dense, '{}'
-            );
-            CONTINUE;
-        END IF;
-        v_slice := v_keys[v_search.first:v_search.last];
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            IF v_keys IS NULL THEN
-                DELETE FROM public.usage_cache
-                 WHERE usage_cache.customer_id >= v_from
-                   AND usage_cache.customer_id <= v_upto
-                   AND (v_last OR usage_cache.customer_id < v_upto)
-                   -- where_condition, entity.yaml:47
-                   AND (
-                       plan = ANY(SELECT unnest(p_stale_plans)) AND amount IS NULL
-                   ) IS TRUE;
-            ELSE
-                DELETE FROM public.usage_cache
-                 WHERE usage_cache.customer_id = ANY (v_slice)
-                   -- where_condition, entity.yaml:47
-                   AND (
-                       plan = ANY(SELECT unnest(p_stale_plans)) AND amount IS NULL
-                   ) IS TRUE;
-            END IF;
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.usage_cache');
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_keys IS NULL OR v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        BEGIN
-            v_records := ARRAY(
-                SELECT jsonb_build_object(
-                           'number', NULL,
-                           'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('customer_id', v_keys[slice.first]) END,
-                           'records', (
-                               SELECT jsonb_agg(to_jsonb(usage_cache) ORDER BY usage_cache.customer_id)
-                                 FROM public.usage_cache
-                                WHERE usage_cache.customer_id = ANY (v_keys[slice.first:slice.last])
-                           )
-                       )
-                  FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                 CROSS JOIN LATERAL (
-                           SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                       ) AS slice
-                 ORDER BY told.n
-            );
-        EXCEPTION
-            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
-                v_records := ARRAY(
-                    SELECT jsonb_build_object(
-                               'number', NULL,
-                               'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('customer_id', v_keys[slice.first]) END,
-                               'records', (
-                                   SELECT jsonb_agg(jsonb_build_object('customer_id', v_keys[place]) ORDER BY place)
-                                     FROM generate_series(slice.first, slice.last) AS place
-                               )
-                           )
-                      FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                     CROSS JOIN LATERAL (
-                               SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                           ) AS slice
-                     ORDER BY told.n
-                );
-        END;
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.usage_cache',
-            v_batch,
-            v_failures,
-            v_records
-        );
-    END IF;
-
-    v_count := greatest(v_count, v_written); -- rows that came to match since the operation was planned
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    RETURN v_written;
 END;
 $function$;
 
--- Checks what must hold before anything is written.
-CREATE OR REPLACE FUNCTION public.refresh_usage_plan(
-    p_max_age interval,
-    p_limit numeric,
-    p_billing_month date,
-    p_options jsonb,
-    p_submitted boolean
-)
-    RETURNS public.batch_operations
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "refresh_usage",
-            "entity": "usage_cache",
-            "batch_size": 50,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "timeout": "600000 ms",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": true,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "f08f39dd"
-        }$json$,
-        p_parameters => jsonb_build_object(
-            'max_age', p_max_age,
-            'limit', p_limit,
-            'billing_month', p_billing_month
-        ),
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(p_max_age, p_limit)));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    v_operation.target_table := 'public.usage_cache'; -- of step identify_stale
-    PERFORM public.batch_require_key(
-        v_operation, 'rows', ARRAY['customer_id'], ARRAY['integer']::regtype[]
-    );
-
-    v_operation.target_table := 'public.usage_cache'; -- of step mark_premium
-    PERFORM public.batch_require_key(
-        v_operation, 'keys', ARRAY['customer_id'], ARRAY['integer']::regtype[]
-    );
-
-    v_operation.target_table := 'public.usage_cache'; -- of step purge_unknown
-    PERFORM public.batch_require_key(
-        v_operation, 'rows', ARRAY['customer_id'], ARRAY['integer']::regtype[]
-    );
-
-    RETURN v_operation;
-END;
-$function$;
-
--- Stores the operation and its steps.
-CREATE OR REPLACE FUNCTION public.refresh_usage_start(p_operation public.batch_operations)
-    RETURNS public.batch_operations
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_start(p_operation);
-BEGIN
-    INSERT INTO public.batch_steps (operation_id, step_number, step, depends_on, plan_function)
-    VALUES (
-        v_operation.operation_id, 1, 'identify_stale', '{}', 'public.refresh_usage_identify_stale_plan'
-    ), (
-        v_operation.operation_id, 2, 'fetch_usage', '{1}', 'public.refresh_usage_fetch_usage_plan'
-    ), (
-        v_operation.operation_id, 3, 'update_cache', '{2}', 'public.refresh_usage_update_cache_plan'
-    ), (
-        v_operation.operation_id, 4, 'mark_premium', '{1, 3}', 'public.refresh_usage_mark_premium_plan'
-    ), (
-        v_operation.operation_id, 5, 'notify_customers', '{4}', 'public.refresh_usage_notify_customers_plan'
-    ), (
-        v_operation.operation_id, 6, 'purge_unknown', '{1}', 'public.refresh_usage_purge_unknown_plan'
-    );
-    RETURN v_operation;
-END;
-$function$;
-
--- The whole operation in one call and one transaction, worked on as any session would.
+-- The whole operation in one call and one transaction.
 CREATE OR REPLACE FUNCTION public.refresh_usage(
     max_age interval,
     "limit" numeric,
@@ -2258,80 +391,20 @@ CREATE OR REPLACE FUNCTION public.refresh_usage(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.refresh_usage_plan(
-        max_age, "limit", billing_month, options, false
-    );
-    v_operation public.batch_operations;
-    v_progress public.batch_progress;
-    v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.refresh_usage_start(v_planned);
-        LOOP
-            v_progress := public.batch_step(v_operation.operation_id);
-            IF confirm IS NOT TRUE AND dry_run IS FALSE THEN
-                -- The first step is planned, which is as far as one can count.
-                v_operation := public.batch_find(v_operation.operation_id);
-                v_operation.message := coalesce(
-                    (
-                        SELECT format('the step %s could not begin: %s; nothing was changed', s.step, s.message)
-                          FROM public.batch_steps AS s
-                         WHERE s.operation_id = v_operation.operation_id
-                           AND s.status = 'failed'
-                    ),
-                    format(
-                        '%s records in the first step, %s; nothing was changed; call it with confirm => true',
-                        v_operation.step_records, v_operation.step
-                    )
-                );
-                v_errors := '[]';
-                RAISE EXCEPTION SQLSTATE 'P0B90';
-            END IF;
-            EXIT WHEN v_progress.state = 'finished';
-            v_operation := public.batch_sum(public.batch_find(v_operation.operation_id));
-            RAISE NOTICE 'refresh_usage, %: % of % records',
-                v_operation.step,
-                v_operation.processed_records + v_operation.skipped_records + v_operation.error_count,
-                v_operation.total_records;
-        END LOOP;
-
-        v_operation := public.batch_find(v_operation.operation_id);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            IF confirm IS NOT TRUE AND dry_run IS FALSE THEN
-                v_operation.status := 'confirmation_required';
-                RETURN public.batch_result(v_operation);
-            END IF;
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'public', 'refresh_usage',
+        ROW(max_age, "limit", billing_month),
+        dry_run, confirm, options
+    );
 END;
 $function$;
 
--- Stores the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION public.refresh_usage(interval, numeric, date, boolean, boolean, jsonb)
+    IS 'steps of usage_cache (generated by specgen: 46f2633f)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION public.refresh_usage_submit(
     max_age interval,
     "limit" numeric,
@@ -2343,509 +416,282 @@ CREATE OR REPLACE FUNCTION public.refresh_usage_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.refresh_usage_plan(
-        max_age, "limit", billing_month, options, true
-    );
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN v_planned.operation_id;
-    END IF;
-    IF confirm IS NOT TRUE THEN
-        RAISE EXCEPTION 'refresh_usage: nothing was changed; submit it with confirm => true'
-            USING ERRCODE = 'P0B04';
-    END IF;
-    PERFORM public.refresh_usage_start(v_planned);
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'public', 'refresh_usage',
+        ROW(max_age, "limit", billing_month),
+        confirm, options
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION public.refresh_usage_identify_stale_plan(public.batch_operations)
-    IS 'Plans refresh_usage_identify_stale (generated by specgen: 11041b13)';
-COMMENT ON FUNCTION public.refresh_usage_identify_stale_ranges(public.batch_operations)
-    IS 'Cuts refresh_usage_identify_stale into ranges (generated by specgen: f3d676a9)';
-COMMENT ON FUNCTION public.refresh_usage_identify_stale_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of refresh_usage_identify_stale (generated by specgen: 2df6325e)';
-COMMENT ON FUNCTION public.refresh_usage_fetch_usage_plan(public.batch_operations)
-    IS 'Plans refresh_usage_fetch_usage (generated by specgen: 4c7f9eb7)';
-COMMENT ON FUNCTION public.refresh_usage_fetch_usage_ranges(public.batch_operations)
-    IS 'Cuts refresh_usage_fetch_usage into ranges (generated by specgen: 35c700d7)';
-COMMENT ON FUNCTION public.refresh_usage_fetch_usage_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of refresh_usage_fetch_usage (generated by specgen: ce1e954e)';
-COMMENT ON FUNCTION public.refresh_usage_update_cache_plan(public.batch_operations)
-    IS 'Plans refresh_usage_update_cache (generated by specgen: 067e32e0)';
-COMMENT ON FUNCTION public.refresh_usage_update_cache_ranges(public.batch_operations)
-    IS 'Cuts refresh_usage_update_cache into ranges (generated by specgen: afd6239a)';
-COMMENT ON FUNCTION public.refresh_usage_update_cache_identity(jsonb)
-    IS 'Tells the records of refresh_usage_update_cache apart (generated by specgen: ad3da90b)';
-COMMENT ON FUNCTION public.refresh_usage_update_cache_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of refresh_usage_update_cache (generated by specgen: e5e9b707)';
-COMMENT ON FUNCTION public.refresh_usage_mark_premium_plan(public.batch_operations)
-    IS 'Plans refresh_usage_mark_premium (generated by specgen: 123d91a5)';
-COMMENT ON FUNCTION public.refresh_usage_mark_premium_ranges(public.batch_operations)
-    IS 'Cuts refresh_usage_mark_premium into ranges (generated by specgen: f1635376)';
-COMMENT ON FUNCTION public.refresh_usage_mark_premium_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of refresh_usage_mark_premium (generated by specgen: 814a091a)';
-COMMENT ON FUNCTION public.refresh_usage_notify_customers_plan(public.batch_operations)
-    IS 'Plans refresh_usage_notify_customers (generated by specgen: 002e12ea)';
-COMMENT ON FUNCTION public.refresh_usage_notify_customers_ranges(public.batch_operations)
-    IS 'Cuts refresh_usage_notify_customers into ranges (generated by specgen: 21809d7c)';
-COMMENT ON FUNCTION public.refresh_usage_notify_customers_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of refresh_usage_notify_customers (generated by specgen: e130a3e3)';
-COMMENT ON FUNCTION public.refresh_usage_purge_unknown_plan(public.batch_operations)
-    IS 'Plans refresh_usage_purge_unknown (generated by specgen: 19f00a4b)';
-COMMENT ON FUNCTION public.refresh_usage_purge_unknown_ranges(public.batch_operations)
-    IS 'Cuts refresh_usage_purge_unknown into ranges (generated by specgen: 855b64b6)';
-COMMENT ON FUNCTION public.refresh_usage_purge_unknown_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of refresh_usage_purge_unknown (generated by specgen: 3580a183)';
-COMMENT ON FUNCTION public.refresh_usage(interval, numeric, date, boolean, boolean, jsonb)
-    IS 'steps of usage_cache (generated by specgen: 46f2633f)';
 COMMENT ON FUNCTION public.refresh_usage_submit(interval, numeric, date, boolean, jsonb)
     IS 'steps of usage_cache; submitted, for batch_work() (generated by specgen: 3f90c530)';
-COMMENT ON FUNCTION public.refresh_usage_plan(interval, numeric, date, jsonb, boolean)
-    IS 'Plans refresh_usage, from entity.yaml (generated by specgen: 3f91dc6a)';
-COMMENT ON FUNCTION public.refresh_usage_start(public.batch_operations)
-    IS 'Stores refresh_usage and its steps (generated by specgen: 9de195bf)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "public",
+        "operation": "refresh_usage",
+        "contract": "f08f39dd",
+        "digest": "d10aeceb",
+        "file": "entity.yaml",
+        "called": ["refresh_usage", "refresh_usage_submit"],
+        "signature": "46e6d813",
+        "functions": ["refresh_usage_identify_stale_keys", "refresh_usage_identify_stale_between", "refresh_usage_identify_stale_write", "refresh_usage_fetch_usage_write", "refresh_usage_update_cache_identity", "refresh_usage_update_cache_suspects", "refresh_usage_update_cache_write", "refresh_usage_mark_premium_write", "refresh_usage_notify_customers_write", "refresh_usage_purge_unknown_keys", "refresh_usage_purge_unknown_between", "refresh_usage_purge_unknown_write"],
+        "entity": "usage_cache",
+        "confirms": true,
+        "search_path": "pg_catalog, pg_temp",
+        "parameters": [
+            {"name": "max_age", "type": "interval"},
+            {"name": "limit", "type": "numeric"},
+            {"name": "billing_month", "type": "date", "moves": true},
+            {
+                "name": "stale_customer_ids",
+                "type": "integer[]",
+                "step_number": 1,
+                "column": "customer_id",
+                "element": "integer"
+            },
+            {
+                "name": "stale_plans",
+                "type": "text[]",
+                "step_number": 1,
+                "column": "plan",
+                "element": "text"
+            }
+        ],
+        "settings": {"batch_size": 50, "timeout": "600000 ms", "progress_tracking": true}
+    }$json$,
+    $json$[
+        {
+            "step": "identify_stale",
+            "type": "select",
+            "target_table": "public.usage_cache",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "rows",
+            "key_columns": ["customer_id"],
+            "key_types": ["integer"],
+            "bound_types": ["integer"],
+            "source": {
+                "function": "public.refresh_usage_identify_stale_keys",
+                "parameters": {"p_max_age": "max_age"}
+            },
+            "between": {
+                "function": "public.refresh_usage_identify_stale_between",
+                "parameters": {"p_max_age": "max_age"}
+            },
+            "unique_use": "rows",
+            "unique_columns": ["customer_id"],
+            "unique_types": ["integer"],
+            "write": {
+                "function": "public.refresh_usage_identify_stale_write",
+                "parameters": {"p_max_age": "max_age"}
+            },
+            "keeps": true,
+            "settings": {"kept": ["customer_id", "plan"]}
+        },
+        {
+            "step": "fetch_usage",
+            "type": "custom_function",
+            "depends_on": [1],
+            "target_table": "public.usage_cache",
+            "search_path": "pg_catalog, public, pg_temp",
+            "drives": "relation",
+            "reads_step": 1,
+            "same_columns": true,
+            "record_fields": ["customer_id"],
+            "record_types": ["integer"],
+            "record_key": ["customer_id"],
+            "write": {
+                "function": "public.refresh_usage_fetch_usage_write",
+                "parameters": {"p_billing_month": "billing_month"}
+            },
+            "keeps": true,
+            "settings": {"kept": []}
+        },
+        {
+            "step": "update_cache",
+            "type": "upsert",
+            "depends_on": [2],
+            "target_table": "public.usage_cache",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "relation",
+            "reads_step": 2,
+            "same_columns": true,
+            "record_fields": ["customer_id", "total_amount"],
+            "record_types": ["integer", "numeric(10,2)"],
+            "record_key": ["customer_id"],
+            "identity": {"function": "public.refresh_usage_update_cache_identity", "parameters": {}},
+            "identity_columns": ["customer_id"],
+            "identity_types": ["integer"],
+            "suspects": {"function": "public.refresh_usage_update_cache_suspects", "parameters": {}},
+            "write": {"function": "public.refresh_usage_update_cache_write", "parameters": {}},
+            "settings": {"max_errors": 10}
+        },
+        {
+            "step": "mark_premium",
+            "type": "update",
+            "depends_on": [1, 3],
+            "target_table": "public.usage_cache",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "keys",
+            "key_columns": ["customer_id"],
+            "key_types": ["integer"],
+            "bound_types": ["integer"],
+            "list": "stale_customer_ids",
+            "unique_use": "keys",
+            "unique_columns": ["customer_id"],
+            "unique_types": ["integer"],
+            "write": {
+                "function": "public.refresh_usage_mark_premium_write",
+                "parameters": {"p_limit": "limit"}
+            },
+            "keeps": true,
+            "settings": {"step_timeout": "60000 ms", "kept": ["customer_id"]}
+        },
+        {
+            "step": "notify_customers",
+            "type": "custom_function",
+            "depends_on": [4],
+            "target_table": "public.usage_cache",
+            "search_path": "pg_catalog, public, pg_temp",
+            "drives": "relation",
+            "reads_step": 4,
+            "same_columns": true,
+            "record_fields": ["customer_id"],
+            "record_types": ["integer"],
+            "record_key": ["customer_id"],
+            "write": {
+                "function": "public.refresh_usage_notify_customers_write",
+                "parameters": {"p_billing_month": "billing_month"}
+            },
+            "settings": {"batch_size": 10}
+        },
+        {
+            "step": "purge_unknown",
+            "type": "delete",
+            "depends_on": [1],
+            "target_table": "public.usage_cache",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "rows",
+            "key_columns": ["customer_id"],
+            "key_types": ["integer"],
+            "bound_types": ["integer"],
+            "source": {
+                "function": "public.refresh_usage_purge_unknown_keys",
+                "parameters": {"p_stale_plans": "stale_plans"}
+            },
+            "between": {
+                "function": "public.refresh_usage_purge_unknown_between",
+                "parameters": {"p_stale_plans": "stale_plans"}
+            },
+            "unique_use": "rows",
+            "unique_columns": ["customer_id"],
+            "unique_types": ["integer"],
+            "write": {
+                "function": "public.refresh_usage_purge_unknown_write",
+                "parameters": {"p_stale_plans": "stale_plans"}
+            },
+            "settings": {}
+        }
+    ]$json$
+);
 
 -- import_usage: insert of usage_cache, from entity.yaml:50
 
-CALL public.batch_drop_changed('public', 'import_usage_insert_plan', '9d8a1bb8');
-CALL public.batch_drop_changed('public', 'import_usage_insert_ranges', 'ed92fcb3');
-CALL public.batch_drop_changed('public', 'import_usage_insert_batch', '2e3ae03a');
-CALL public.batch_drop_changed('public', 'import_usage', '975c494a');
-CALL public.batch_drop_changed('public', 'import_usage_submit', 'b671dfc3');
-CALL public.batch_drop_changed('public', 'import_usage_plan', '0388e5a4');
-CALL public.batch_drop_changed('public', 'import_usage_start', '3237cfba');
+CALL public.batch_replace(
+    'public', 'import_usage', $json${"import_usage": "975c494a", "import_usage_submit": "b671dfc3"}$json$,
+    ARRAY['import_usage_insert_records', 'import_usage_insert_suspects', 'import_usage_insert_write'], '090115c4'
+);
 
--- Step 1, insert: insert of usage_cache, from entity.yaml:50
-
--- Counts the records of the step, decides the strategy and stores its ranges.
-CREATE OR REPLACE FUNCTION public.import_usage_insert_plan(p_operation public.batch_operations)
-    RETURNS void
+-- Goes through: the records of a relation, in the order in which they are numbered.
+CREATE OR REPLACE FUNCTION public.import_usage_insert_records()
+    RETURNS SETOF jsonb
     LANGUAGE plpgsql
-    VOLATILE
+    STABLE
     SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_enter(
-        p_operation => p_operation,
-        p_settings  => $json${
-            "target_table": "public.usage_cache",
-            "batch_function": "public.import_usage_insert_batch",
-            "kept": ["customer_id"],
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic"
-        }$json$
-    );
-    v_found bigint;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '95a28c47' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'records', ARRAY['customer_id'], ARRAY['integer']::regtype[]
-    );
-
-    -- The records are taken once, here; whatever becomes of the relation, they are what is worked through.
-    INSERT INTO public.batch_ranges
-    SELECT r.* FROM public.import_usage_insert_ranges(v_operation) AS r;
-    SELECT coalesce(sum(r.item_count), 0)::bigint
-      INTO v_found
-      FROM public.batch_ranges AS r
-     WHERE r.operation_id = v_operation.operation_id
-       AND r.step_number = v_operation.step_number;
-    PERFORM public.batch_require_fields(v_operation, ARRAY['customer_id', 'amount']);
-    v_operation := public.batch_limit(v_operation, v_found);
-    IF v_operation.limit_reached THEN
-        PERFORM public.batch_shorten(v_operation);
-    END IF;
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the records are rows of a relation';
-    PERFORM public.batch_enter_step(v_operation);
+    -- entity.yaml:51
+    RETURN QUERY
+    SELECT to_jsonb(source) AS record
+      FROM public.staged_usage AS source;
 END;
 $function$;
 
--- Cuts the step into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.import_usage_insert_ranges(
-    p_operation public.batch_operations
+-- Told beforehand: the places of the records that a constraint would refuse, so that they are tried first. A
+-- guess: the database has the last word.
+CREATE OR REPLACE FUNCTION public.import_usage_insert_suspects(
+    p_records jsonb
 )
-    RETURNS SETOF public.batch_ranges
+    RETURNS integer[]
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
 AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
 BEGIN
-    -- entity.yaml:51
+    RETURN ARRAY(
+        SELECT batch_place
+          FROM (
+                   SELECT item.customer_id AS customer_id,
+                          item.amount AS amount,
+                          item.item_number::integer AS batch_place
+                     FROM ROWS FROM (
+                         jsonb_to_recordset(p_records) AS (customer_id integer, amount numeric(10,2))
+                     ) WITH ORDINALITY AS item (customer_id, amount, item_number)
+               ) AS usage_cache
+         WHERE usage_cache.customer_id IS NULL
+            OR (amount >= 0) IS FALSE
+         ORDER BY 1
+    );
+END;
+$function$;
+
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION public.import_usage_insert_write(
+    p_records jsonb
+)
+    RETURNS SETOF public.batch_written
+    LANGUAGE plpgsql
+    VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
     RETURN QUERY
-    SELECT listed.*
-      FROM (
-               SELECT (numbered.place - 1) / v_size AS number,
-                      jsonb_agg(numbered.record ORDER BY numbered.place) AS items,
-                      count(*)::integer AS item_count
-                 FROM (
-                          SELECT relation.record, row_number() OVER () AS place
-                            FROM (
-                                     SELECT to_jsonb(source) AS record
-                                       FROM public.staged_usage AS source
-                                 ) AS relation
-                           LIMIT p_operation.max_records + 1 -- one more, to tell whether there are more
-                      ) AS numbered
-                GROUP BY (numbered.place - 1) / v_size
-           ) AS batch
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation, batch.number::integer + 1, batch.items, batch.item_count, batch.number * v_size + 1, NULL
-           ) AS listed
-     ORDER BY batch.number;
+    WITH computed AS MATERIALIZED (
+        SELECT item.customer_id AS customer_id,
+               item.amount AS amount,
+               'imported' AS plan,
+               item.item_number
+          FROM ROWS FROM (
+              jsonb_to_recordset(p_records) AS (customer_id integer, amount numeric(10,2))
+          ) WITH ORDINALITY AS item (customer_id, amount, item_number)
+    ),
+    written AS (
+        INSERT INTO public.usage_cache (customer_id, amount, plan)
+        SELECT computed.customer_id, computed.amount, computed.plan
+          FROM computed
+         ORDER BY computed.item_number
+        RETURNING usage_cache.customer_id
+    ),
+    told AS (
+        SELECT computed.customer_id, min(computed.item_number)::integer AS item_number
+          FROM computed
+         GROUP BY computed.customer_id
+        HAVING count(*) = 1
+    )
+    SELECT told.item_number,
+           jsonb_build_object('customer_id', written.customer_id)
+      FROM written
+      LEFT JOIN told
+        ON told.customer_id = written.customer_id;
 END;
 $function$;
 
--- Writes one batch of a range; the only function that writes usage_cache for this step.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.import_usage_insert_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
-)
-    RETURNS public.batch_ranges
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-AS $function$
-DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_told boolean; -- whether each row that was written is known to be a record's
-    v_singly boolean;
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_items jsonb;
-    v_slice jsonb;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    v_suspects integer[] := ARRAY[]::integer[];
-BEGIN
-    IF p_operation.contract IS DISTINCT FROM '95a28c47' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_items := public.batch_slice(p_range.items, p_range.next_item, p_range.next_item + v_count - 1);
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF NOT v_dense THEN
-                BEGIN
-                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                      INTO v_suspects
-                      FROM (
-                               SELECT item.customer_id AS customer_id,
-                                      'imported' AS plan,
-                                      item.amount AS amount,
-                                      NULL::timestamptz AS refreshed_at,
-                                      item.item_number::integer AS batch_place
-                                 FROM ROWS FROM (
-                                     jsonb_to_recordset(v_items) AS (customer_id integer, amount numeric(10,2))
-                                 ) WITH ORDINALITY AS item (customer_id, amount, item_number)
-                           ) AS usage_cache
-                     WHERE usage_cache.customer_id IS NULL
-                        OR (amount >= 0) IS FALSE;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                        v_suspects := public.batch_unreadable_places(v_items, ARRAY['customer_id', 'amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]);
-                END;
-            END IF;
-            v_search := public.batch_search(
-                p_operation, v_count, v_dense, '{}', v_suspects
-            );
-            CONTINUE;
-        END IF;
-        v_slice := CASE
-            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
-            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
-        END;
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        v_singly := false;
-        BEGIN
-            WITH computed AS MATERIALIZED (
-                SELECT item.customer_id AS customer_id,
-                       item.amount AS amount,
-                       'imported' AS plan,
-                       item.item_number
-                  FROM ROWS FROM (
-                      jsonb_to_recordset(v_slice) AS (customer_id integer, amount numeric(10,2))
-                  ) WITH ORDINALITY AS item (customer_id, amount, item_number)
-            ),
-            written AS (
-                INSERT INTO public.usage_cache (customer_id, amount, plan)
-                SELECT computed.customer_id, computed.amount, computed.plan
-                  FROM computed
-                 ORDER BY computed.item_number
-                RETURNING usage_cache.customer_id
-            ),
-            told AS (
-                SELECT written.*, computed.item_number
-                  FROM written
-                  LEFT JOIN computed
-                    ON computed.customer_id = written.customer_id
-            ),
-            kept AS (
-                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
-                SELECT p_operation.operation_id,
-                       p_operation.step_number,
-                       v_batch,
-                       public.batch_record_number(
-                           p_range,
-                           coalesce(v_search.first + told.item_number::integer - 1, v_search.last)
-                       ),
-                       jsonb_build_object('customer_id', told.customer_id)
-                  FROM told
-            )
-            SELECT (SELECT count(*)::integer FROM written),
-                   (
-                       SELECT count(*) = count(DISTINCT told.item_number) AND count(*) = (SELECT count(*) FROM written)
-                         FROM told
-                   )
-              INTO v_rows, v_told;
-            IF NOT v_told AND v_search.first < v_search.last AND NOT v_search.probing
-               AND p_operation.error_handling <> 'stop_on_error' AND p_operation.error_isolation = 'record' THEN
-                -- A trigger has changed what rows are told by: one record at a time, each row is its record's.
-                v_singly := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_singly THEN
-                    v_search := public.batch_search_singly(v_search);
-                ELSIF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.usage_cache');
-                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['customer_id', 'amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]) IS NOT NULL THEN
-                        v_doubt := NULL; -- a value is none of its type
-                    END IF;
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
-               AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
-                -- No table refused it. A field that cannot be read is the one at which this stops.
-                v_slice := v_items -> (v_search.first - 1);
-                BEGIN
-                    v_column := 'customer_id';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (customer_id integer);
-                    v_column := 'amount';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (amount numeric(10,2));
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_failure := v_failure || jsonb_build_object('column', v_column);
-                END;
-            END IF;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.usage_cache',
-            v_batch,
-            v_failures,
-            public.batch_failed_records(p_range, v_items, v_failures, ARRAY['customer_id']::text[])
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
-END;
-$function$;
-
--- Checks what must hold before anything is written.
-CREATE OR REPLACE FUNCTION public.import_usage_plan(
-    p_options jsonb,
-    p_submitted boolean
-)
-    RETURNS public.batch_operations
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "import_usage",
-            "entity": "usage_cache",
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "95a28c47"
-        }$json$,
-        p_parameters => '{}',
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-BEGIN
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    v_operation.target_table := 'public.usage_cache'; -- of step insert
-    PERFORM public.batch_require_key(
-        v_operation, 'records', ARRAY['customer_id'], ARRAY['integer']::regtype[]
-    );
-
-    RETURN v_operation;
-END;
-$function$;
-
--- Stores the operation and its steps.
-CREATE OR REPLACE FUNCTION public.import_usage_start(p_operation public.batch_operations)
-    RETURNS public.batch_operations
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_start(p_operation);
-BEGIN
-    INSERT INTO public.batch_steps (operation_id, step_number, step, depends_on, plan_function)
-    VALUES (
-        v_operation.operation_id, 1, 'insert', '{}', 'public.import_usage_insert_plan'
-    );
-    RETURN v_operation;
-END;
-$function$;
-
--- The whole operation in one call and one transaction, worked on as any session would.
+-- The whole operation in one call and one transaction.
 CREATE OR REPLACE FUNCTION public.import_usage(
     dry_run boolean DEFAULT false,
     options jsonb DEFAULT '{}'
@@ -2854,53 +700,20 @@ CREATE OR REPLACE FUNCTION public.import_usage(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.import_usage_plan(
-        options, false
-    );
-    v_operation public.batch_operations;
-    v_progress public.batch_progress;
-    v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.import_usage_start(v_planned);
-        LOOP
-            v_progress := public.batch_step(v_operation.operation_id);
-            EXIT WHEN v_progress.state = 'finished';
-        END LOOP;
-
-        v_operation := public.batch_find(v_operation.operation_id);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'public', 'import_usage',
+        ROW(),
+        dry_run, true, options
+    );
 END;
 $function$;
 
--- Stores the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION public.import_usage(boolean, jsonb)
+    IS 'insert of usage_cache (generated by specgen: 975c494a)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION public.import_usage_submit(
     options jsonb DEFAULT '{}'
 )
@@ -2908,542 +721,177 @@ CREATE OR REPLACE FUNCTION public.import_usage_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.import_usage_plan(
-        options, true
-    );
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN v_planned.operation_id;
-    END IF;
-    PERFORM public.import_usage_start(v_planned);
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'public', 'import_usage',
+        ROW(),
+        true, options
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION public.import_usage_insert_plan(public.batch_operations)
-    IS 'Plans import_usage_insert (generated by specgen: 9d8a1bb8)';
-COMMENT ON FUNCTION public.import_usage_insert_ranges(public.batch_operations)
-    IS 'Cuts import_usage_insert into ranges (generated by specgen: ed92fcb3)';
-COMMENT ON FUNCTION public.import_usage_insert_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of import_usage_insert (generated by specgen: 2e3ae03a)';
-COMMENT ON FUNCTION public.import_usage(boolean, jsonb)
-    IS 'insert of usage_cache (generated by specgen: 975c494a)';
 COMMENT ON FUNCTION public.import_usage_submit(jsonb)
     IS 'insert of usage_cache; submitted, for batch_work() (generated by specgen: b671dfc3)';
-COMMENT ON FUNCTION public.import_usage_plan(jsonb, boolean)
-    IS 'Plans import_usage, from entity.yaml (generated by specgen: 0388e5a4)';
-COMMENT ON FUNCTION public.import_usage_start(public.batch_operations)
-    IS 'Stores import_usage and its steps (generated by specgen: 3237cfba)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "public",
+        "operation": "import_usage",
+        "contract": "95a28c47",
+        "digest": "8f5e849d",
+        "file": "entity.yaml",
+        "called": ["import_usage", "import_usage_submit"],
+        "signature": "090115c4",
+        "functions": ["import_usage_insert_records", "import_usage_insert_suspects", "import_usage_insert_write"],
+        "entity": "usage_cache",
+        "search_path": "pg_catalog, pg_temp"
+    }$json$,
+    $json$[
+        {
+            "step": "insert",
+            "type": "insert",
+            "target_table": "public.usage_cache",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "relation",
+            "source": {"function": "public.import_usage_insert_records", "parameters": {}},
+            "same_columns": true,
+            "record_fields": ["customer_id", "amount"],
+            "record_types": ["integer", "numeric(10,2)"],
+            "record_key": ["customer_id"],
+            "unique_use": "records",
+            "unique_columns": ["customer_id"],
+            "unique_types": ["integer"],
+            "suspects": {"function": "public.import_usage_insert_suspects", "parameters": {}},
+            "write": {"function": "public.import_usage_insert_write", "parameters": {}},
+            "keeps": true,
+            "settings": {"kept": ["customer_id"]}
+        }
+    ]$json$
+);
 
 -- correct_usage: update of usage_cache, from entity.yaml:55
 
-CALL public.batch_drop_changed('public', 'correct_usage_update_plan', 'a25bc4ee');
-CALL public.batch_drop_changed('public', 'correct_usage_update_ranges', 'c1dd85ce');
-CALL public.batch_drop_changed('public', 'correct_usage_update_identity', '4eed4ee1');
-CALL public.batch_drop_changed('public', 'correct_usage_update_batch', '4fdca99c');
-CALL public.batch_drop_changed('public', 'correct_usage', '541e122f');
-CALL public.batch_drop_changed('public', 'correct_usage_submit', '70a928a6');
-CALL public.batch_drop_changed('public', 'correct_usage_plan', '7ccbe0e1');
-CALL public.batch_drop_changed('public', 'correct_usage_start', '0ac29a68');
+CALL public.batch_replace(
+    'public', 'correct_usage', $json${"correct_usage": "541e122f", "correct_usage_submit": "70a928a6"}$json$,
+    ARRAY['correct_usage_update_records', 'correct_usage_update_identity', 'correct_usage_update_suspects', 'correct_usage_update_write'], '974e7568'
+);
 
--- Step 1, update: update of usage_cache, from entity.yaml:55
-
--- Counts the records of the step, decides the strategy and stores its ranges.
-CREATE OR REPLACE FUNCTION public.correct_usage_update_plan(p_operation public.batch_operations)
-    RETURNS void
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_enter(
-        p_operation => p_operation,
-        p_settings  => $json${
-            "target_table": "public.usage_cache",
-            "batch_function": "public.correct_usage_update_batch",
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic"
-        }$json$
-    );
-    v_found bigint;
-BEGIN
-    IF p_operation.contract IS DISTINCT FROM '0790c5d8' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'records', ARRAY['customer_id'], ARRAY['integer']::regtype[]
-    );
-
-    -- The records are taken once, here; whatever becomes of the relation, they are what is worked through.
-    INSERT INTO public.batch_ranges
-    SELECT r.* FROM public.correct_usage_update_ranges(v_operation) AS r;
-    SELECT coalesce(sum(r.item_count), 0)::bigint
-      INTO v_found
-      FROM public.batch_ranges AS r
-     WHERE r.operation_id = v_operation.operation_id
-       AND r.step_number = v_operation.step_number;
-    PERFORM public.batch_require_fields(v_operation, ARRAY['customer_id', 'amount']);
-    v_operation := public.batch_limit(v_operation, v_found);
-    IF v_operation.limit_reached THEN
-        PERFORM public.batch_shorten(v_operation);
-    END IF;
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the records are rows of a relation';
-
-    -- Of records with the same customer_id the first counts; the others would write its row again.
-    v_operation.duplicate_records := ARRAY(
-        SELECT DISTINCT repeated.place[2]
-          FROM public.batch_repeated(
-                   v_operation, NULL, 'public.correct_usage_update_identity(work.items)', false,
-                   ARRAY['customer_id'], ARRAY['integer']::regtype[],
-                   ARRAY['customer_id', 'amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]
-               ) AS repeated (place)
-         ORDER BY repeated.place[2]
-    );
-    PERFORM public.batch_enter_step(v_operation);
-END;
-$function$;
-
--- Cuts the step into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.correct_usage_update_ranges(
-    p_operation public.batch_operations
+-- Goes through: the records of a relation, in the order in which they are numbered.
+CREATE OR REPLACE FUNCTION public.correct_usage_update_records(
+    p_least numeric
 )
-    RETURNS SETOF public.batch_ranges
+    RETURNS SETOF jsonb
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, public, pg_temp
+    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
-    p_least numeric;
 BEGIN
-    SELECT parameter."least"
-      INTO p_least
-      FROM jsonb_to_record(p_operation.parameters) AS parameter ("least" numeric);
-
     -- entity.yaml:58
     RETURN QUERY
-    SELECT listed.*
-      FROM (
-               SELECT (numbered.place - 1) / v_size AS number,
-                      jsonb_agg(numbered.record ORDER BY numbered.place) AS items,
-                      count(*)::integer AS item_count
-                 FROM (
-                          SELECT relation.record, row_number() OVER () AS place
-                            FROM (
-                                     SELECT to_jsonb(source) AS record
-                                       FROM (SELECT s.customer_id, max(s.amount) AS amount
-                                              FROM staged_usage AS s
-                                             WHERE s.amount > p_least::numeric
-                                             GROUP BY s.customer_id
-                                            ) AS source
-                                 ) AS relation
-                           LIMIT p_operation.max_records + 1 -- one more, to tell whether there are more
-                      ) AS numbered
-                GROUP BY (numbered.place - 1) / v_size
-           ) AS batch
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation, batch.number::integer + 1, batch.items, batch.item_count, batch.number * v_size + 1, NULL
-           ) AS listed
-     ORDER BY batch.number;
+    SELECT to_jsonb(source) AS record
+      FROM (SELECT s.customer_id, max(s.amount) AS amount
+             FROM staged_usage AS s
+            WHERE s.amount > p_least::numeric
+            GROUP BY s.customer_id
+           ) AS source;
 END;
 $function$;
 
--- By what records are told apart, customer_id: the texts of all, in order, and which of them cannot be read.
+-- By what records are told apart, customer_id: the texts of each, in order.
 CREATE OR REPLACE FUNCTION public.correct_usage_update_identity(
-    p_items jsonb,
-    OUT unreadable boolean[],
-    OUT key_1 text[]
+    p_records jsonb
 )
+    RETURNS text[]
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, public, pg_temp
     SET extra_float_digits = 1
 AS $function$
-DECLARE
-    v_items jsonb := p_items;
-    v_context text;
-    v_key_1 text[];
 BEGIN
-    BEGIN
-        SELECT array_agg((item.customer_id)::text ORDER BY item.item_number)
-          INTO key_1
+    RETURN ARRAY(
+        SELECT ARRAY[(item.customer_id)::text]
           FROM ROWS FROM (
-                   jsonb_to_recordset(v_items) AS (customer_id integer)
-               ) WITH ORDINALITY AS item (customer_id, item_number);
-    EXCEPTION
-        WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-            GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-            IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                RAISE;
-            END IF;
-            -- One by one: a record that cannot be read fails by itself, and hides no other.
-            FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
-                BEGIN
-                    SELECT array_agg((item.customer_id)::text ORDER BY item.item_number)
-                      INTO v_key_1
-                      FROM ROWS FROM (
-                               jsonb_to_recordset(v_items) AS (customer_id integer)
-                           ) WITH ORDINALITY AS item (customer_id, item_number);
-                    unreadable := unreadable || false;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        unreadable := unreadable || true;
-                        v_key_1 := ARRAY[NULL]::text[];
-                END;
-                key_1 := key_1 || v_key_1;
-            END LOOP;
-    END;
+                   jsonb_to_recordset(p_records) AS (customer_id integer)
+               ) WITH ORDINALITY AS item (customer_id, item_number)
+         ORDER BY item.item_number
+    );
 END;
 $function$;
 
--- Writes one batch of a range; the only function that writes usage_cache for this step.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.correct_usage_update_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
+-- Told beforehand: the places of the records that a constraint would refuse, so that they are tried first. A
+-- guess: the database has the last word.
+CREATE OR REPLACE FUNCTION public.correct_usage_update_suspects(
+    p_records jsonb
 )
-    RETURNS public.batch_ranges
+    RETURNS integer[]
+    LANGUAGE plpgsql
+    STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $function$
+BEGIN
+    RETURN ARRAY(
+        SELECT batch_place
+          FROM (
+                   SELECT item.item_amount AS amount,
+                          item.item_number::integer AS batch_place
+                     FROM public.usage_cache
+                     JOIN (
+                              SELECT read.customer_id AS item_customer_id, read.amount AS item_amount, read.item_number
+                                FROM ROWS FROM (
+                                    jsonb_to_recordset(p_records) AS (customer_id integer, amount numeric(10,2))
+                                ) WITH ORDINALITY AS read (customer_id, amount, item_number)
+                          ) AS item
+                       ON usage_cache.customer_id = item.item_customer_id
+               ) AS usage_cache
+         WHERE (amount >= 0) IS FALSE
+         ORDER BY 1
+    );
+END;
+$function$;
+
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION public.correct_usage_update_write(
+    p_records jsonb
+)
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_items jsonb;
-    v_slice jsonb;
-    v_refused integer[];
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    v_suspects integer[] := ARRAY[]::integer[];
+    v_written bigint;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '0790c5d8' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
+    IF jsonb_array_length(p_records) = 1 THEN
+        UPDATE public.usage_cache
+           SET amount = item.item_amount
+          FROM (
+                   SELECT read.customer_id AS item_customer_id, read.amount AS item_amount, read.item_number
+                     FROM ROWS FROM (
+                         jsonb_to_recordset(p_records) AS (customer_id integer, amount numeric(10,2))
+                     ) WITH ORDINALITY AS read (customer_id, amount, item_number)
+                    LIMIT 1 -- it is one record, and the planner knows
+               ) AS item
+         WHERE usage_cache.customer_id = item.item_customer_id;
+    ELSE
+        UPDATE public.usage_cache
+           SET amount = item.item_amount
+          FROM (
+                   SELECT read.customer_id AS item_customer_id, read.amount AS item_amount, read.item_number
+                     FROM ROWS FROM (
+                         jsonb_to_recordset(p_records) AS (customer_id integer, amount numeric(10,2))
+                     ) WITH ORDINALITY AS read (customer_id, amount, item_number)
+               ) AS item
+         WHERE usage_cache.customer_id = item.item_customer_id;
     END IF;
-
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_items := public.batch_slice(p_range.items, p_range.next_item, p_range.next_item + v_count - 1);
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_refused := public.batch_refused(p_operation, p_range, v_count);
-    v_search := public.batch_search(p_operation, v_count, v_dense, v_refused);
-    IF p_operation.error_handling <> 'stop_on_error' THEN
-        FOREACH v_rows IN ARRAY v_refused LOOP
-            v_failures := array_append(
-                v_failures,
-                public.batch_repeated_failure('customer_id')
-                    || jsonb_build_object('first', v_rows, 'last', v_rows)
-            );
-        END LOOP;
-    END IF;
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF NOT v_dense THEN
-                BEGIN
-                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                      INTO v_suspects
-                      FROM (
-                               SELECT usage_cache.customer_id AS customer_id,
-                                      usage_cache.plan AS plan,
-                                      item.item_amount AS amount,
-                                      usage_cache.refreshed_at AS refreshed_at,
-                                      item.item_number::integer AS batch_place
-                                 FROM public.usage_cache
-                                 JOIN (
-                                     SELECT item.customer_id AS item_customer_id, item.amount AS item_amount, item.item_number
-                                       FROM ROWS FROM (
-                                                jsonb_to_recordset(v_items) AS (customer_id integer, amount numeric(10,2))
-                                            ) WITH ORDINALITY AS item (customer_id, amount, item_number)
-                                 ) AS item
-                                   ON usage_cache.customer_id = item.item_customer_id
-                           ) AS usage_cache
-                     WHERE (amount >= 0) IS FALSE;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                        v_suspects := public.batch_unreadable_places(v_items, ARRAY['customer_id', 'amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]);
-                END;
-            END IF;
-            v_search := public.batch_search(
-                p_operation, v_count, v_dense, v_refused, v_suspects
-            );
-            CONTINUE;
-        END IF;
-        v_slice := CASE
-            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
-            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
-        END;
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            IF v_search.first = v_search.last THEN
-                UPDATE public.usage_cache
-                   SET amount = item.item_amount
-                  FROM (
-                           SELECT item.customer_id AS item_customer_id, item.amount AS item_amount, item.item_number
-                             FROM ROWS FROM (
-                                      jsonb_to_recordset(v_slice) AS (customer_id integer, amount numeric(10,2))
-                                  ) WITH ORDINALITY AS item (customer_id, amount, item_number)
-                            LIMIT 1 -- it is one record, and the planner knows
-                       ) AS item
-                 WHERE usage_cache.customer_id = item.item_customer_id;
-            ELSE
-                UPDATE public.usage_cache
-                   SET amount = item.item_amount
-                  FROM (
-                           SELECT item.customer_id AS item_customer_id, item.amount AS item_amount, item.item_number
-                             FROM ROWS FROM (
-                                      jsonb_to_recordset(v_slice) AS (customer_id integer, amount numeric(10,2))
-                                  ) WITH ORDINALITY AS item (customer_id, amount, item_number)
-                       ) AS item
-                 WHERE usage_cache.customer_id = item.item_customer_id;
-            END IF;
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.usage_cache');
-                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['customer_id', 'amount']::text[], ARRAY['integer', 'numeric(10,2)']::text[]) IS NOT NULL THEN
-                        v_doubt := NULL; -- a value is none of its type
-                    END IF;
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            IF v_search.first = ANY (v_refused) THEN
-                v_failure := public.batch_repeated_failure('customer_id');
-            END IF;
-            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
-               AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
-                -- No table refused it. A field that cannot be read is the one at which this stops.
-                v_slice := v_items -> (v_search.first - 1);
-                BEGIN
-                    v_column := 'customer_id';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (customer_id integer);
-                    v_column := 'amount';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (amount numeric(10,2));
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_failure := v_failure || jsonb_build_object('column', v_column);
-                END;
-            END IF;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.usage_cache',
-            v_batch,
-            v_failures,
-            public.batch_failed_records(p_range, v_items, v_failures, ARRAY['customer_id']::text[])
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    RETURN v_written;
 END;
 $function$;
 
--- Checks what must hold before anything is written.
-CREATE OR REPLACE FUNCTION public.correct_usage_plan(
-    p_least numeric,
-    p_options jsonb,
-    p_submitted boolean
-)
-    RETURNS public.batch_operations
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "correct_usage",
-            "entity": "usage_cache",
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "0790c5d8"
-        }$json$,
-        p_parameters => jsonb_build_object(
-            'least', p_least
-        ),
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(p_least)));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    v_operation.target_table := 'public.usage_cache'; -- of step update
-    PERFORM public.batch_require_key(
-        v_operation, 'records', ARRAY['customer_id'], ARRAY['integer']::regtype[]
-    );
-
-    RETURN v_operation;
-END;
-$function$;
-
--- Stores the operation and its steps.
-CREATE OR REPLACE FUNCTION public.correct_usage_start(p_operation public.batch_operations)
-    RETURNS public.batch_operations
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_start(p_operation);
-BEGIN
-    INSERT INTO public.batch_steps (operation_id, step_number, step, depends_on, plan_function)
-    VALUES (
-        v_operation.operation_id, 1, 'update', '{}', 'public.correct_usage_update_plan'
-    );
-    RETURN v_operation;
-END;
-$function$;
-
--- The whole operation in one call and one transaction, worked on as any session would.
+-- The whole operation in one call and one transaction.
 CREATE OR REPLACE FUNCTION public.correct_usage(
     "least" numeric,
     dry_run boolean DEFAULT false,
@@ -3453,53 +901,20 @@ CREATE OR REPLACE FUNCTION public.correct_usage(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.correct_usage_plan(
-        "least", options, false
-    );
-    v_operation public.batch_operations;
-    v_progress public.batch_progress;
-    v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.correct_usage_start(v_planned);
-        LOOP
-            v_progress := public.batch_step(v_operation.operation_id);
-            EXIT WHEN v_progress.state = 'finished';
-        END LOOP;
-
-        v_operation := public.batch_find(v_operation.operation_id);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'public', 'correct_usage',
+        ROW("least"),
+        dry_run, true, options
+    );
 END;
 $function$;
 
--- Stores the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION public.correct_usage(numeric, boolean, jsonb)
+    IS 'update of usage_cache (generated by specgen: 541e122f)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION public.correct_usage_submit(
     "least" numeric,
     options jsonb DEFAULT '{}'
@@ -3508,404 +923,114 @@ CREATE OR REPLACE FUNCTION public.correct_usage_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.correct_usage_plan(
-        "least", options, true
-    );
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN v_planned.operation_id;
-    END IF;
-    PERFORM public.correct_usage_start(v_planned);
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'public', 'correct_usage',
+        ROW("least"),
+        true, options
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION public.correct_usage_update_plan(public.batch_operations)
-    IS 'Plans correct_usage_update (generated by specgen: a25bc4ee)';
-COMMENT ON FUNCTION public.correct_usage_update_ranges(public.batch_operations)
-    IS 'Cuts correct_usage_update into ranges (generated by specgen: c1dd85ce)';
-COMMENT ON FUNCTION public.correct_usage_update_identity(jsonb)
-    IS 'Tells the records of correct_usage_update apart (generated by specgen: 4eed4ee1)';
-COMMENT ON FUNCTION public.correct_usage_update_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of correct_usage_update (generated by specgen: 4fdca99c)';
-COMMENT ON FUNCTION public.correct_usage(numeric, boolean, jsonb)
-    IS 'update of usage_cache (generated by specgen: 541e122f)';
 COMMENT ON FUNCTION public.correct_usage_submit(numeric, jsonb)
     IS 'update of usage_cache; submitted, for batch_work() (generated by specgen: 70a928a6)';
-COMMENT ON FUNCTION public.correct_usage_plan(numeric, jsonb, boolean)
-    IS 'Plans correct_usage, from entity.yaml (generated by specgen: 7ccbe0e1)';
-COMMENT ON FUNCTION public.correct_usage_start(public.batch_operations)
-    IS 'Stores correct_usage and its steps (generated by specgen: 0ac29a68)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "public",
+        "operation": "correct_usage",
+        "contract": "0790c5d8",
+        "digest": "2806f753",
+        "file": "entity.yaml",
+        "called": ["correct_usage", "correct_usage_submit"],
+        "signature": "974e7568",
+        "functions": ["correct_usage_update_records", "correct_usage_update_identity", "correct_usage_update_suspects", "correct_usage_update_write"],
+        "entity": "usage_cache",
+        "search_path": "pg_catalog, pg_temp",
+        "parameters": [{"name": "least", "type": "numeric"}]
+    }$json$,
+    $json$[
+        {
+            "step": "update",
+            "type": "update",
+            "target_table": "public.usage_cache",
+            "search_path": "pg_catalog, public, pg_temp",
+            "drives": "relation",
+            "source": {"function": "public.correct_usage_update_records", "parameters": {"p_least": "least"}},
+            "same_columns": true,
+            "record_fields": ["customer_id", "amount"],
+            "record_types": ["integer", "numeric(10,2)"],
+            "record_key": ["customer_id"],
+            "unique_use": "records",
+            "unique_columns": ["customer_id"],
+            "unique_types": ["integer"],
+            "identity": {"function": "public.correct_usage_update_identity", "parameters": {}},
+            "identity_columns": ["customer_id"],
+            "identity_types": ["integer"],
+            "suspects": {"function": "public.correct_usage_update_suspects", "parameters": {}},
+            "write": {"function": "public.correct_usage_update_write", "parameters": {}},
+            "settings": {}
+        }
+    ]$json$
+);
 
 -- recalculate: custom_function of usage_cache, from entity.yaml:65
 
-CALL public.batch_drop_changed('public', 'recalculate_custom_function_plan', 'b14760b4');
-CALL public.batch_drop_changed('public', 'recalculate_custom_function_ranges', '6154a340');
-CALL public.batch_drop_changed('public', 'recalculate_custom_function_batch', 'dfd9cf1d');
-CALL public.batch_drop_changed('public', 'recalculate', 'bb41049a');
-CALL public.batch_drop_changed('public', 'recalculate_plan', '9b56896f');
-CALL public.batch_drop_changed('public', 'recalculate_start', '504bc161');
+CALL public.batch_replace(
+    'public', 'recalculate', $json${"recalculate": "bb41049a"}$json$,
+    ARRAY['recalculate_custom_function_records', 'recalculate_custom_function_write'], '15665509'
+);
 
--- Step 1, custom_function: custom_function of usage_cache, from entity.yaml:65
-
--- Counts the records of the step, decides the strategy and stores its ranges.
-CREATE OR REPLACE FUNCTION public.recalculate_custom_function_plan(p_operation public.batch_operations)
-    RETURNS void
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, public, pg_temp
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_enter(
-        p_operation => p_operation,
-        p_settings  => $json${
-            "target_table": "public.usage_cache",
-            "batch_function": "public.recalculate_custom_function_batch",
-            "kept": [],
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic"
-        }$json$
-    );
-    v_found bigint;
-BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'f6cdb203' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    -- The records are taken once, here; whatever becomes of the relation, they are what is worked through.
-    INSERT INTO public.batch_ranges
-    SELECT r.* FROM public.recalculate_custom_function_ranges(v_operation) AS r;
-    SELECT coalesce(sum(r.item_count), 0)::bigint
-      INTO v_found
-      FROM public.batch_ranges AS r
-     WHERE r.operation_id = v_operation.operation_id
-       AND r.step_number = v_operation.step_number;
-    v_operation := public.batch_limit(v_operation, v_found);
-    IF v_operation.limit_reached THEN
-        PERFORM public.batch_shorten(v_operation);
-    END IF;
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the records are rows of a relation';
-    PERFORM public.batch_enter_step(v_operation);
-END;
-$function$;
-
--- Cuts the step into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.recalculate_custom_function_ranges(
-    p_operation public.batch_operations
+-- Goes through: the records of a relation, in the order in which they are numbered.
+CREATE OR REPLACE FUNCTION public.recalculate_custom_function_records(
+    p_customers integer[]
 )
-    RETURNS SETOF public.batch_ranges
+    RETURNS SETOF jsonb
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, public, pg_temp
+    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
-    p_customers integer[];
 BEGIN
-    SELECT parameter.customers
-      INTO p_customers
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (customers integer[]);
-
     -- entity.yaml:67
     RETURN QUERY
-    SELECT listed.*
-      FROM (
-               SELECT (numbered.place - 1) / v_size AS number,
-                      jsonb_agg(numbered.record ORDER BY numbered.place) AS items,
-                      count(*)::integer AS item_count
-                 FROM (
-                          SELECT relation.record, row_number() OVER () AS place
-                            FROM (
-                                     SELECT jsonb_build_object('value', source.value) AS record
-                                       FROM unnest(p_customers)
-                                            WITH ORDINALITY AS source (value, place)
-                                      ORDER BY source.place
-                                 ) AS relation
-                           LIMIT p_operation.max_records + 1 -- one more, to tell whether there are more
-                      ) AS numbered
-                GROUP BY (numbered.place - 1) / v_size
-           ) AS batch
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation, batch.number::integer + 1, batch.items, batch.item_count, batch.number * v_size + 1, NULL
-           ) AS listed
-     ORDER BY batch.number;
+    SELECT jsonb_build_object('value', source.value) AS record
+      FROM unnest(p_customers)
+           WITH ORDINALITY AS source (value, place)
+     ORDER BY source.place;
 END;
 $function$;
 
--- Does one batch of a range; the only function that calls recalculate_usage for this step.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.recalculate_custom_function_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
+-- Calls recalculate_usage for the records of a batch.
+CREATE OR REPLACE FUNCTION public.recalculate_custom_function_write(
+    p_records jsonb
 )
-    RETURNS public.batch_ranges
+    RETURNS SETOF public.batch_written
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
     item record;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_items jsonb;
-    v_slice jsonb;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'f6cdb203' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_items := public.batch_slice(p_range.items, p_range.next_item, p_range.next_item + v_count - 1);
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        v_slice := CASE
-            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
-            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
-        END;
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            -- function, entity.yaml:66
-            SELECT array_agg(element.value ORDER BY element.item_number) AS value, 1 AS item_number
-              INTO item
-              FROM ROWS FROM (
-                  jsonb_to_recordset(v_slice) AS (value integer)
-              ) WITH ORDINALITY AS element (value, item_number);
-            INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, place, record)
-            SELECT p_operation.operation_id,
-                   p_operation.step_number,
-                   v_batch,
-                   public.batch_record_number(p_range, v_search.first + item.item_number::integer - 1),
-                   row_number() OVER (),
-                   to_jsonb(returned)
-              FROM (
-                       SELECT value.*
-                         FROM recalculate_usage(item.value) AS value
-                   ) AS returned;
-            v_rows := v_search.last - v_search.first + 1; -- whatever it returned, it was called for each
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, NULL);
-                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['value']::text[], ARRAY['integer']::text[]) IS NOT NULL THEN
-                        v_doubt := NULL; -- a value is none of its type
-                    END IF;
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, false
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    END IF;
-                END IF;
-        END;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
-               AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
-                -- No table refused it. A field that cannot be read is the one at which this stops.
-                v_slice := v_items -> (v_search.first - 1);
-                BEGIN
-                    v_column := 'value';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (value integer);
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_failure := v_failure || jsonb_build_object('column', v_column);
-                END;
-            END IF;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        v_failed := public.batch_record_errors(
-            p_operation,
-            NULL,
-            v_batch,
-            v_failures,
-            public.batch_failed_records(p_range, v_items, v_failures, ARRAY[]::text[])
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    -- function, entity.yaml:66
+    SELECT array_agg(element.value ORDER BY element.item_number) AS value, 1 AS item_number
+      INTO item
+      FROM ROWS FROM (
+          jsonb_to_recordset(p_records) AS (value integer)
+      ) WITH ORDINALITY AS element (value, item_number);
+    RETURN QUERY
+    SELECT item.item_number::integer, to_jsonb(returned)
+      FROM (
+               SELECT value.*
+                 FROM recalculate_usage(item.value) AS value
+           ) AS returned;
 END;
 $function$;
 
--- Checks what must hold before anything is written.
-CREATE OR REPLACE FUNCTION public.recalculate_plan(
-    p_customers integer[],
-    p_options jsonb,
-    p_submitted boolean
-)
-    RETURNS public.batch_operations
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "recalculate",
-            "entity": "usage_cache",
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": true,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "f6cdb203"
-        }$json$,
-        p_parameters => jsonb_build_object(
-            'customers', p_customers
-        ),
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(p_customers)));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    RETURN v_operation;
-END;
-$function$;
-
--- Stores the operation and its steps.
-CREATE OR REPLACE FUNCTION public.recalculate_start(p_operation public.batch_operations)
-    RETURNS public.batch_operations
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_start(p_operation);
-BEGIN
-    INSERT INTO public.batch_steps (operation_id, step_number, step, depends_on, plan_function)
-    VALUES (
-        v_operation.operation_id, 1, 'custom_function', '{}', 'public.recalculate_custom_function_plan'
-    );
-    RETURN v_operation;
-END;
-$function$;
-
--- The whole operation in one call and one transaction, worked on as any session would.
+-- The whole operation in one call and one transaction.
 CREATE OR REPLACE FUNCTION public.recalculate(
     customers integer[],
     dry_run boolean DEFAULT false,
@@ -3915,68 +1040,54 @@ CREATE OR REPLACE FUNCTION public.recalculate(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.recalculate_plan(
-        customers, options, false
-    );
-    v_operation public.batch_operations;
-    v_progress public.batch_progress;
-    v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.recalculate_start(v_planned);
-        LOOP
-            v_progress := public.batch_step(v_operation.operation_id);
-            EXIT WHEN v_progress.state = 'finished';
-        END LOOP;
-
-        v_operation := public.batch_find(v_operation.operation_id);
-        IF dry_run IS NOT FALSE OR v_operation.status <> 'completed' THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            IF dry_run IS FALSE THEN
-                v_operation := public.batch_account_undone(v_operation, v_errors);
-                RETURN public.batch_result(v_operation);
-            END IF;
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'public', 'recalculate',
+        ROW(customers),
+        dry_run, true, options
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION public.recalculate_custom_function_plan(public.batch_operations)
-    IS 'Plans recalculate_custom_function (generated by specgen: b14760b4)';
-COMMENT ON FUNCTION public.recalculate_custom_function_ranges(public.batch_operations)
-    IS 'Cuts recalculate_custom_function into ranges (generated by specgen: 6154a340)';
-COMMENT ON FUNCTION public.recalculate_custom_function_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of recalculate_custom_function (generated by specgen: dfd9cf1d)';
 COMMENT ON FUNCTION public.recalculate(integer[], boolean, jsonb)
     IS 'custom_function of usage_cache (generated by specgen: bb41049a)';
-COMMENT ON FUNCTION public.recalculate_plan(integer[], jsonb, boolean)
-    IS 'Plans recalculate, from entity.yaml (generated by specgen: 9b56896f)';
-COMMENT ON FUNCTION public.recalculate_start(public.batch_operations)
-    IS 'Stores recalculate and its steps (generated by specgen: 504bc161)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "public",
+        "operation": "recalculate",
+        "contract": "f6cdb203",
+        "digest": "3c08b21c",
+        "file": "entity.yaml",
+        "called": ["recalculate"],
+        "signature": "15665509",
+        "functions": ["recalculate_custom_function_records", "recalculate_custom_function_write"],
+        "entity": "usage_cache",
+        "search_path": "pg_catalog, pg_temp",
+        "parameters": [{"name": "customers", "type": "integer[]"}],
+        "settings": {"atomic": true}
+    }$json$,
+    $json$[
+        {
+            "step": "custom_function",
+            "type": "custom_function",
+            "target_table": "public.usage_cache",
+            "search_path": "pg_catalog, public, pg_temp",
+            "drives": "relation",
+            "source": {
+                "function": "public.recalculate_custom_function_records",
+                "parameters": {"p_customers": "customers"}
+            },
+            "record_fields": ["value"],
+            "record_types": ["integer"],
+            "write": {"function": "public.recalculate_custom_function_write", "parameters": {}},
+            "keeps": true,
+            "settings": {"kept": []}
+        }
+    ]$json$
+);
 
 RESET transform_null_equals;
 RESET standard_conforming_strings;

@@ -8,433 +8,97 @@ CREATE SCHEMA IF NOT EXISTS old;
 
 -- bump_legacy: update of legacy, from entity.yaml:12
 
-CALL public.batch_drop_changed('old', 'bump_legacy', '635956c9');
-CALL public.batch_drop_changed('old', 'bump_legacy_submit', '4f9883bf');
-CALL public.batch_drop_changed('old', 'bump_legacy_plan', '96deb888');
-CALL public.batch_drop_changed('old', 'bump_legacy_ranges', '3bf49226');
-CALL public.batch_drop_changed('old', 'bump_legacy_batch', '38a9dc92');
+CALL public.batch_replace(
+    'old', 'bump_legacy', $json${"bump_legacy": "635956c9", "bump_legacy_submit": "4f9883bf"}$json$,
+    ARRAY['old_bump_legacy_keys', 'old_bump_legacy_between', 'old_bump_legacy_write'], '66bc0fc3'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION old.bump_legacy_plan(
-    p_state text,
-    p_options jsonb,
-    p_submitted boolean
-)
-    RETURNS public.batch_operations
+-- Goes through: the keys of the rows that match, in order.
+CREATE OR REPLACE FUNCTION public.old_bump_legacy_keys()
+    RETURNS SETOF bigint
     LANGUAGE plpgsql
-    VOLATILE
+    STABLE
     SET search_path = pg_catalog, public, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "bump_legacy",
-            "entity": "legacy",
-            "target_table": "old.legacy_table",
-            "batch_function": "old.bump_legacy_batch",
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "a2570e68"
-        }$json$,
-        p_parameters => jsonb_build_object(
-            'state', p_state
-        ),
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-    v_size integer := v_operation.batch_size;
-    v_found bigint;
-    v_dense boolean := false;
-    v_planner text[];
 BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(p_state)));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'rows', ARRAY['id'], ARRAY['bigint']::regtype[]
-    );
-
-    -- In key order: the key that each batch would begin with, and the last row's place.
-    SELECT coalesce(max(matching.place), 0),
-           coalesce(
-               jsonb_agg(jsonb_build_array(matching.batch_key) ORDER BY matching.place)
-                   FILTER (WHERE (matching.place - 1) % v_size = 0),
-               '[]'
+    RETURN QUERY
+    SELECT legacy_table.id::bigint
+      FROM old.legacy_table
+     -- where_condition, entity.yaml:15
+     WHERE (
+               counter IS NULL OR counter < 5
            )
-      INTO v_found, v_operation.batch_keys
-      FROM (
-               SELECT legacy_table.id AS batch_key,
-                      row_number() OVER (ORDER BY legacy_table.id) AS place
-                 FROM old.legacy_table
-                -- where_condition, entity.yaml:15
-                WHERE (
-                          counter IS NULL OR counter < 5
-                      )
-           ) AS matching;
-    v_operation := public.batch_limit(v_operation, v_found);
-
-    -- Batches from key to key where most rows between two keys match, else lists of keys: a batch
-    -- from key to key reads every row between its ends. Counting between some neighbours tells,
-    -- whatever the statistics say. A limit on the records needs lists, which nobody can slip into.
-    -- Nor may a stretch hold rows that row-level security hides from who asks and not from a worker.
-    IF v_operation.max_records IS NULL AND jsonb_array_length(v_operation.batch_keys) > 1
-       AND NOT row_security_active('old.legacy_table') THEN
-        -- In key order and no further: no plan may read a whole stretch to sort it.
-        v_planner := public.batch_planner('{off,off,off,off}');
-        SELECT sum(between_keys.row_count) <= 3 * v_size::bigint * count(*)
-          INTO v_dense
-          FROM public.batch_sample_pairs(v_operation.batch_keys) AS pair
-         CROSS JOIN LATERAL (
-                   SELECT count(*) AS row_count
-                     FROM (
-                              SELECT
-                                FROM old.legacy_table
-                               WHERE legacy_table.id >= (pair.low_key ->> 0)::bigint
-                                 AND legacy_table.id < (pair.high_key ->> 0)::bigint
-                               ORDER BY legacy_table.id
-                               LIMIT 4 * v_size::bigint
-                          ) AS counted
-               ) AS between_keys;
-        PERFORM public.batch_planner(v_planner);
-    END IF;
-    IF v_dense THEN
-        v_operation.strategy := 'ranges';
-        v_operation.strategy_reason := 'most rows between two matching keys match';
-        v_operation.upto_key := (
-            SELECT jsonb_build_array(legacy_table.id)
-              FROM old.legacy_table
-             ORDER BY legacy_table.id DESC
-             LIMIT 1
-        );
-    ELSE
-        v_operation.strategy := 'keys';
-        v_operation.strategy_reason := CASE
-            WHEN v_operation.max_records IS NOT NULL THEN 'max_records is exact only over a list of keys'
-            WHEN jsonb_array_length(v_operation.batch_keys) < 2 THEN 'one batch holds all rows'
-            WHEN row_security_active('old.legacy_table') THEN 'row-level security: only rows that were seen are written'
-            ELSE 'few of the rows between two matching keys match'
-        END;
-        v_operation.batch_keys := '[]';
-    END IF;
-    RETURN v_operation;
+     ORDER BY legacy_table.id;
 END;
 $function$;
 
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION old.bump_legacy_ranges(
-    p_operation public.batch_operations
+-- The same from key to key, where records of a batch have failed.
+CREATE OR REPLACE FUNCTION public.old_bump_legacy_between(
+    p_from bigint,
+    p_upto bigint,
+    p_last boolean
 )
-    RETURNS SETOF public.batch_ranges
+    RETURNS SETOF bigint
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, public, pg_temp
-    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
 BEGIN
-    IF p_operation.strategy = 'ranges' THEN
-        RETURN QUERY
-        SELECT r.* FROM public.batch_key_ranges(p_operation) AS r;
-        RETURN;
-    END IF;
-
     RETURN QUERY
-    SELECT listed.*
-      FROM (
-               SELECT jsonb_agg(jsonb_build_array(matching.batch_key) ORDER BY matching.place) AS items,
-                      count(*)::integer AS item_count,
-                      (matching.place - 1) / v_size AS number
-                 FROM (
-                          SELECT legacy_table.id AS batch_key,
-                                 row_number() OVER (ORDER BY legacy_table.id) AS place
-                            FROM old.legacy_table
-                           -- where_condition, entity.yaml:15
-                           WHERE (
-                                     counter IS NULL OR counter < 5
-                                 )
-                           ORDER BY legacy_table.id
-                           LIMIT p_operation.max_records
-                      ) AS matching
-                GROUP BY (matching.place - 1) / v_size
-           ) AS batch
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation, batch.number::integer + 1, batch.items, batch.item_count, 1, NULL
-           ) AS listed
-     ORDER BY batch.number;
+    SELECT legacy_table.id::bigint
+      FROM old.legacy_table
+ WHERE legacy_table.id >= p_from
+       AND legacy_table.id <= p_upto
+       AND (p_last OR legacy_table.id < p_upto)
+       -- where_condition, entity.yaml:15
+       AND (
+           counter IS NULL OR counter < 5
+       ) IS TRUE
+     ORDER BY legacy_table.id;
 END;
 $function$;
 
--- Writes one batch of a range; the only function that writes legacy_table for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION old.bump_legacy_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
+-- Writes: one batch, from key to key or the listed keys.
+CREATE OR REPLACE FUNCTION public.old_bump_legacy_write(
+    p_keys bigint[],
+    p_from bigint,
+    p_upto bigint,
+    p_last boolean,
+    p_state text
 )
-    RETURNS public.batch_ranges
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-    SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
 DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_records jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_keys bigint[];
-    v_slice bigint[];
-    v_from bigint;
-    v_upto bigint;
-    v_last boolean;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    p_state text;
+    v_written bigint;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'a2570e68' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    SELECT parameter.state
-      INTO p_state
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (state text);
-
-    IF p_operation.strategy = 'ranges' THEN
-        -- As many as matched when the operation was planned.
-        v_count := least(
-            p_operation.batch_size,
-            p_operation.step_records - (v_batch - 1) * p_operation.batch_size::bigint
-        )::integer;
-        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.step_records;
-        v_from := (p_range.items -> (p_range.next_item - 1) ->> 0)::bigint;
-        v_upto := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 0)::bigint;
-        v_range.next_item := p_range.next_item + 1;
+    IF p_keys IS NULL THEN
+        UPDATE old.legacy_table
+           SET counter = coalesce(counter, 0) + 1,
+               state = p_state
+         WHERE legacy_table.id >= p_from
+           AND legacy_table.id <= p_upto
+           AND (p_last OR legacy_table.id < p_upto)
+           -- where_condition, entity.yaml:15
+           AND (
+               counter IS NULL OR counter < 5
+           ) IS TRUE;
     ELSE
-        SELECT array_agg((item.key ->> 0)::bigint ORDER BY item.n)
-          INTO v_keys
-          FROM jsonb_array_elements(p_range.items) WITH ORDINALITY AS item (key, n)
-         WHERE item.n BETWEEN p_range.next_item AND p_range.next_item + p_operation.batch_size - 1;
-        v_count := cardinality(v_keys);
-        v_range.next_item := p_range.next_item + v_count;
+        UPDATE old.legacy_table
+           SET counter = coalesce(counter, 0) + 1,
+               state = p_state
+         WHERE legacy_table.id = ANY (p_keys)
+           -- where_condition, entity.yaml:15
+           AND (
+               counter IS NULL OR counter < 5
+           ) IS TRUE;
     END IF;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF v_keys IS NULL THEN
-                SELECT coalesce(array_agg(legacy_table.id ORDER BY legacy_table.id), '{}')
-                  INTO v_keys
-                  FROM old.legacy_table
-                 WHERE legacy_table.id >= v_from
-                   AND legacy_table.id <= v_upto
-                   AND (v_last OR legacy_table.id < v_upto)
-                   -- where_condition, entity.yaml:15
-                   AND (
-                       counter IS NULL OR counter < 5
-                   ) IS TRUE;
-                v_count := greatest(v_count, cardinality(v_keys));
-            END IF;
-            v_search := public.batch_search(
-                p_operation, cardinality(v_keys), v_dense, '{}'
-            );
-            CONTINUE;
-        END IF;
-        v_slice := v_keys[v_search.first:v_search.last];
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            IF v_keys IS NULL THEN
-                UPDATE old.legacy_table
-                   SET counter = coalesce(counter, 0) + 1,
-                       state = p_state
-                 WHERE legacy_table.id >= v_from
-                   AND legacy_table.id <= v_upto
-                   AND (v_last OR legacy_table.id < v_upto)
-                   -- where_condition, entity.yaml:15
-                   AND (
-                       counter IS NULL OR counter < 5
-                   ) IS TRUE;
-            ELSE
-                UPDATE old.legacy_table
-                   SET counter = coalesce(counter, 0) + 1,
-                       state = p_state
-                 WHERE legacy_table.id = ANY (v_slice)
-                   -- where_condition, entity.yaml:15
-                   AND (
-                       counter IS NULL OR counter < 5
-                   ) IS TRUE;
-            END IF;
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'old.legacy_table');
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_keys IS NULL OR v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        BEGIN
-            v_records := ARRAY(
-                SELECT jsonb_build_object(
-                           'number', NULL,
-                           'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
-                           'records', (
-                               SELECT jsonb_agg(to_jsonb(legacy_table) ORDER BY legacy_table.id)
-                                 FROM old.legacy_table
-                                WHERE legacy_table.id = ANY (v_keys[slice.first:slice.last])
-                           )
-                       )
-                  FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                 CROSS JOIN LATERAL (
-                           SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                       ) AS slice
-                 ORDER BY told.n
-            );
-        EXCEPTION
-            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
-                v_records := ARRAY(
-                    SELECT jsonb_build_object(
-                               'number', NULL,
-                               'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
-                               'records', (
-                                   SELECT jsonb_agg(jsonb_build_object('id', v_keys[place]) ORDER BY place)
-                                     FROM generate_series(slice.first, slice.last) AS place
-                               )
-                           )
-                      FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                     CROSS JOIN LATERAL (
-                               SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                           ) AS slice
-                     ORDER BY told.n
-                );
-        END;
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'old.legacy_table',
-            v_batch,
-            v_failures,
-            v_records
-        );
-    END IF;
-
-    v_count := greatest(v_count, v_written); -- rows that came to match since the operation was planned
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    RETURN v_written;
 END;
 $function$;
 
@@ -448,69 +112,20 @@ CREATE OR REPLACE FUNCTION old.bump_legacy(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := old.bump_legacy_plan(
-        state, options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_range IN
-            SELECT r.*
-              FROM old.bump_legacy_ranges(v_planned) AS r
-        LOOP
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := old.bump_legacy_batch(v_operation, v_range);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'old', 'bump_legacy',
+        ROW(state),
+        dry_run, true, options
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION old.bump_legacy(text, boolean, jsonb)
+    IS 'update of legacy (generated by specgen: 635956c9)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION old.bump_legacy_submit(
     state text,
     options jsonb DEFAULT '{}'
@@ -519,41 +134,54 @@ CREATE OR REPLACE FUNCTION old.bump_legacy_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, public, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := old.bump_legacy_plan(
-        state, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT r.*
-          FROM old.bump_legacy_ranges(v_planned) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'old', 'bump_legacy',
+        ROW(state),
+        true, options
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION old.bump_legacy(text, boolean, jsonb)
-    IS 'update of legacy (generated by specgen: 635956c9)';
 COMMENT ON FUNCTION old.bump_legacy_submit(text, jsonb)
     IS 'update of legacy; submitted, for batch_work() (generated by specgen: 4f9883bf)';
-COMMENT ON FUNCTION old.bump_legacy_plan(text, jsonb, boolean)
-    IS 'Plans bump_legacy, from entity.yaml (generated by specgen: 96deb888)';
-COMMENT ON FUNCTION old.bump_legacy_ranges(public.batch_operations)
-    IS 'Cuts bump_legacy into ranges (generated by specgen: 3bf49226)';
-COMMENT ON FUNCTION old.bump_legacy_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of bump_legacy (generated by specgen: 38a9dc92)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "old",
+        "operation": "bump_legacy",
+        "contract": "a2570e68",
+        "digest": "2d4a35cf",
+        "file": "entity.yaml",
+        "called": ["bump_legacy", "bump_legacy_submit"],
+        "signature": "66bc0fc3",
+        "functions": ["old_bump_legacy_keys", "old_bump_legacy_between", "old_bump_legacy_write"],
+        "entity": "legacy",
+        "search_path": "pg_catalog, public, pg_temp",
+        "parameters": [{"name": "state", "type": "text"}]
+    }$json$,
+    $json$[
+        {
+            "step": "update",
+            "type": "update",
+            "target_table": "old.legacy_table",
+            "search_path": "pg_catalog, public, pg_temp",
+            "drives": "rows",
+            "key_columns": ["id"],
+            "key_types": ["bigint"],
+            "bound_types": ["bigint"],
+            "source": {"function": "public.old_bump_legacy_keys", "parameters": {}},
+            "between": {"function": "public.old_bump_legacy_between", "parameters": {}},
+            "unique_use": "rows",
+            "unique_columns": ["id"],
+            "unique_types": ["bigint"],
+            "write": {"function": "public.old_bump_legacy_write", "parameters": {"p_state": "state"}},
+            "settings": {}
+        }
+    ]$json$
+);
 
 RESET transform_null_equals;
 RESET standard_conforming_strings;

@@ -24,354 +24,57 @@ COMMENT ON TABLE public.item IS 'Things in a store';
 
 -- set_item_status: update of item, from entity.yaml:16
 
-CALL public.batch_drop_changed('public', 'set_item_status', 'f08d5f82');
-CALL public.batch_drop_changed('public', 'set_item_status_submit', 'efe81c02');
-CALL public.batch_drop_changed('public', 'set_item_status_plan', 'd0445268');
-CALL public.batch_drop_changed('public', 'set_item_status_ranges', 'e7390d2b');
-CALL public.batch_drop_changed('public', 'set_item_status_batch', '0f46bea5');
+CALL public.batch_replace(
+    'public', 'set_item_status', $json${"set_item_status": "f08d5f82", "set_item_status_submit": "efe81c02"}$json$,
+    ARRAY['set_item_status_suspects', 'set_item_status_write'], '85067eda'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION public.set_item_status_plan(
-    p_item_ids uuid[],
-    p_new_status text,
-    p_options jsonb,
-    p_submitted boolean
+-- Told beforehand: the places of the records that a constraint would refuse, so that they are tried first. A
+-- guess: the database has the last word.
+CREATE OR REPLACE FUNCTION public.set_item_status_suspects(
+    p_keys uuid[],
+    p_new_status text
 )
-    RETURNS public.batch_operations
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "set_item_status",
-            "entity": "item",
-            "target_table": "public.item",
-            "batch_function": "public.set_item_status_batch",
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": true,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "d2789409"
-        }$json$,
-        p_parameters => jsonb_build_object(
-            'new_status', p_new_status
-        ),
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(p_item_ids, p_new_status)));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'keys', ARRAY['id'], ARRAY['uuid']::regtype[]
-    );
-
-    v_operation := public.batch_limit(v_operation, coalesce(cardinality(p_item_ids), 0));
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the keys are handed in';
-    RETURN v_operation;
-END;
-$function$;
-
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.set_item_status_ranges(
-    p_operation public.batch_operations,
-    p_item_ids uuid[]
-)
-    RETURNS TABLE (work_range public.batch_ranges, keys uuid[])
+    RETURNS integer[]
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
-    SET work_mem = '128MB' -- one sort of the keys that were handed in
 AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
-    v_total bigint := p_operation.step_records;
 BEGIN
-    -- In key order, so that two operations lock rows in the same order; each key once, NULLs left out.
-    RETURN QUERY
-    WITH handed_in AS (
-        SELECT item.key, item.n, row_number() OVER () - 1 AS place
+    RETURN ARRAY(
+        SELECT batch_place
           FROM (
-                   SELECT DISTINCT ON (i.key) i.key, i.n
-                     FROM unnest(p_item_ids) WITH ORDINALITY AS i (key, n)
-                    WHERE i.key IS NOT NULL
-                      AND i.n <= v_total
-                    ORDER BY i.key, i.n
+                   SELECT p_new_status AS status,
+                          array_position(p_keys, item.id) AS batch_place
+                     FROM public.item
+                    WHERE item.id = ANY (p_keys)
                ) AS item
-    )
-    SELECT public.batch_list(
-               p_operation,
-               (handed_in.place / v_size)::integer + 1,
-               CASE WHEN p_operation.submitted THEN jsonb_agg(jsonb_build_array(handed_in.key)) END,
-               count(*)::integer,
-               1,
-               array_agg(handed_in.n)
-           ),
-           array_agg(handed_in.key)
-      FROM handed_in
-     GROUP BY handed_in.place / v_size
-     ORDER BY handed_in.place / v_size;
+         WHERE item.status IS NULL
+            OR item.status NOT IN ('new', 'kept', 'gone')
+         ORDER BY 1
+    );
 END;
 $function$;
 
--- Writes one batch of a range; the only function that writes item for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.set_item_status_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges,
-    p_keys uuid[] DEFAULT NULL
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION public.set_item_status_write(
+    p_keys uuid[],
+    p_new_status text
 )
-    RETURNS public.batch_ranges
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_records jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_keys uuid[];
-    v_slice uuid[];
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    v_suspects integer[] := ARRAY[]::integer[];
-    p_new_status text;
+    v_written bigint;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'd2789409' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    SELECT parameter.new_status
-      INTO p_new_status
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (new_status text);
-
-    v_keys := coalesce(
-        p_keys,
-        ARRAY(
-            SELECT (item.key ->> 0)::uuid
-              FROM jsonb_array_elements(p_range.items) WITH ORDINALITY AS item (key, n)
-             ORDER BY item.n
-        )
-    );
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_keys := v_keys[p_range.next_item:p_range.next_item + v_count - 1];
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF NOT v_dense THEN
-                BEGIN
-                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                      INTO v_suspects
-                      FROM (
-                               SELECT item.id AS id,
-                                      item.code AS code,
-                                      p_new_status AS status,
-                                      item.qty AS qty,
-                                      item.price AS price,
-                                      item.tags AS tags,
-                                      item.data AS data,
-                                      NOW() AS seen_at,
-                                      array_position(v_keys, item.id) AS batch_place
-                                 FROM public.item
-                                WHERE item.id = ANY (v_keys)
-                           ) AS item
-                     WHERE item.status IS NULL
-                        OR item.status NOT IN ('new', 'kept', 'gone');
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
-                END;
-            END IF;
-            v_search := public.batch_search(
-                p_operation, v_count, v_dense, '{}', v_suspects
-            );
-            CONTINUE;
-        END IF;
-        v_slice := v_keys[v_search.first:v_search.last];
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            UPDATE public.item
-               SET status = p_new_status,
-                   seen_at = NOW()
-             WHERE item.id = ANY (v_slice);
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.item');
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        BEGIN
-            v_records := ARRAY(
-                SELECT jsonb_build_object(
-                           'number', public.batch_record_number(p_range, slice.first),
-                           'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
-                           'records', (
-                               SELECT jsonb_agg(to_jsonb(item) ORDER BY item.id)
-                                 FROM public.item
-                                WHERE item.id = ANY (v_keys[slice.first:slice.last])
-                           )
-                       )
-                  FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                 CROSS JOIN LATERAL (
-                           SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                       ) AS slice
-                 ORDER BY told.n
-            );
-        EXCEPTION
-            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
-                v_records := ARRAY(
-                    SELECT jsonb_build_object(
-                               'number', public.batch_record_number(p_range, slice.first),
-                               'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
-                               'records', (
-                                   SELECT jsonb_agg(jsonb_build_object('id', v_keys[place]) ORDER BY place)
-                                     FROM generate_series(slice.first, slice.last) AS place
-                               )
-                           )
-                      FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                     CROSS JOIN LATERAL (
-                               SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                           ) AS slice
-                     ORDER BY told.n
-                );
-        END;
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.item',
-            v_batch,
-            v_failures,
-            v_records
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    UPDATE public.item
+       SET status = p_new_status,
+           seen_at = NOW()
+     WHERE item.id = ANY (p_keys);
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    RETURN v_written;
 END;
 $function$;
 
@@ -386,74 +89,21 @@ CREATE OR REPLACE FUNCTION public.set_item_status(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.set_item_status_plan(
-        item_ids, new_status, options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
-    v_work record;
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_work IN
-            SELECT r.*
-              FROM public.set_item_status_ranges(v_planned, item_ids) AS r
-        LOOP
-            v_range := v_work.work_range;
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := public.set_item_status_batch(v_operation, v_range, v_work.keys);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                RAISE NOTICE 'set_item_status: % of % records',
-                    v_operation.processed_records + v_operation.skipped_records + v_operation.error_count,
-                    v_operation.total_records;
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'public', 'set_item_status',
+        ROW(new_status),
+        dry_run, true, options,
+        p_keys => public.batch_texts(item_ids)
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION public.set_item_status(uuid[], text, boolean, jsonb)
+    IS 'Set the status of the given items (generated by specgen: f08d5f82)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION public.set_item_status_submit(
     item_ids uuid[],
     new_status text,
@@ -463,406 +113,124 @@ CREATE OR REPLACE FUNCTION public.set_item_status_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.set_item_status_plan(
-        item_ids, new_status, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT (r.work_range).*
-          FROM public.set_item_status_ranges(v_planned, item_ids) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'public', 'set_item_status',
+        ROW(new_status),
+        true, options,
+        p_keys => public.batch_texts(item_ids)
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION public.set_item_status(uuid[], text, boolean, jsonb)
-    IS 'Set the status of the given items (generated by specgen: f08d5f82)';
 COMMENT ON FUNCTION public.set_item_status_submit(uuid[], text, jsonb)
     IS 'Set the status of the given items; submitted, for batch_work() (generated by specgen: efe81c02)';
-COMMENT ON FUNCTION public.set_item_status_plan(uuid[], text, jsonb, boolean)
-    IS 'Plans set_item_status, from entity.yaml (generated by specgen: d0445268)';
-COMMENT ON FUNCTION public.set_item_status_ranges(public.batch_operations, uuid[])
-    IS 'Cuts set_item_status into ranges (generated by specgen: e7390d2b)';
-COMMENT ON FUNCTION public.set_item_status_batch(public.batch_operations, public.batch_ranges, uuid[])
-    IS 'Writes one batch of set_item_status (generated by specgen: 0f46bea5)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "public",
+        "operation": "set_item_status",
+        "contract": "d2789409",
+        "digest": "dc9794e7",
+        "file": "entity.yaml",
+        "called": ["set_item_status", "set_item_status_submit"],
+        "signature": "85067eda",
+        "functions": ["set_item_status_suspects", "set_item_status_write"],
+        "entity": "item",
+        "search_path": "pg_catalog, pg_temp",
+        "parameters": [
+            {"name": "item_ids", "type": "uuid[]", "input": "keys"},
+            {"name": "new_status", "type": "text"}
+        ],
+        "settings": {"progress_tracking": true}
+    }$json$,
+    $json$[
+        {
+            "step": "update",
+            "type": "update",
+            "target_table": "public.item",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "keys",
+            "key_columns": ["id"],
+            "key_types": ["uuid"],
+            "bound_types": ["uuid"],
+            "unique_use": "keys",
+            "unique_columns": ["id"],
+            "unique_types": ["uuid"],
+            "suspects": {
+                "function": "public.set_item_status_suspects",
+                "parameters": {"p_new_status": "new_status"}
+            },
+            "write": {
+                "function": "public.set_item_status_write",
+                "parameters": {"p_new_status": "new_status"}
+            },
+            "settings": {}
+        }
+    ]$json$
+);
 
 -- restock_items: update of item, from entity.yaml:23
 
-CALL public.batch_drop_changed('public', 'restock_items', '46f48ce9');
-CALL public.batch_drop_changed('public', 'restock_items_submit', 'bd15dc50');
-CALL public.batch_drop_changed('public', 'restock_items_plan', 'a3b5129c');
-CALL public.batch_drop_changed('public', 'restock_items_ranges', '61da2c19');
-CALL public.batch_drop_changed('public', 'restock_items_batch', '4fead02a');
+CALL public.batch_replace(
+    'public', 'restock_items', $json${"restock_items": "46f48ce9", "restock_items_submit": "bd15dc50"}$json$,
+    ARRAY['restock_items_suspects', 'restock_items_write'], '5974cba8'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION public.restock_items_plan(
-    p_item_ids uuid[],
-    p_amount integer,
-    p_options jsonb,
-    p_submitted boolean
+-- Told beforehand: the places of the records that a constraint would refuse, so that they are tried first. A
+-- guess: the database has the last word.
+CREATE OR REPLACE FUNCTION public.restock_items_suspects(
+    p_keys uuid[],
+    p_amount integer
 )
-    RETURNS public.batch_operations
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "restock_items",
-            "entity": "item",
-            "target_table": "public.item",
-            "batch_function": "public.restock_items_batch",
-            "kept": ["id"],
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "stop_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "c065fe7f"
-        }$json$,
-        p_parameters => jsonb_build_object(
-            'amount', p_amount
-        ),
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(p_item_ids, p_amount)));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'keys', ARRAY['id'], ARRAY['uuid']::regtype[]
-    );
-
-    v_operation := public.batch_limit(v_operation, coalesce(cardinality(p_item_ids), 0));
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the keys are handed in';
-    RETURN v_operation;
-END;
-$function$;
-
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.restock_items_ranges(
-    p_operation public.batch_operations,
-    p_item_ids uuid[]
-)
-    RETURNS TABLE (work_range public.batch_ranges, keys uuid[])
+    RETURNS integer[]
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
-    SET work_mem = '128MB' -- one sort of the keys that were handed in
 AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
-    v_total bigint := p_operation.step_records;
 BEGIN
-    -- In key order, so that two operations lock rows in the same order; each key once, NULLs left out.
-    RETURN QUERY
-    WITH handed_in AS (
-        SELECT item.key, item.n, row_number() OVER () - 1 AS place
+    RETURN ARRAY(
+        SELECT batch_place
           FROM (
-                   SELECT DISTINCT ON (i.key) i.key, i.n
-                     FROM unnest(p_item_ids) WITH ORDINALITY AS i (key, n)
-                    WHERE i.key IS NOT NULL
-                      AND i.n <= v_total
-                    ORDER BY i.key, i.n
+                   SELECT qty + p_amount AS qty,
+                          array_position(p_keys, item.id) AS batch_place
+                     FROM public.item
+                    WHERE item.id = ANY (p_keys)
                ) AS item
-    )
-    SELECT public.batch_list(
-               p_operation,
-               (handed_in.place / v_size)::integer + 1,
-               CASE WHEN p_operation.submitted THEN jsonb_agg(jsonb_build_array(handed_in.key)) END,
-               count(*)::integer,
-               1,
-               array_agg(handed_in.n)
-           ),
-           array_agg(handed_in.key)
-      FROM handed_in
-     GROUP BY handed_in.place / v_size
-     ORDER BY handed_in.place / v_size;
+         WHERE item.qty IS NULL
+            OR (qty >= 0) IS FALSE
+         ORDER BY 1
+    );
 END;
 $function$;
 
--- Writes one batch of a range; the only function that writes item for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.restock_items_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges,
-    p_keys uuid[] DEFAULT NULL
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION public.restock_items_write(
+    p_keys uuid[],
+    p_amount integer
 )
-    RETURNS public.batch_ranges
+    RETURNS SETOF public.batch_written
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
-DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_records jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_keys uuid[];
-    v_slice uuid[];
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    v_suspects integer[] := ARRAY[]::integer[];
-    p_amount integer;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'c065fe7f' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    SELECT parameter.amount
-      INTO p_amount
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (amount integer);
-
-    v_keys := coalesce(
-        p_keys,
-        ARRAY(
-            SELECT (item.key ->> 0)::uuid
-              FROM jsonb_array_elements(p_range.items) WITH ORDINALITY AS item (key, n)
-             ORDER BY item.n
-        )
-    );
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_keys := v_keys[p_range.next_item:p_range.next_item + v_count - 1];
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF NOT v_dense THEN
-                BEGIN
-                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                      INTO v_suspects
-                      FROM (
-                               SELECT item.id AS id,
-                                      item.code AS code,
-                                      item.status AS status,
-                                      qty + p_amount AS qty,
-                                      item.price AS price,
-                                      item.tags AS tags,
-                                      item.data AS data,
-                                      item.seen_at AS seen_at,
-                                      array_position(v_keys, item.id) AS batch_place
-                                 FROM public.item
-                                WHERE item.id = ANY (v_keys)
-                           ) AS item
-                     WHERE item.qty IS NULL
-                        OR (qty >= 0) IS FALSE;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_suspects := ARRAY[]::integer[]; -- what cannot be computed is found by trying
-                END;
-            END IF;
-            v_search := public.batch_search(
-                p_operation, v_count, v_dense, '{}', v_suspects
-            );
-            CONTINUE;
-        END IF;
-        v_slice := v_keys[v_search.first:v_search.last];
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            WITH written AS (
-                UPDATE public.item
-                   SET qty = qty + p_amount
-                 WHERE item.id = ANY (v_slice)
-                   -- where_condition, entity.yaml:26
-                   AND (
-                       status <> 'gone'
-                   ) IS TRUE
-                RETURNING item.id
-            )
-            INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
-            SELECT p_operation.operation_id,
-                   p_operation.step_number,
-                   v_batch,
-                   p_range.record_numbers[p_range.next_item + array_position(v_keys, written.id) - 1],
-                   jsonb_build_object('id', written.id)
-              FROM written;
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.item');
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        BEGIN
-            v_records := ARRAY(
-                SELECT jsonb_build_object(
-                           'number', public.batch_record_number(p_range, slice.first),
-                           'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
-                           'records', (
-                               SELECT jsonb_agg(to_jsonb(item) ORDER BY item.id)
-                                 FROM public.item
-                                WHERE item.id = ANY (v_keys[slice.first:slice.last])
-                           )
-                       )
-                  FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                 CROSS JOIN LATERAL (
-                           SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                       ) AS slice
-                 ORDER BY told.n
-            );
-        EXCEPTION
-            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
-                v_records := ARRAY(
-                    SELECT jsonb_build_object(
-                               'number', public.batch_record_number(p_range, slice.first),
-                               'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
-                               'records', (
-                                   SELECT jsonb_agg(jsonb_build_object('id', v_keys[place]) ORDER BY place)
-                                     FROM generate_series(slice.first, slice.last) AS place
-                               )
-                           )
-                      FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                     CROSS JOIN LATERAL (
-                               SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                           ) AS slice
-                     ORDER BY told.n
-                );
-        END;
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.item',
-            v_batch,
-            v_failures,
-            v_records
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    RETURN QUERY
+    WITH written AS (
+        UPDATE public.item
+           SET qty = qty + p_amount
+         WHERE item.id = ANY (p_keys)
+           -- where_condition, entity.yaml:26
+           AND (
+               status <> 'gone'
+           ) IS TRUE
+        RETURNING item.id
+    )
+    SELECT array_position(p_keys, written.id),
+           jsonb_build_object('id', written.id)
+      FROM written;
 END;
 $function$;
 
@@ -877,71 +245,21 @@ CREATE OR REPLACE FUNCTION public.restock_items(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.restock_items_plan(
-        item_ids, amount, options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
-    v_work record;
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_work IN
-            SELECT r.*
-              FROM public.restock_items_ranges(v_planned, item_ids) AS r
-        LOOP
-            v_range := v_work.work_range;
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := public.restock_items_batch(v_operation, v_range, v_work.keys);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'public', 'restock_items',
+        ROW(amount),
+        dry_run, true, options,
+        p_keys => public.batch_texts(item_ids)
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION public.restock_items(uuid[], integer, boolean, jsonb)
+    IS 'update of item (generated by specgen: 46f48ce9)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION public.restock_items_submit(
     item_ids uuid[],
     amount integer,
@@ -951,41 +269,59 @@ CREATE OR REPLACE FUNCTION public.restock_items_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.restock_items_plan(
-        item_ids, amount, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT (r.work_range).*
-          FROM public.restock_items_ranges(v_planned, item_ids) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'public', 'restock_items',
+        ROW(amount),
+        true, options,
+        p_keys => public.batch_texts(item_ids)
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION public.restock_items(uuid[], integer, boolean, jsonb)
-    IS 'update of item (generated by specgen: 46f48ce9)';
 COMMENT ON FUNCTION public.restock_items_submit(uuid[], integer, jsonb)
     IS 'update of item; submitted, for batch_work() (generated by specgen: bd15dc50)';
-COMMENT ON FUNCTION public.restock_items_plan(uuid[], integer, jsonb, boolean)
-    IS 'Plans restock_items, from entity.yaml (generated by specgen: a3b5129c)';
-COMMENT ON FUNCTION public.restock_items_ranges(public.batch_operations, uuid[])
-    IS 'Cuts restock_items into ranges (generated by specgen: 61da2c19)';
-COMMENT ON FUNCTION public.restock_items_batch(public.batch_operations, public.batch_ranges, uuid[])
-    IS 'Writes one batch of restock_items (generated by specgen: 4fead02a)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "public",
+        "operation": "restock_items",
+        "contract": "c065fe7f",
+        "digest": "ee9c5bb2",
+        "file": "entity.yaml",
+        "called": ["restock_items", "restock_items_submit"],
+        "signature": "5974cba8",
+        "functions": ["restock_items_suspects", "restock_items_write"],
+        "entity": "item",
+        "search_path": "pg_catalog, pg_temp",
+        "parameters": [
+            {"name": "item_ids", "type": "uuid[]", "input": "keys"},
+            {"name": "amount", "type": "integer"}
+        ],
+        "settings": {"error_handling": "stop_on_error", "kept": ["id"]}
+    }$json$,
+    $json$[
+        {
+            "step": "update",
+            "type": "update",
+            "target_table": "public.item",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "keys",
+            "key_columns": ["id"],
+            "key_types": ["uuid"],
+            "bound_types": ["uuid"],
+            "unique_use": "keys",
+            "unique_columns": ["id"],
+            "unique_types": ["uuid"],
+            "suspects": {"function": "public.restock_items_suspects", "parameters": {"p_amount": "amount"}},
+            "write": {"function": "public.restock_items_write", "parameters": {"p_amount": "amount"}},
+            "keeps": true,
+            "settings": {}
+        }
+    ]$json$
+);
 
 RESET transform_null_equals;
 RESET standard_conforming_strings;

@@ -24,457 +24,102 @@ COMMENT ON TABLE public.item IS 'Things in a store';
 
 -- correct_items: update of item, from entity.yaml:15
 
-CALL public.batch_drop_changed('public', 'correct_items', 'c3df3d1b');
-CALL public.batch_drop_changed('public', 'correct_items_submit', 'b97bdebf');
-CALL public.batch_drop_changed('public', 'correct_items_plan', '1392d736');
-CALL public.batch_drop_changed('public', 'correct_items_ranges', 'a428c109');
-CALL public.batch_drop_changed('public', 'correct_items_identity', '800ceac2');
-CALL public.batch_drop_changed('public', 'correct_items_repeated', '1dd4fbbe');
-CALL public.batch_drop_changed('public', 'correct_items_batch', 'd77d72e2');
+CALL public.batch_replace(
+    'public', 'correct_items', $json${"correct_items": "c3df3d1b", "correct_items_submit": "b97bdebf"}$json$,
+    ARRAY['correct_items_identity', 'correct_items_suspects', 'correct_items_write'], 'f2259fa9'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION public.correct_items_plan(
-    p_corrections jsonb,
-    p_options jsonb,
-    p_submitted boolean
-)
-    RETURNS public.batch_operations
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "correct_items",
-            "entity": "item",
-            "target_table": "public.item",
-            "batch_function": "public.correct_items_batch",
-            "repeated_function": "public.correct_items_repeated",
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "collect_errors",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "77011ca6"
-        }$json$,
-        p_parameters => '{}',
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(md5(p_corrections::text))));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'records', ARRAY['id'], ARRAY['uuid']::regtype[]
-    );
-
-    IF jsonb_typeof(p_corrections) <> 'array' THEN
-        RAISE EXCEPTION 'correct_items: corrections must be a JSON array of objects, not %',
-            jsonb_typeof(p_corrections)
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    PERFORM public.batch_refuse_fields(v_operation, p_corrections, ARRAY['id', 'qty', 'price']::text[]);
-    v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_corrections), 0));
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the records are handed in';
-
-    -- Of records with the same id the first counts; the others would write its row again.
-    v_operation.duplicate_records := ARRAY(
-        SELECT DISTINCT repeated.place[2]
-          FROM public.batch_repeated(
-                   v_operation, p_corrections, 'public.correct_items_identity(work.items)', false,
-                   ARRAY['id'], ARRAY['uuid']::regtype[],
-                   ARRAY['id', 'qty', 'price']::text[], ARRAY['uuid', 'integer', 'numeric(10,2)']::text[]
-               ) AS repeated (place)
-         ORDER BY repeated.place[2]
-    );
-    RETURN v_operation;
-END;
-$function$;
-
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.correct_items_ranges(
-    p_operation public.batch_operations,
-    p_corrections jsonb
-)
-    RETURNS SETOF public.batch_ranges
-    LANGUAGE plpgsql
-    IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_items jsonb := p_corrections || '[]'; -- decompressed once, not once a slice
-    v_total integer := p_operation.step_records::integer;
-    v_size integer := CASE
-        WHEN p_operation.submitted THEN p_operation.batch_size
-        ELSE greatest(p_operation.step_records, 1)::integer
-    END;
-BEGIN
-    -- A submitted operation keeps the records, a call reads them where they are.
-    RETURN QUERY
-    SELECT listed.*
-      FROM generate_series(1, v_total, v_size) AS first (item)
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation,
-               (first.item - 1) / v_size + 1,
-               CASE WHEN p_operation.submitted
-                   THEN public.batch_slice(v_items, first.item, least(first.item + v_size - 1, v_total))
-               END,
-               least(v_size, v_total - first.item + 1),
-               first.item,
-               NULL
-           ) AS listed;
-END;
-$function$;
-
--- By what records are told apart, id: the texts of all, in order, and which of them cannot be read.
+-- By what records are told apart, id: the texts of each, in order.
 CREATE OR REPLACE FUNCTION public.correct_items_identity(
-    p_items jsonb,
-    OUT unreadable boolean[],
-    OUT key_1 text[]
+    p_records jsonb
 )
+    RETURNS text[]
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
     SET extra_float_digits = 1
 AS $function$
-DECLARE
-    v_items jsonb := p_items;
-    v_context text;
-    v_key_1 text[];
 BEGIN
-    BEGIN
-        SELECT array_agg((item_.id)::text ORDER BY item_.item_number)
-          INTO key_1
+    RETURN ARRAY(
+        SELECT ARRAY[(item_.id)::text]
           FROM ROWS FROM (
-                   jsonb_to_recordset(v_items) AS (id uuid)
-               ) WITH ORDINALITY AS item_ (id, item_number);
-    EXCEPTION
-        WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-            GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-            IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                RAISE;
-            END IF;
-            -- One by one: a record that cannot be read fails by itself, and hides no other.
-            FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
-                BEGIN
-                    SELECT array_agg((item_.id)::text ORDER BY item_.item_number)
-                      INTO v_key_1
-                      FROM ROWS FROM (
-                               jsonb_to_recordset(v_items) AS (id uuid)
-                           ) WITH ORDINALITY AS item_ (id, item_number);
-                    unreadable := unreadable || false;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        unreadable := unreadable || true;
-                        v_key_1 := ARRAY[NULL]::text[];
-                END;
-                key_1 := key_1 || v_key_1;
-            END LOOP;
-    END;
+                   jsonb_to_recordset(p_records) AS (id uuid)
+               ) WITH ORDINALITY AS item_ (id, item_number)
+         ORDER BY item_.item_number
+    );
 END;
 $function$;
 
--- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier one.
-CREATE OR REPLACE FUNCTION public.correct_items_repeated(p_operation public.batch_operations)
-    RETURNS void
-    LANGUAGE sql
-    VOLATILE
+-- Told beforehand: the places of the records that a constraint would refuse, so that they are tried first. A
+-- guess: the database has the last word.
+CREATE OR REPLACE FUNCTION public.correct_items_suspects(
+    p_records jsonb
+)
+    RETURNS integer[]
+    LANGUAGE plpgsql
+    STABLE
     SET search_path = pg_catalog, pg_temp
 AS $function$
-    UPDATE public.batch_ranges AS r
-       SET repeated = found.numbers
-      FROM (
-               SELECT repeated.place[1] AS range_number, array_agg(DISTINCT repeated.place[2]) AS numbers
-                 FROM public.batch_repeated(
-                          p_operation, NULL, 'public.correct_items_identity(work.items)', false,
-                          ARRAY['id'], ARRAY['uuid']::regtype[],
-                          ARRAY['id', 'qty', 'price']::text[], ARRAY['uuid', 'integer', 'numeric(10,2)']::text[]
-                      ) AS repeated (place)
-                GROUP BY repeated.place[1]
-           ) AS found
-     WHERE r.operation_id = p_operation.operation_id
-       AND r.range_number = found.range_number;
+BEGIN
+    RETURN ARRAY(
+        SELECT batch_place
+          FROM (
+                   SELECT item_.item_qty AS qty,
+                          item_.item_number::integer AS batch_place
+                     FROM public.item
+                     JOIN (
+                              SELECT read.id AS item_id, read.qty AS item_qty, read.price AS item_price, read.item_number
+                                FROM ROWS FROM (
+                                    jsonb_to_recordset(p_records) AS (id uuid, qty integer, price numeric(10,2))
+                                ) WITH ORDINALITY AS read (id, qty, price, item_number)
+                          ) AS item_
+                       ON item.id = item_.item_id
+               ) AS item
+         WHERE item.qty IS NULL
+            OR (qty >= 0) IS FALSE
+         ORDER BY 1
+    );
+END;
 $function$;
 
--- Writes one batch of a range; the only function that writes item for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.correct_items_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges,
-    p_items jsonb DEFAULT NULL
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION public.correct_items_write(
+    p_records jsonb
 )
-    RETURNS public.batch_ranges
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_items jsonb;
-    v_slice jsonb;
-    v_refused integer[];
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    v_suspects integer[] := ARRAY[]::integer[];
+    v_written bigint;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '77011ca6' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
+    IF jsonb_array_length(p_records) = 1 THEN
+        UPDATE public.item
+           SET qty = item_.item_qty,
+               price = item_.item_price
+          FROM (
+                   SELECT read.id AS item_id, read.qty AS item_qty, read.price AS item_price, read.item_number
+                     FROM ROWS FROM (
+                         jsonb_to_recordset(p_records) AS (id uuid, qty integer, price numeric(10,2))
+                     ) WITH ORDINALITY AS read (id, qty, price, item_number)
+                    LIMIT 1 -- it is one record, and the planner knows
+               ) AS item_
+         WHERE item.id = item_.item_id;
+    ELSE
+        UPDATE public.item
+           SET qty = item_.item_qty,
+               price = item_.item_price
+          FROM (
+                   SELECT read.id AS item_id, read.qty AS item_qty, read.price AS item_price, read.item_number
+                     FROM ROWS FROM (
+                         jsonb_to_recordset(p_records) AS (id uuid, qty integer, price numeric(10,2))
+                     ) WITH ORDINALITY AS read (id, qty, price, item_number)
+               ) AS item_
+         WHERE item.id = item_.item_id;
     END IF;
-
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_items := public.batch_slice(coalesce(p_items, p_range.items), p_range.next_item, p_range.next_item + v_count - 1);
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_refused := public.batch_refused(p_operation, p_range, v_count);
-    v_search := public.batch_search(p_operation, v_count, v_dense, v_refused);
-    IF p_operation.error_handling <> 'stop_on_error' THEN
-        FOREACH v_rows IN ARRAY v_refused LOOP
-            v_failures := array_append(
-                v_failures,
-                public.batch_repeated_failure('id')
-                    || jsonb_build_object('first', v_rows, 'last', v_rows)
-            );
-        END LOOP;
-    END IF;
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF NOT v_dense THEN
-                BEGIN
-                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                      INTO v_suspects
-                      FROM (
-                               SELECT item.id AS id,
-                                      item.code AS code,
-                                      item.status AS status,
-                                      item_.item_qty AS qty,
-                                      item_.item_price AS price,
-                                      item.tags AS tags,
-                                      item.data AS data,
-                                      item.seen_at AS seen_at,
-                                      item_.item_number::integer AS batch_place
-                                 FROM public.item
-                                 JOIN (
-                                     SELECT item.id AS item_id, item.qty AS item_qty, item.price AS item_price, item.item_number
-                                       FROM ROWS FROM (
-                                                jsonb_to_recordset(v_items) AS (id uuid, qty integer, price numeric(10,2))
-                                            ) WITH ORDINALITY AS item (id, qty, price, item_number)
-                                 ) AS item_
-                                   ON item.id = item_.item_id
-                           ) AS item
-                     WHERE item.qty IS NULL
-                        OR (qty >= 0) IS FALSE;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                        v_suspects := public.batch_unreadable_places(v_items, ARRAY['id', 'qty', 'price']::text[], ARRAY['uuid', 'integer', 'numeric(10,2)']::text[]);
-                END;
-            END IF;
-            v_search := public.batch_search(
-                p_operation, v_count, v_dense, v_refused, v_suspects
-            );
-            CONTINUE;
-        END IF;
-        v_slice := CASE
-            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
-            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
-        END;
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            IF v_search.first = v_search.last THEN
-                UPDATE public.item
-                   SET qty = item_.item_qty,
-                       price = item_.item_price
-                  FROM (
-                           SELECT item.id AS item_id, item.qty AS item_qty, item.price AS item_price, item.item_number
-                             FROM ROWS FROM (
-                                      jsonb_to_recordset(v_slice) AS (id uuid, qty integer, price numeric(10,2))
-                                  ) WITH ORDINALITY AS item (id, qty, price, item_number)
-                            LIMIT 1 -- it is one record, and the planner knows
-                       ) AS item_
-                 WHERE item.id = item_.item_id;
-            ELSE
-                UPDATE public.item
-                   SET qty = item_.item_qty,
-                       price = item_.item_price
-                  FROM (
-                           SELECT item.id AS item_id, item.qty AS item_qty, item.price AS item_price, item.item_number
-                             FROM ROWS FROM (
-                                      jsonb_to_recordset(v_slice) AS (id uuid, qty integer, price numeric(10,2))
-                                  ) WITH ORDINALITY AS item (id, qty, price, item_number)
-                       ) AS item_
-                 WHERE item.id = item_.item_id;
-            END IF;
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.item');
-                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['id', 'qty', 'price']::text[], ARRAY['uuid', 'integer', 'numeric(10,2)']::text[]) IS NOT NULL THEN
-                        v_doubt := NULL; -- a value is none of its type
-                    END IF;
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            IF v_search.first = ANY (v_refused) THEN
-                v_failure := public.batch_repeated_failure('id');
-            END IF;
-            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
-               AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
-                -- No table refused it. A field that cannot be read is the one at which this stops.
-                v_slice := v_items -> (v_search.first - 1);
-                BEGIN
-                    v_column := 'id';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (id uuid);
-                    v_column := 'qty';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (qty integer);
-                    v_column := 'price';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (price numeric(10,2));
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_failure := v_failure || jsonb_build_object('column', v_column);
-                END;
-            END IF;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.item',
-            v_batch,
-            v_failures,
-            public.batch_failed_records(p_range, v_items, v_failures, ARRAY['id']::text[])
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    RETURN v_written;
 END;
 $function$;
 
@@ -488,70 +133,21 @@ CREATE OR REPLACE FUNCTION public.correct_items(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.correct_items_plan(
-        corrections, options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
-    v_items jsonb := corrections || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_range IN
-            SELECT r.*
-              FROM public.correct_items_ranges(v_planned, corrections) AS r
-        LOOP
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := public.correct_items_batch(v_operation, v_range, v_items);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'public', 'correct_items',
+        ROW(),
+        dry_run, true, options,
+        p_records => corrections
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION public.correct_items(jsonb, boolean, jsonb)
+    IS 'update of item (generated by specgen: c3df3d1b)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION public.correct_items_submit(
     corrections jsonb,
     options jsonb DEFAULT '{}'
@@ -560,522 +156,173 @@ CREATE OR REPLACE FUNCTION public.correct_items_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.correct_items_plan(
-        corrections, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT r.*
-          FROM public.correct_items_ranges(v_planned, corrections) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'public', 'correct_items',
+        ROW(),
+        true, options,
+        p_records => corrections
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION public.correct_items(jsonb, boolean, jsonb)
-    IS 'update of item (generated by specgen: c3df3d1b)';
 COMMENT ON FUNCTION public.correct_items_submit(jsonb, jsonb)
     IS 'update of item; submitted, for batch_work() (generated by specgen: b97bdebf)';
-COMMENT ON FUNCTION public.correct_items_plan(jsonb, jsonb, boolean)
-    IS 'Plans correct_items, from entity.yaml (generated by specgen: 1392d736)';
-COMMENT ON FUNCTION public.correct_items_ranges(public.batch_operations, jsonb)
-    IS 'Cuts correct_items into ranges (generated by specgen: a428c109)';
-COMMENT ON FUNCTION public.correct_items_identity(jsonb)
-    IS 'Tells the records of correct_items apart (generated by specgen: 800ceac2)';
-COMMENT ON FUNCTION public.correct_items_repeated(public.batch_operations)
-    IS 'Marks repeated records loaded for correct_items (generated by specgen: 1dd4fbbe)';
-COMMENT ON FUNCTION public.correct_items_batch(public.batch_operations, public.batch_ranges, jsonb)
-    IS 'Writes one batch of correct_items (generated by specgen: d77d72e2)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "public",
+        "operation": "correct_items",
+        "contract": "77011ca6",
+        "digest": "21d59237",
+        "file": "entity.yaml",
+        "called": ["correct_items", "correct_items_submit"],
+        "signature": "f2259fa9",
+        "functions": ["correct_items_identity", "correct_items_suspects", "correct_items_write"],
+        "entity": "item",
+        "search_path": "pg_catalog, pg_temp",
+        "parameters": [{"name": "corrections", "type": "jsonb", "text": true, "input": "records"}],
+        "settings": {"error_handling": "collect_errors"}
+    }$json$,
+    $json$[
+        {
+            "step": "update",
+            "type": "update",
+            "target_table": "public.item",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "records",
+            "record_fields": ["id", "qty", "price"],
+            "record_types": ["uuid", "integer", "numeric(10,2)"],
+            "record_key": ["id"],
+            "unique_use": "records",
+            "unique_columns": ["id"],
+            "unique_types": ["uuid"],
+            "identity": {"function": "public.correct_items_identity", "parameters": {}},
+            "identity_columns": ["id"],
+            "identity_types": ["uuid"],
+            "suspects": {"function": "public.correct_items_suspects", "parameters": {}},
+            "write": {"function": "public.correct_items_write", "parameters": {}},
+            "settings": {}
+        }
+    ]$json$
+);
 
 -- correct_by_code: update of item, from entity.yaml:22
 
-CALL public.batch_drop_changed('public', 'correct_by_code', '7ebbe4d0');
-CALL public.batch_drop_changed('public', 'correct_by_code_submit', '5ea5f56f');
-CALL public.batch_drop_changed('public', 'correct_by_code_plan', 'e0afbbdd');
-CALL public.batch_drop_changed('public', 'correct_by_code_ranges', 'f51fa723');
-CALL public.batch_drop_changed('public', 'correct_by_code_identity', 'dc4d5ef7');
-CALL public.batch_drop_changed('public', 'correct_by_code_repeated', '30c70f40');
-CALL public.batch_drop_changed('public', 'correct_by_code_batch', '6cd641bf');
+CALL public.batch_replace(
+    'public', 'correct_by_code', $json${"correct_by_code": "7ebbe4d0", "correct_by_code_submit": "5ea5f56f"}$json$,
+    ARRAY['correct_by_code_identity', 'correct_by_code_suspects', 'correct_by_code_write'], '135366bd'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION public.correct_by_code_plan(
-    p_records jsonb,
-    p_options jsonb,
-    p_submitted boolean
-)
-    RETURNS public.batch_operations
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "correct_by_code",
-            "entity": "item",
-            "target_table": "public.item",
-            "batch_function": "public.correct_by_code_batch",
-            "repeated_function": "public.correct_by_code_repeated",
-            "kept": ["id", "code", "status"],
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "fde11d82"
-        }$json$,
-        p_parameters => '{}',
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(md5(p_records::text))));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'records', ARRAY['code'], ARRAY['varchar']::regtype[], ARRAY['{20}']
-    );
-
-    IF jsonb_typeof(p_records) <> 'array' THEN
-        RAISE EXCEPTION 'correct_by_code: records must be a JSON array of objects, not %',
-            jsonb_typeof(p_records)
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    PERFORM public.batch_refuse_fields(v_operation, p_records, ARRAY['code', 'status']::text[]);
-    v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_records), 0));
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the records are handed in';
-
-    -- Of records with the same code the first counts; the others would write its row again.
-    v_operation.duplicate_records := ARRAY(
-        SELECT DISTINCT repeated.place[2]
-          FROM public.batch_repeated(
-                   v_operation, p_records, 'public.correct_by_code_identity(work.items)', false,
-                   ARRAY['code'], ARRAY['varchar']::regtype[],
-                   ARRAY['code', 'status']::text[], ARRAY['varchar', 'text']::text[]
-               ) AS repeated (place)
-         ORDER BY repeated.place[2]
-    );
-    RETURN v_operation;
-END;
-$function$;
-
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.correct_by_code_ranges(
-    p_operation public.batch_operations,
+-- By what records are told apart, code: the texts of each, in order.
+CREATE OR REPLACE FUNCTION public.correct_by_code_identity(
     p_records jsonb
 )
-    RETURNS SETOF public.batch_ranges
-    LANGUAGE plpgsql
-    IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_items jsonb := p_records || '[]'; -- decompressed once, not once a slice
-    v_total integer := p_operation.step_records::integer;
-    v_size integer := CASE
-        WHEN p_operation.submitted THEN p_operation.batch_size
-        ELSE greatest(p_operation.step_records, 1)::integer
-    END;
-BEGIN
-    -- A submitted operation keeps the records, a call reads them where they are.
-    RETURN QUERY
-    SELECT listed.*
-      FROM generate_series(1, v_total, v_size) AS first (item)
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation,
-               (first.item - 1) / v_size + 1,
-               CASE WHEN p_operation.submitted
-                   THEN public.batch_slice(v_items, first.item, least(first.item + v_size - 1, v_total))
-               END,
-               least(v_size, v_total - first.item + 1),
-               first.item,
-               NULL
-           ) AS listed;
-END;
-$function$;
-
--- By what records are told apart, code: the texts of all, in order, and which of them cannot be read.
-CREATE OR REPLACE FUNCTION public.correct_by_code_identity(
-    p_items jsonb,
-    OUT unreadable boolean[],
-    OUT key_1 text[]
-)
+    RETURNS text[]
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
     SET extra_float_digits = 1
 AS $function$
-DECLARE
-    v_items jsonb := p_items;
-    v_context text;
-    v_key_1 text[];
 BEGIN
-    BEGIN
-        SELECT array_agg((item_.code)::text ORDER BY item_.item_number)
-          INTO key_1
+    RETURN ARRAY(
+        SELECT ARRAY[(item_.code)::text]
           FROM ROWS FROM (
-                   jsonb_to_recordset(v_items) AS (code varchar)
-               ) WITH ORDINALITY AS item_ (code, item_number);
-    EXCEPTION
-        WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-            GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-            IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                RAISE;
-            END IF;
-            -- One by one: a record that cannot be read fails by itself, and hides no other.
-            FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
-                BEGIN
-                    SELECT array_agg((item_.code)::text ORDER BY item_.item_number)
-                      INTO v_key_1
-                      FROM ROWS FROM (
-                               jsonb_to_recordset(v_items) AS (code varchar)
-                           ) WITH ORDINALITY AS item_ (code, item_number);
-                    unreadable := unreadable || false;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        unreadable := unreadable || true;
-                        v_key_1 := ARRAY[NULL]::text[];
-                END;
-                key_1 := key_1 || v_key_1;
-            END LOOP;
-    END;
+                   jsonb_to_recordset(p_records) AS (code varchar)
+               ) WITH ORDINALITY AS item_ (code, item_number)
+         ORDER BY item_.item_number
+    );
 END;
 $function$;
 
--- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier one.
-CREATE OR REPLACE FUNCTION public.correct_by_code_repeated(p_operation public.batch_operations)
-    RETURNS void
-    LANGUAGE sql
-    VOLATILE
+-- Told beforehand: the places of the records that a constraint would refuse, so that they are tried first. A
+-- guess: the database has the last word.
+CREATE OR REPLACE FUNCTION public.correct_by_code_suspects(
+    p_records jsonb
+)
+    RETURNS integer[]
+    LANGUAGE plpgsql
+    STABLE
     SET search_path = pg_catalog, pg_temp
 AS $function$
-    UPDATE public.batch_ranges AS r
-       SET repeated = found.numbers
-      FROM (
-               SELECT repeated.place[1] AS range_number, array_agg(DISTINCT repeated.place[2]) AS numbers
-                 FROM public.batch_repeated(
-                          p_operation, NULL, 'public.correct_by_code_identity(work.items)', false,
-                          ARRAY['code'], ARRAY['varchar']::regtype[],
-                          ARRAY['code', 'status']::text[], ARRAY['varchar', 'text']::text[]
-                      ) AS repeated (place)
-                GROUP BY repeated.place[1]
-           ) AS found
-     WHERE r.operation_id = p_operation.operation_id
-       AND r.range_number = found.range_number;
+BEGIN
+    RETURN ARRAY(
+        SELECT batch_place
+          FROM (
+                   SELECT item_.item_status AS status,
+                          item_.item_number::integer AS batch_place
+                     FROM public.item
+                     JOIN (
+                              SELECT read.code AS item_code, read.status AS item_status, read.item_number
+                                FROM ROWS FROM (
+                                    jsonb_to_recordset(p_records) AS (code varchar, status text)
+                                ) WITH ORDINALITY AS read (code, status, item_number)
+                          ) AS item_
+                       ON item.code = item_.item_code
+               ) AS item
+         WHERE item.status IS NULL
+            OR item.status NOT IN ('new', 'kept', 'gone')
+         ORDER BY 1
+    );
+END;
 $function$;
 
--- Writes one batch of a range; the only function that writes item for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.correct_by_code_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges,
-    p_items jsonb DEFAULT NULL
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION public.correct_by_code_write(
+    p_records jsonb
 )
-    RETURNS public.batch_ranges
+    RETURNS SETOF public.batch_written
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
-DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_items jsonb;
-    v_slice jsonb;
-    v_refused integer[];
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    v_suspects integer[] := ARRAY[]::integer[];
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'fde11d82' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
+    IF jsonb_array_length(p_records) = 1 THEN
+        RETURN QUERY
+        WITH written AS (
+            UPDATE public.item
+               SET status = item_.item_status
+              FROM (
+                       SELECT read.code AS item_code, read.status AS item_status, read.item_number
+                         FROM ROWS FROM (
+                             jsonb_to_recordset(p_records) AS (code varchar, status text)
+                         ) WITH ORDINALITY AS read (code, status, item_number)
+                        LIMIT 1 -- it is one record, and the planner knows
+                   ) AS item_
+             WHERE item.code = item_.item_code
+               -- where_condition, entity.yaml:27
+               AND (
+                   status <> 'gone'
+               ) IS TRUE
+            RETURNING item.id, item.code, item.status, item_.item_number
+        )
+        SELECT written.item_number::integer,
+               jsonb_build_object('id', written.id, 'code', written.code, 'status', written.status)
+          FROM written;
+    ELSE
+        RETURN QUERY
+        WITH written AS (
+            UPDATE public.item
+               SET status = item_.item_status
+              FROM (
+                       SELECT read.code AS item_code, read.status AS item_status, read.item_number
+                         FROM ROWS FROM (
+                             jsonb_to_recordset(p_records) AS (code varchar, status text)
+                         ) WITH ORDINALITY AS read (code, status, item_number)
+                   ) AS item_
+             WHERE item.code = item_.item_code
+               -- where_condition, entity.yaml:27
+               AND (
+                   status <> 'gone'
+               ) IS TRUE
+            RETURNING item.id, item.code, item.status, item_.item_number
+        )
+        SELECT written.item_number::integer,
+               jsonb_build_object('id', written.id, 'code', written.code, 'status', written.status)
+          FROM written;
     END IF;
-
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_items := public.batch_slice(coalesce(p_items, p_range.items), p_range.next_item, p_range.next_item + v_count - 1);
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_refused := public.batch_refused(p_operation, p_range, v_count);
-    v_search := public.batch_search(p_operation, v_count, v_dense, v_refused);
-    IF p_operation.error_handling <> 'stop_on_error' THEN
-        FOREACH v_rows IN ARRAY v_refused LOOP
-            v_failures := array_append(
-                v_failures,
-                public.batch_repeated_failure('code')
-                    || jsonb_build_object('first', v_rows, 'last', v_rows)
-            );
-        END LOOP;
-    END IF;
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF NOT v_dense THEN
-                BEGIN
-                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                      INTO v_suspects
-                      FROM (
-                               SELECT item.id AS id,
-                                      item.code AS code,
-                                      item_.item_status AS status,
-                                      item.qty AS qty,
-                                      item.price AS price,
-                                      item.tags AS tags,
-                                      item.data AS data,
-                                      item.seen_at AS seen_at,
-                                      item_.item_number::integer AS batch_place
-                                 FROM public.item
-                                 JOIN (
-                                     SELECT item.code AS item_code, item.status AS item_status, item.item_number
-                                       FROM ROWS FROM (
-                                                jsonb_to_recordset(v_items) AS (code varchar, status text)
-                                            ) WITH ORDINALITY AS item (code, status, item_number)
-                                 ) AS item_
-                                   ON item.code = item_.item_code
-                           ) AS item
-                     WHERE item.status IS NULL
-                        OR item.status NOT IN ('new', 'kept', 'gone');
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                        v_suspects := public.batch_unreadable_places(v_items, ARRAY['code', 'status']::text[], ARRAY['varchar', 'text']::text[]);
-                END;
-            END IF;
-            v_search := public.batch_search(
-                p_operation, v_count, v_dense, v_refused, v_suspects
-            );
-            CONTINUE;
-        END IF;
-        v_slice := CASE
-            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
-            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
-        END;
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            IF v_search.first = v_search.last THEN
-                WITH written AS (
-                    UPDATE public.item
-                       SET status = item_.item_status
-                      FROM (
-                               SELECT item.code AS item_code, item.status AS item_status, item.item_number
-                                 FROM ROWS FROM (
-                                          jsonb_to_recordset(v_slice) AS (code varchar, status text)
-                                      ) WITH ORDINALITY AS item (code, status, item_number)
-                                LIMIT 1 -- it is one record, and the planner knows
-                           ) AS item_
-                     WHERE item.code = item_.item_code
-                       -- where_condition, entity.yaml:27
-                       AND (
-                           status <> 'gone'
-                       ) IS TRUE
-                    RETURNING item.id, item.code, item.status, item_.item_number
-                )
-                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
-                SELECT p_operation.operation_id,
-                       p_operation.step_number,
-                       v_batch,
-                       public.batch_record_number(p_range, v_search.first + written.item_number::integer - 1),
-                       jsonb_build_object('id', written.id, 'code', written.code, 'status', written.status)
-                  FROM written;
-            ELSE
-                WITH written AS (
-                    UPDATE public.item
-                       SET status = item_.item_status
-                      FROM (
-                               SELECT item.code AS item_code, item.status AS item_status, item.item_number
-                                 FROM ROWS FROM (
-                                          jsonb_to_recordset(v_slice) AS (code varchar, status text)
-                                      ) WITH ORDINALITY AS item (code, status, item_number)
-                           ) AS item_
-                     WHERE item.code = item_.item_code
-                       -- where_condition, entity.yaml:27
-                       AND (
-                           status <> 'gone'
-                       ) IS TRUE
-                    RETURNING item.id, item.code, item.status, item_.item_number
-                )
-                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
-                SELECT p_operation.operation_id,
-                       p_operation.step_number,
-                       v_batch,
-                       public.batch_record_number(p_range, v_search.first + written.item_number::integer - 1),
-                       jsonb_build_object('id', written.id, 'code', written.code, 'status', written.status)
-                  FROM written;
-            END IF;
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.item');
-                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['code', 'status']::text[], ARRAY['varchar', 'text']::text[]) IS NOT NULL THEN
-                        v_doubt := NULL; -- a value is none of its type
-                    END IF;
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            IF v_search.first = ANY (v_refused) THEN
-                v_failure := public.batch_repeated_failure('code');
-            END IF;
-            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
-               AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
-                -- No table refused it. A field that cannot be read is the one at which this stops.
-                v_slice := v_items -> (v_search.first - 1);
-                BEGIN
-                    v_column := 'code';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (code varchar);
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_failure := v_failure || jsonb_build_object('column', v_column);
-                END;
-            END IF;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.item',
-            v_batch,
-            v_failures,
-            public.batch_failed_records(p_range, v_items, v_failures, ARRAY['code']::text[])
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
 END;
 $function$;
 
@@ -1089,70 +336,21 @@ CREATE OR REPLACE FUNCTION public.correct_by_code(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.correct_by_code_plan(
-        records, options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
-    v_items jsonb := records || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_range IN
-            SELECT r.*
-              FROM public.correct_by_code_ranges(v_planned, records) AS r
-        LOOP
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := public.correct_by_code_batch(v_operation, v_range, v_items);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'public', 'correct_by_code',
+        ROW(),
+        dry_run, true, options,
+        p_records => records
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION public.correct_by_code(jsonb, boolean, jsonb)
+    IS 'update of item (generated by specgen: 7ebbe4d0)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION public.correct_by_code_submit(
     records jsonb,
     options jsonb DEFAULT '{}'
@@ -1161,45 +359,60 @@ CREATE OR REPLACE FUNCTION public.correct_by_code_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.correct_by_code_plan(
-        records, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT r.*
-          FROM public.correct_by_code_ranges(v_planned, records) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'public', 'correct_by_code',
+        ROW(),
+        true, options,
+        p_records => records
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION public.correct_by_code(jsonb, boolean, jsonb)
-    IS 'update of item (generated by specgen: 7ebbe4d0)';
 COMMENT ON FUNCTION public.correct_by_code_submit(jsonb, jsonb)
     IS 'update of item; submitted, for batch_work() (generated by specgen: 5ea5f56f)';
-COMMENT ON FUNCTION public.correct_by_code_plan(jsonb, jsonb, boolean)
-    IS 'Plans correct_by_code, from entity.yaml (generated by specgen: e0afbbdd)';
-COMMENT ON FUNCTION public.correct_by_code_ranges(public.batch_operations, jsonb)
-    IS 'Cuts correct_by_code into ranges (generated by specgen: f51fa723)';
-COMMENT ON FUNCTION public.correct_by_code_identity(jsonb)
-    IS 'Tells the records of correct_by_code apart (generated by specgen: dc4d5ef7)';
-COMMENT ON FUNCTION public.correct_by_code_repeated(public.batch_operations)
-    IS 'Marks repeated records loaded for correct_by_code (generated by specgen: 30c70f40)';
-COMMENT ON FUNCTION public.correct_by_code_batch(public.batch_operations, public.batch_ranges, jsonb)
-    IS 'Writes one batch of correct_by_code (generated by specgen: 6cd641bf)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "public",
+        "operation": "correct_by_code",
+        "contract": "fde11d82",
+        "digest": "531eb190",
+        "file": "entity.yaml",
+        "called": ["correct_by_code", "correct_by_code_submit"],
+        "signature": "135366bd",
+        "functions": ["correct_by_code_identity", "correct_by_code_suspects", "correct_by_code_write"],
+        "entity": "item",
+        "search_path": "pg_catalog, pg_temp",
+        "parameters": [{"name": "records", "type": "jsonb", "text": true, "input": "records"}],
+        "settings": {"kept": ["id", "code", "status"]}
+    }$json$,
+    $json$[
+        {
+            "step": "update",
+            "type": "update",
+            "target_table": "public.item",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "records",
+            "record_fields": ["code", "status"],
+            "record_types": ["varchar", "text"],
+            "record_key": ["code"],
+            "unique_use": "records",
+            "unique_columns": ["code"],
+            "unique_types": ["varchar"],
+            "unique_modifiers": ["{20}"],
+            "identity": {"function": "public.correct_by_code_identity", "parameters": {}},
+            "identity_columns": ["code"],
+            "identity_types": ["varchar"],
+            "suspects": {"function": "public.correct_by_code_suspects", "parameters": {}},
+            "write": {"function": "public.correct_by_code_write", "parameters": {}},
+            "keeps": true,
+            "settings": {}
+        }
+    ]$json$
+);
 
 RESET transform_null_equals;
 RESET standard_conforming_strings;

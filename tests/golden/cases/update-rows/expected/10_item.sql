@@ -24,449 +24,107 @@ COMMENT ON TABLE public.item IS 'Things in a store';
 
 -- raise_prices: update of item, from entity.yaml:16
 
-CALL public.batch_drop_changed('public', 'raise_prices', '05407c17');
-CALL public.batch_drop_changed('public', 'raise_prices_submit', '58cf3c44');
-CALL public.batch_drop_changed('public', 'raise_prices_plan', '0a9551b0');
-CALL public.batch_drop_changed('public', 'raise_prices_ranges', 'd246b041');
-CALL public.batch_drop_changed('public', 'raise_prices_batch', '3dc8ba07');
+CALL public.batch_replace(
+    'public', 'raise_prices', $json${"raise_prices": "05407c17", "raise_prices_submit": "58cf3c44"}$json$,
+    ARRAY['raise_prices_keys', 'raise_prices_between', 'raise_prices_write'], 'ba06c285'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION public.raise_prices_plan(
-    p_percent numeric,
-    p_below numeric,
-    p_options jsonb,
-    p_submitted boolean
+-- Goes through: the keys of the rows that match, in order.
+CREATE OR REPLACE FUNCTION public.raise_prices_keys(
+    p_below numeric
 )
-    RETURNS public.batch_operations
+    RETURNS SETOF uuid
     LANGUAGE plpgsql
-    VOLATILE
+    STABLE
     SET search_path = pg_catalog, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "raise_prices",
-            "entity": "item",
-            "target_table": "public.item",
-            "batch_function": "public.raise_prices_batch",
-            "batch_size": 500,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_error_percent": 5.0,
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "detailed",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": true,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "4300298a"
-        }$json$,
-        p_parameters => jsonb_build_object(
-            'percent', p_percent,
-            'below', p_below
-        ),
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-    v_size integer := v_operation.batch_size;
-    v_found bigint;
-    v_dense boolean := false;
-    v_planner text[];
 BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(p_percent, p_below)));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'rows', ARRAY['id'], ARRAY['uuid']::regtype[]
-    );
-
-    -- In key order: the key that each batch would begin with, and the last row's place.
-    SELECT coalesce(max(matching.place), 0),
-           coalesce(
-               jsonb_agg(jsonb_build_array(matching.batch_key) ORDER BY matching.place)
-                   FILTER (WHERE (matching.place - 1) % v_size = 0),
-               '[]'
+    RETURN QUERY
+    SELECT item.id::uuid
+      FROM public.item
+     -- where_condition, entity.yaml:23
+     WHERE (
+               status = 'kept'
+               AND price < p_below
            )
-      INTO v_found, v_operation.batch_keys
-      FROM (
-               SELECT item.id AS batch_key,
-                      row_number() OVER (ORDER BY item.id) AS place
-                 FROM public.item
-                -- where_condition, entity.yaml:23
-                WHERE (
-                          status = 'kept'
-                          AND price < p_below
-                      )
-           ) AS matching;
-    v_operation := public.batch_limit(v_operation, v_found);
-
-    -- Batches from key to key where most rows between two keys match, else lists of keys: a batch
-    -- from key to key reads every row between its ends. Counting between some neighbours tells,
-    -- whatever the statistics say. A limit on the records needs lists, which nobody can slip into.
-    -- Nor may a stretch hold rows that row-level security hides from who asks and not from a worker.
-    IF v_operation.max_records IS NULL AND jsonb_array_length(v_operation.batch_keys) > 1
-       AND NOT row_security_active('public.item') THEN
-        -- In key order and no further: no plan may read a whole stretch to sort it.
-        v_planner := public.batch_planner('{off,off,off,off}');
-        SELECT sum(between_keys.row_count) <= 3 * v_size::bigint * count(*)
-          INTO v_dense
-          FROM public.batch_sample_pairs(v_operation.batch_keys) AS pair
-         CROSS JOIN LATERAL (
-                   SELECT count(*) AS row_count
-                     FROM (
-                              SELECT
-                                FROM public.item
-                               WHERE item.id >= (pair.low_key ->> 0)::uuid
-                                 AND item.id < (pair.high_key ->> 0)::uuid
-                               ORDER BY item.id
-                               LIMIT 4 * v_size::bigint
-                          ) AS counted
-               ) AS between_keys;
-        PERFORM public.batch_planner(v_planner);
-    END IF;
-    IF v_dense THEN
-        v_operation.strategy := 'ranges';
-        v_operation.strategy_reason := 'most rows between two matching keys match';
-        v_operation.upto_key := (
-            SELECT jsonb_build_array(item.id)
-              FROM public.item
-             ORDER BY item.id DESC
-             LIMIT 1
-        );
-    ELSE
-        v_operation.strategy := 'keys';
-        v_operation.strategy_reason := CASE
-            WHEN v_operation.max_records IS NOT NULL THEN 'max_records is exact only over a list of keys'
-            WHEN jsonb_array_length(v_operation.batch_keys) < 2 THEN 'one batch holds all rows'
-            WHEN row_security_active('public.item') THEN 'row-level security: only rows that were seen are written'
-            ELSE 'few of the rows between two matching keys match'
-        END;
-        v_operation.batch_keys := '[]';
-    END IF;
-    RETURN v_operation;
+     ORDER BY item.id;
 END;
 $function$;
 
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.raise_prices_ranges(
-    p_operation public.batch_operations
+-- The same from key to key, where records of a batch have failed.
+CREATE OR REPLACE FUNCTION public.raise_prices_between(
+    p_from uuid,
+    p_upto uuid,
+    p_last boolean,
+    p_below numeric
 )
-    RETURNS SETOF public.batch_ranges
+    RETURNS SETOF uuid
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
-    p_below numeric;
 BEGIN
-    SELECT parameter.below
-      INTO p_below
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (below numeric);
-
-    IF p_operation.strategy = 'ranges' THEN
-        RETURN QUERY
-        SELECT r.* FROM public.batch_key_ranges(p_operation) AS r;
-        RETURN;
-    END IF;
-
     RETURN QUERY
-    SELECT listed.*
-      FROM (
-               SELECT jsonb_agg(jsonb_build_array(matching.batch_key) ORDER BY matching.place) AS items,
-                      count(*)::integer AS item_count,
-                      (matching.place - 1) / v_size AS number
-                 FROM (
-                          SELECT item.id AS batch_key,
-                                 row_number() OVER (ORDER BY item.id) AS place
-                            FROM public.item
-                           -- where_condition, entity.yaml:23
-                           WHERE (
-                                     status = 'kept'
-                                     AND price < p_below
-                                 )
-                           ORDER BY item.id
-                           LIMIT p_operation.max_records
-                      ) AS matching
-                GROUP BY (matching.place - 1) / v_size
-           ) AS batch
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation, batch.number::integer + 1, batch.items, batch.item_count, 1, NULL
-           ) AS listed
-     ORDER BY batch.number;
+    SELECT item.id::uuid
+      FROM public.item
+ WHERE item.id >= p_from
+       AND item.id <= p_upto
+       AND (p_last OR item.id < p_upto)
+       -- where_condition, entity.yaml:23
+       AND (
+           status = 'kept'
+           AND price < p_below
+       ) IS TRUE
+     ORDER BY item.id;
 END;
 $function$;
 
--- Writes one batch of a range; the only function that writes item for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.raise_prices_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
+-- Writes: one batch, from key to key or the listed keys.
+CREATE OR REPLACE FUNCTION public.raise_prices_write(
+    p_keys uuid[],
+    p_from uuid,
+    p_upto uuid,
+    p_last boolean,
+    p_percent numeric,
+    p_below numeric
 )
-    RETURNS public.batch_ranges
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-    SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
 DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_records jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_keys uuid[];
-    v_slice uuid[];
-    v_from uuid;
-    v_upto uuid;
-    v_last boolean;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    p_percent numeric;
-    p_below numeric;
+    v_written bigint;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '4300298a' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    SELECT parameter.percent, parameter.below
-      INTO p_percent, p_below
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (percent numeric, below numeric);
-
-    IF p_operation.strategy = 'ranges' THEN
-        -- As many as matched when the operation was planned.
-        v_count := least(
-            p_operation.batch_size,
-            p_operation.step_records - (v_batch - 1) * p_operation.batch_size::bigint
-        )::integer;
-        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.step_records;
-        v_from := (p_range.items -> (p_range.next_item - 1) ->> 0)::uuid;
-        v_upto := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 0)::uuid;
-        v_range.next_item := p_range.next_item + 1;
+    IF p_keys IS NULL THEN
+        UPDATE public.item
+           SET price = price * (1 + p_percent / 100.0),
+               seen_at = NOW(),
+               data = '{"source": "raise", "steps": [1, 2]}'::jsonb
+         WHERE item.id >= p_from
+           AND item.id <= p_upto
+           AND (p_last OR item.id < p_upto)
+           -- where_condition, entity.yaml:23
+           AND (
+               status = 'kept'
+               AND price < p_below
+           ) IS TRUE;
     ELSE
-        SELECT array_agg((item.key ->> 0)::uuid ORDER BY item.n)
-          INTO v_keys
-          FROM jsonb_array_elements(p_range.items) WITH ORDINALITY AS item (key, n)
-         WHERE item.n BETWEEN p_range.next_item AND p_range.next_item + p_operation.batch_size - 1;
-        v_count := cardinality(v_keys);
-        v_range.next_item := p_range.next_item + v_count;
+        UPDATE public.item
+           SET price = price * (1 + p_percent / 100.0),
+               seen_at = NOW(),
+               data = '{"source": "raise", "steps": [1, 2]}'::jsonb
+         WHERE item.id = ANY (p_keys)
+           -- where_condition, entity.yaml:23
+           AND (
+               status = 'kept'
+               AND price < p_below
+           ) IS TRUE;
     END IF;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF v_keys IS NULL THEN
-                SELECT coalesce(array_agg(item.id ORDER BY item.id), '{}')
-                  INTO v_keys
-                  FROM public.item
-                 WHERE item.id >= v_from
-                   AND item.id <= v_upto
-                   AND (v_last OR item.id < v_upto)
-                   -- where_condition, entity.yaml:23
-                   AND (
-                       status = 'kept'
-                       AND price < p_below
-                   ) IS TRUE;
-                v_count := greatest(v_count, cardinality(v_keys));
-            END IF;
-            v_search := public.batch_search(
-                p_operation, cardinality(v_keys), v_dense, '{}'
-            );
-            CONTINUE;
-        END IF;
-        v_slice := v_keys[v_search.first:v_search.last];
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            IF v_keys IS NULL THEN
-                UPDATE public.item
-                   SET price = price * (1 + p_percent / 100.0),
-                       seen_at = NOW(),
-                       data = '{"source": "raise", "steps": [1, 2]}'::jsonb
-                 WHERE item.id >= v_from
-                   AND item.id <= v_upto
-                   AND (v_last OR item.id < v_upto)
-                   -- where_condition, entity.yaml:23
-                   AND (
-                       status = 'kept'
-                       AND price < p_below
-                   ) IS TRUE;
-            ELSE
-                UPDATE public.item
-                   SET price = price * (1 + p_percent / 100.0),
-                       seen_at = NOW(),
-                       data = '{"source": "raise", "steps": [1, 2]}'::jsonb
-                 WHERE item.id = ANY (v_slice)
-                   -- where_condition, entity.yaml:23
-                   AND (
-                       status = 'kept'
-                       AND price < p_below
-                   ) IS TRUE;
-            END IF;
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.item');
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_keys IS NULL OR v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        BEGIN
-            v_records := ARRAY(
-                SELECT jsonb_build_object(
-                           'number', NULL,
-                           'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
-                           'records', (
-                               SELECT jsonb_agg(to_jsonb(item) ORDER BY item.id)
-                                 FROM public.item
-                                WHERE item.id = ANY (v_keys[slice.first:slice.last])
-                           )
-                       )
-                  FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                 CROSS JOIN LATERAL (
-                           SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                       ) AS slice
-                 ORDER BY told.n
-            );
-        EXCEPTION
-            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
-                v_records := ARRAY(
-                    SELECT jsonb_build_object(
-                               'number', NULL,
-                               'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
-                               'records', (
-                                   SELECT jsonb_agg(jsonb_build_object('id', v_keys[place]) ORDER BY place)
-                                     FROM generate_series(slice.first, slice.last) AS place
-                               )
-                           )
-                      FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                     CROSS JOIN LATERAL (
-                               SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                           ) AS slice
-                     ORDER BY told.n
-                );
-        END;
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.item',
-            v_batch,
-            v_failures,
-            v_records
-        );
-    END IF;
-
-    v_count := greatest(v_count, v_written); -- rows that came to match since the operation was planned
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    RETURN v_written;
 END;
 $function$;
 
@@ -481,69 +139,20 @@ CREATE OR REPLACE FUNCTION public.raise_prices(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.raise_prices_plan(
-        percent, below, options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_range IN
-            SELECT r.*
-              FROM public.raise_prices_ranges(v_planned) AS r
-        LOOP
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := public.raise_prices_batch(v_operation, v_range);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'public', 'raise_prices',
+        ROW(percent, below),
+        dry_run, true, options
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION public.raise_prices(numeric, numeric, boolean, jsonb)
+    IS 'Raise prices of what is kept (generated by specgen: 05407c17)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION public.raise_prices_submit(
     percent numeric,
     below numeric,
@@ -553,458 +162,148 @@ CREATE OR REPLACE FUNCTION public.raise_prices_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.raise_prices_plan(
-        percent, below, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT r.*
-          FROM public.raise_prices_ranges(v_planned) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'public', 'raise_prices',
+        ROW(percent, below),
+        true, options
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION public.raise_prices(numeric, numeric, boolean, jsonb)
-    IS 'Raise prices of what is kept (generated by specgen: 05407c17)';
 COMMENT ON FUNCTION public.raise_prices_submit(numeric, numeric, jsonb)
     IS 'Raise prices of what is kept; submitted, for batch_work() (generated by specgen: 58cf3c44)';
-COMMENT ON FUNCTION public.raise_prices_plan(numeric, numeric, jsonb, boolean)
-    IS 'Plans raise_prices, from entity.yaml (generated by specgen: 0a9551b0)';
-COMMENT ON FUNCTION public.raise_prices_ranges(public.batch_operations)
-    IS 'Cuts raise_prices into ranges (generated by specgen: d246b041)';
-COMMENT ON FUNCTION public.raise_prices_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of raise_prices (generated by specgen: 3dc8ba07)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "public",
+        "operation": "raise_prices",
+        "contract": "4300298a",
+        "digest": "42e9d66f",
+        "file": "entity.yaml",
+        "called": ["raise_prices", "raise_prices_submit"],
+        "signature": "ba06c285",
+        "functions": ["raise_prices_keys", "raise_prices_between", "raise_prices_write"],
+        "entity": "item",
+        "search_path": "pg_catalog, pg_temp",
+        "parameters": [{"name": "percent", "type": "numeric"}, {"name": "below", "type": "numeric"}],
+        "settings": {
+            "batch_size": 500,
+            "max_error_percent": 5.0,
+            "logging_level": "detailed",
+            "collect_metrics": true
+        }
+    }$json$,
+    $json$[
+        {
+            "step": "update",
+            "type": "update",
+            "target_table": "public.item",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "rows",
+            "key_columns": ["id"],
+            "key_types": ["uuid"],
+            "bound_types": ["uuid"],
+            "source": {"function": "public.raise_prices_keys", "parameters": {"p_below": "below"}},
+            "between": {"function": "public.raise_prices_between", "parameters": {"p_below": "below"}},
+            "unique_use": "rows",
+            "unique_columns": ["id"],
+            "unique_types": ["uuid"],
+            "write": {
+                "function": "public.raise_prices_write",
+                "parameters": {"p_percent": "percent", "p_below": "below"}
+            },
+            "settings": {}
+        }
+    ]$json$
+);
 
 -- forget_tags: update of item, from entity.yaml:34
 
-CALL public.batch_drop_changed('public', 'forget_tags', '2b5d0bfc');
-CALL public.batch_drop_changed('public', 'forget_tags_submit', '57f21ae8');
-CALL public.batch_drop_changed('public', 'forget_tags_plan', '014de5b1');
-CALL public.batch_drop_changed('public', 'forget_tags_ranges', '5188b205');
-CALL public.batch_drop_changed('public', 'forget_tags_batch', 'c9398f8e');
+CALL public.batch_replace(
+    'public', 'forget_tags', $json${"forget_tags": "2b5d0bfc", "forget_tags_submit": "57f21ae8"}$json$,
+    ARRAY['forget_tags_keys', 'forget_tags_between', 'forget_tags_write'], 'ad3168bb'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION public.forget_tags_plan(
-    p_options jsonb,
-    p_submitted boolean
-)
-    RETURNS public.batch_operations
+-- Goes through: the keys of the rows that match, in order.
+CREATE OR REPLACE FUNCTION public.forget_tags_keys()
+    RETURNS SETOF uuid
     LANGUAGE plpgsql
-    VOLATILE
+    STABLE
     SET search_path = pg_catalog, pg_temp
     SET work_mem = '128MB' -- one sort of the matching keys
     SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "forget_tags",
-            "entity": "item",
-            "target_table": "public.item",
-            "batch_function": "public.forget_tags_batch",
-            "kept": ["id", "code", "tags"],
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "65c3c60f"
-        }$json$,
-        p_parameters => '{}',
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-    v_size integer := v_operation.batch_size;
-    v_found bigint;
-    v_dense boolean := false;
-    v_planner text[];
 BEGIN
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'rows', ARRAY['id'], ARRAY['uuid']::regtype[]
-    );
-
-    -- In key order: the key that each batch would begin with, and the last row's place.
-    SELECT coalesce(max(matching.place), 0),
-           coalesce(
-               jsonb_agg(jsonb_build_array(matching.batch_key) ORDER BY matching.place)
-                   FILTER (WHERE (matching.place - 1) % v_size = 0),
-               '[]'
-           )
-      INTO v_found, v_operation.batch_keys
-      FROM (
-               SELECT item.id AS batch_key,
-                      row_number() OVER (ORDER BY item.id) AS place
-                 FROM public.item
-           ) AS matching;
-    v_operation := public.batch_limit(v_operation, v_found);
-
-    -- Batches from key to key where most rows between two keys match, else lists of keys: a batch
-    -- from key to key reads every row between its ends. Counting between some neighbours tells,
-    -- whatever the statistics say. A limit on the records needs lists, which nobody can slip into.
-    -- Nor may a stretch hold rows that row-level security hides from who asks and not from a worker.
-    IF v_operation.max_records IS NULL AND jsonb_array_length(v_operation.batch_keys) > 1
-       AND NOT row_security_active('public.item') THEN
-        -- In key order and no further: no plan may read a whole stretch to sort it.
-        v_planner := public.batch_planner('{off,off,off,off}');
-        SELECT sum(between_keys.row_count) <= 3 * v_size::bigint * count(*)
-          INTO v_dense
-          FROM public.batch_sample_pairs(v_operation.batch_keys) AS pair
-         CROSS JOIN LATERAL (
-                   SELECT count(*) AS row_count
-                     FROM (
-                              SELECT
-                                FROM public.item
-                               WHERE item.id >= (pair.low_key ->> 0)::uuid
-                                 AND item.id < (pair.high_key ->> 0)::uuid
-                               ORDER BY item.id
-                               LIMIT 4 * v_size::bigint
-                          ) AS counted
-               ) AS between_keys;
-        PERFORM public.batch_planner(v_planner);
-    END IF;
-    IF v_dense THEN
-        v_operation.strategy := 'ranges';
-        v_operation.strategy_reason := 'most rows between two matching keys match';
-        v_operation.upto_key := (
-            SELECT jsonb_build_array(item.id)
-              FROM public.item
-             ORDER BY item.id DESC
-             LIMIT 1
-        );
-    ELSE
-        v_operation.strategy := 'keys';
-        v_operation.strategy_reason := CASE
-            WHEN v_operation.max_records IS NOT NULL THEN 'max_records is exact only over a list of keys'
-            WHEN jsonb_array_length(v_operation.batch_keys) < 2 THEN 'one batch holds all rows'
-            WHEN row_security_active('public.item') THEN 'row-level security: only rows that were seen are written'
-            ELSE 'few of the rows between two matching keys match'
-        END;
-        v_operation.batch_keys := '[]';
-    END IF;
-    RETURN v_operation;
+    RETURN QUERY
+    SELECT item.id::uuid
+      FROM public.item
+     ORDER BY item.id;
 END;
 $function$;
 
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.forget_tags_ranges(
-    p_operation public.batch_operations
+-- The same from key to key, where records of a batch have failed.
+CREATE OR REPLACE FUNCTION public.forget_tags_between(
+    p_from uuid,
+    p_upto uuid,
+    p_last boolean
 )
-    RETURNS SETOF public.batch_ranges
+    RETURNS SETOF uuid
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_custom_plan -- planned once an operation, so for this one
 AS $function$
-DECLARE
-    v_size integer := p_operation.batch_size;
 BEGIN
-    IF p_operation.strategy = 'ranges' THEN
-        RETURN QUERY
-        SELECT r.* FROM public.batch_key_ranges(p_operation) AS r;
-        RETURN;
-    END IF;
-
     RETURN QUERY
-    SELECT listed.*
-      FROM (
-               SELECT jsonb_agg(jsonb_build_array(matching.batch_key) ORDER BY matching.place) AS items,
-                      count(*)::integer AS item_count,
-                      (matching.place - 1) / v_size AS number
-                 FROM (
-                          SELECT item.id AS batch_key,
-                                 row_number() OVER (ORDER BY item.id) AS place
-                            FROM public.item
-                           ORDER BY item.id
-                           LIMIT p_operation.max_records
-                      ) AS matching
-                GROUP BY (matching.place - 1) / v_size
-           ) AS batch
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation, batch.number::integer + 1, batch.items, batch.item_count, 1, NULL
-           ) AS listed
-     ORDER BY batch.number;
+    SELECT item.id::uuid
+      FROM public.item
+ WHERE item.id >= p_from
+       AND item.id <= p_upto
+       AND (p_last OR item.id < p_upto)
+     ORDER BY item.id;
 END;
 $function$;
 
--- Writes one batch of a range; the only function that writes item for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.forget_tags_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
+-- Writes: one batch, from key to key or the listed keys.
+CREATE OR REPLACE FUNCTION public.forget_tags_write(
+    p_keys uuid[],
+    p_from uuid,
+    p_upto uuid,
+    p_last boolean
 )
-    RETURNS public.batch_ranges
+    RETURNS SETOF public.batch_written
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-    SET enable_seqscan = off -- a batch's cost must not grow with its table
 AS $function$
-DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_records jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_keys uuid[];
-    v_slice uuid[];
-    v_from uuid;
-    v_upto uuid;
-    v_last boolean;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM '65c3c60f' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    IF p_operation.strategy = 'ranges' THEN
-        -- As many as matched when the operation was planned.
-        v_count := least(
-            p_operation.batch_size,
-            p_operation.step_records - (v_batch - 1) * p_operation.batch_size::bigint
-        )::integer;
-        v_last := v_batch * p_operation.batch_size::bigint >= p_operation.step_records;
-        v_from := (p_range.items -> (p_range.next_item - 1) ->> 0)::uuid;
-        v_upto := (coalesce(p_range.items -> p_range.next_item, p_range.upto_key) ->> 0)::uuid;
-        v_range.next_item := p_range.next_item + 1;
+    IF p_keys IS NULL THEN
+        RETURN QUERY
+        WITH written AS (
+            UPDATE public.item
+               SET tags = '{"a","b''c"}'::text[]
+             WHERE item.id >= p_from
+               AND item.id <= p_upto
+               AND (p_last OR item.id < p_upto)
+            RETURNING item.id, item.code, item.tags
+        )
+        SELECT (row_number() OVER (ORDER BY written.id))::integer,
+               jsonb_build_object('id', written.id, 'code', written.code, 'tags', written.tags)
+          FROM written;
     ELSE
-        SELECT array_agg((item.key ->> 0)::uuid ORDER BY item.n)
-          INTO v_keys
-          FROM jsonb_array_elements(p_range.items) WITH ORDINALITY AS item (key, n)
-         WHERE item.n BETWEEN p_range.next_item AND p_range.next_item + p_operation.batch_size - 1;
-        v_count := cardinality(v_keys);
-        v_range.next_item := p_range.next_item + v_count;
+        RETURN QUERY
+        WITH written AS (
+            UPDATE public.item
+               SET tags = '{"a","b''c"}'::text[]
+             WHERE item.id = ANY (p_keys)
+            RETURNING item.id, item.code, item.tags
+        )
+        SELECT (row_number() OVER (ORDER BY written.id))::integer,
+               jsonb_build_object('id', written.id, 'code', written.code, 'tags', written.tags)
+          FROM written;
     END IF;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF v_keys IS NULL THEN
-                SELECT coalesce(array_agg(item.id ORDER BY item.id), '{}')
-                  INTO v_keys
-                  FROM public.item
-                 WHERE item.id >= v_from
-                   AND item.id <= v_upto
-                   AND (v_last OR item.id < v_upto);
-                v_count := greatest(v_count, cardinality(v_keys));
-            END IF;
-            v_search := public.batch_search(
-                p_operation, cardinality(v_keys), v_dense, '{}'
-            );
-            CONTINUE;
-        END IF;
-        v_slice := v_keys[v_search.first:v_search.last];
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            IF v_keys IS NULL THEN
-                WITH written AS (
-                    UPDATE public.item
-                       SET tags = '{"a","b''c"}'::text[]
-                     WHERE item.id >= v_from
-                       AND item.id <= v_upto
-                       AND (v_last OR item.id < v_upto)
-                    RETURNING item.id, item.code, item.tags
-                )
-                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
-                SELECT p_operation.operation_id,
-                       p_operation.step_number,
-                       v_batch,
-                       v_search.first - 1 + row_number() OVER (ORDER BY written.id),
-                       jsonb_build_object('id', written.id, 'code', written.code, 'tags', written.tags)
-                  FROM written;
-            ELSE
-                WITH written AS (
-                    UPDATE public.item
-                       SET tags = '{"a","b''c"}'::text[]
-                     WHERE item.id = ANY (v_slice)
-                    RETURNING item.id, item.code, item.tags
-                )
-                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
-                SELECT p_operation.operation_id,
-                       p_operation.step_number,
-                       v_batch,
-                       v_search.first - 1 + row_number() OVER (ORDER BY written.id),
-                       jsonb_build_object('id', written.id, 'code', written.code, 'tags', written.tags)
-                  FROM written;
-            END IF;
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.item');
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_keys IS NULL OR v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        BEGIN
-            v_records := ARRAY(
-                SELECT jsonb_build_object(
-                           'number', NULL,
-                           'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
-                           'records', (
-                               SELECT jsonb_agg(to_jsonb(item) ORDER BY item.id)
-                                 FROM public.item
-                                WHERE item.id = ANY (v_keys[slice.first:slice.last])
-                           )
-                       )
-                  FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                 CROSS JOIN LATERAL (
-                           SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                       ) AS slice
-                 ORDER BY told.n
-            );
-        EXCEPTION
-            WHEN OTHERS THEN -- of rows that cannot be read whole, the keys are told
-                v_records := ARRAY(
-                    SELECT jsonb_build_object(
-                               'number', NULL,
-                               'key', CASE WHEN slice.first = slice.last THEN jsonb_build_object('id', v_keys[slice.first]) END,
-                               'records', (
-                                   SELECT jsonb_agg(jsonb_build_object('id', v_keys[place]) ORDER BY place)
-                                     FROM generate_series(slice.first, slice.last) AS place
-                               )
-                           )
-                      FROM unnest(v_failures) WITH ORDINALITY AS told (failure, n)
-                     CROSS JOIN LATERAL (
-                               SELECT (told.failure ->> 'first')::integer AS first, (told.failure ->> 'last')::integer AS last
-                           ) AS slice
-                     ORDER BY told.n
-                );
-        END;
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.item',
-            v_batch,
-            v_failures,
-            v_records
-        );
-    END IF;
-
-    v_count := greatest(v_count, v_written); -- rows that came to match since the operation was planned
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
 END;
 $function$;
 
@@ -1017,69 +316,20 @@ CREATE OR REPLACE FUNCTION public.forget_tags(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.forget_tags_plan(
-        options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_range IN
-            SELECT r.*
-              FROM public.forget_tags_ranges(v_planned) AS r
-        LOOP
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := public.forget_tags_batch(v_operation, v_range);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'public', 'forget_tags',
+        ROW(),
+        dry_run, true, options
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION public.forget_tags(boolean, jsonb)
+    IS 'update of item (generated by specgen: 2b5d0bfc)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION public.forget_tags_submit(
     options jsonb DEFAULT '{}'
 )
@@ -1087,41 +337,55 @@ CREATE OR REPLACE FUNCTION public.forget_tags_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.forget_tags_plan(
-        options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT r.*
-          FROM public.forget_tags_ranges(v_planned) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'public', 'forget_tags',
+        ROW(),
+        true, options
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION public.forget_tags(boolean, jsonb)
-    IS 'update of item (generated by specgen: 2b5d0bfc)';
 COMMENT ON FUNCTION public.forget_tags_submit(jsonb)
     IS 'update of item; submitted, for batch_work() (generated by specgen: 57f21ae8)';
-COMMENT ON FUNCTION public.forget_tags_plan(jsonb, boolean)
-    IS 'Plans forget_tags, from entity.yaml (generated by specgen: 014de5b1)';
-COMMENT ON FUNCTION public.forget_tags_ranges(public.batch_operations)
-    IS 'Cuts forget_tags into ranges (generated by specgen: 5188b205)';
-COMMENT ON FUNCTION public.forget_tags_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of forget_tags (generated by specgen: c9398f8e)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "public",
+        "operation": "forget_tags",
+        "contract": "65c3c60f",
+        "digest": "1b030fa8",
+        "file": "entity.yaml",
+        "called": ["forget_tags", "forget_tags_submit"],
+        "signature": "ad3168bb",
+        "functions": ["forget_tags_keys", "forget_tags_between", "forget_tags_write"],
+        "entity": "item",
+        "search_path": "pg_catalog, pg_temp",
+        "settings": {"kept": ["id", "code", "tags"]}
+    }$json$,
+    $json$[
+        {
+            "step": "update",
+            "type": "update",
+            "target_table": "public.item",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "rows",
+            "key_columns": ["id"],
+            "key_types": ["uuid"],
+            "bound_types": ["uuid"],
+            "source": {"function": "public.forget_tags_keys", "parameters": {}},
+            "between": {"function": "public.forget_tags_between", "parameters": {}},
+            "unique_use": "rows",
+            "unique_columns": ["id"],
+            "unique_types": ["uuid"],
+            "write": {"function": "public.forget_tags_write", "parameters": {}},
+            "keeps": true,
+            "settings": {}
+        }
+    ]$json$
+);
 
 RESET transform_null_equals;
 RESET standard_conforming_strings;

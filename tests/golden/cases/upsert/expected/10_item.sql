@@ -24,433 +24,85 @@ COMMENT ON TABLE public.item IS 'Things in a store';
 
 -- refresh_items: upsert of item, from entity.yaml:15
 
-CALL public.batch_drop_changed('public', 'refresh_items', '5ce104fd');
-CALL public.batch_drop_changed('public', 'refresh_items_submit', 'be6f55ca');
-CALL public.batch_drop_changed('public', 'refresh_items_plan', '5498003e');
-CALL public.batch_drop_changed('public', 'refresh_items_ranges', '3844e604');
-CALL public.batch_drop_changed('public', 'refresh_items_identity', 'bbd757d4');
-CALL public.batch_drop_changed('public', 'refresh_items_repeated', 'fd865aa1');
-CALL public.batch_drop_changed('public', 'refresh_items_batch', '75c95bd2');
+CALL public.batch_replace(
+    'public', 'refresh_items', $json${"refresh_items": "5ce104fd", "refresh_items_submit": "be6f55ca"}$json$,
+    ARRAY['refresh_items_identity', 'refresh_items_suspects', 'refresh_items_write'], 'ea49f10e'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION public.refresh_items_plan(
-    p_records jsonb,
-    p_options jsonb,
-    p_submitted boolean
-)
-    RETURNS public.batch_operations
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "refresh_items",
-            "entity": "item",
-            "target_table": "public.item",
-            "batch_function": "public.refresh_items_batch",
-            "repeated_function": "public.refresh_items_repeated",
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "bea0f800"
-        }$json$,
-        p_parameters => '{}',
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(md5(p_records::text))));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    IF jsonb_typeof(p_records) <> 'array' THEN
-        RAISE EXCEPTION 'refresh_items: records must be a JSON array of objects, not %',
-            jsonb_typeof(p_records)
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    PERFORM public.batch_refuse_fields(v_operation, p_records, ARRAY['code', 'qty', 'price']::text[]);
-    v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_records), 0));
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the records are handed in';
-
-    -- Of records with the same code the first counts; the others would write its row again.
-    v_operation.duplicate_records := ARRAY(
-        SELECT DISTINCT repeated.place[2]
-          FROM public.batch_repeated(
-                   v_operation, p_records, 'public.refresh_items_identity(work.items)', true,
-                   ARRAY['code'], ARRAY['varchar']::regtype[],
-                   ARRAY['code', 'qty', 'price']::text[], ARRAY['varchar(20)', 'integer', 'numeric(10,2)']::text[]
-               ) AS repeated (place)
-         ORDER BY repeated.place[2]
-    );
-    RETURN v_operation;
-END;
-$function$;
-
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.refresh_items_ranges(
-    p_operation public.batch_operations,
+-- By what records are told apart, code: the texts of each, in order.
+CREATE OR REPLACE FUNCTION public.refresh_items_identity(
     p_records jsonb
 )
-    RETURNS SETOF public.batch_ranges
-    LANGUAGE plpgsql
-    IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_items jsonb := p_records || '[]'; -- decompressed once, not once a slice
-    v_total integer := p_operation.step_records::integer;
-    v_size integer := CASE
-        WHEN p_operation.submitted THEN p_operation.batch_size
-        ELSE greatest(p_operation.step_records, 1)::integer
-    END;
-BEGIN
-    -- A submitted operation keeps the records, a call reads them where they are.
-    RETURN QUERY
-    SELECT listed.*
-      FROM generate_series(1, v_total, v_size) AS first (item)
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation,
-               (first.item - 1) / v_size + 1,
-               CASE WHEN p_operation.submitted
-                   THEN public.batch_slice(v_items, first.item, least(first.item + v_size - 1, v_total))
-               END,
-               least(v_size, v_total - first.item + 1),
-               first.item,
-               NULL
-           ) AS listed;
-END;
-$function$;
-
--- By what records are told apart, code: the texts of all, in order, and which of them cannot be read.
-CREATE OR REPLACE FUNCTION public.refresh_items_identity(
-    p_items jsonb,
-    OUT unreadable boolean[],
-    OUT key_1 text[]
-)
+    RETURNS text[]
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
     SET extra_float_digits = 1
 AS $function$
-DECLARE
-    v_items jsonb := p_items;
-    v_context text;
-    v_key_1 text[];
 BEGIN
-    BEGIN
-        SELECT array_agg((item_.code)::text ORDER BY item_.item_number)
-          INTO key_1
+    RETURN ARRAY(
+        SELECT ARRAY[(item_.code)::text]
           FROM ROWS FROM (
-                   jsonb_to_recordset(v_items) AS (code varchar(20))
-               ) WITH ORDINALITY AS item_ (code, item_number);
-    EXCEPTION
-        WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-            GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-            IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                RAISE;
-            END IF;
-            -- One by one: a record that cannot be read fails by itself, and hides no other.
-            FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
-                BEGIN
-                    SELECT array_agg((item_.code)::text ORDER BY item_.item_number)
-                      INTO v_key_1
-                      FROM ROWS FROM (
-                               jsonb_to_recordset(v_items) AS (code varchar(20))
-                           ) WITH ORDINALITY AS item_ (code, item_number);
-                    unreadable := unreadable || false;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        unreadable := unreadable || true;
-                        v_key_1 := ARRAY[NULL]::text[];
-                END;
-                key_1 := key_1 || v_key_1;
-            END LOOP;
-    END;
+                   jsonb_to_recordset(p_records) AS (code varchar(20))
+               ) WITH ORDINALITY AS item_ (code, item_number)
+         ORDER BY item_.item_number
+    );
 END;
 $function$;
 
--- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier one.
-CREATE OR REPLACE FUNCTION public.refresh_items_repeated(p_operation public.batch_operations)
-    RETURNS void
-    LANGUAGE sql
-    VOLATILE
+-- Told beforehand: the places of the records that a constraint would refuse, so that they are tried first. A
+-- guess: the database has the last word.
+CREATE OR REPLACE FUNCTION public.refresh_items_suspects(
+    p_records jsonb
+)
+    RETURNS integer[]
+    LANGUAGE plpgsql
+    STABLE
     SET search_path = pg_catalog, pg_temp
 AS $function$
-    UPDATE public.batch_ranges AS r
-       SET repeated = found.numbers
-      FROM (
-               SELECT repeated.place[1] AS range_number, array_agg(DISTINCT repeated.place[2]) AS numbers
-                 FROM public.batch_repeated(
-                          p_operation, NULL, 'public.refresh_items_identity(work.items)', true,
-                          ARRAY['code'], ARRAY['varchar']::regtype[],
-                          ARRAY['code', 'qty', 'price']::text[], ARRAY['varchar(20)', 'integer', 'numeric(10,2)']::text[]
-                      ) AS repeated (place)
-                GROUP BY repeated.place[1]
-           ) AS found
-     WHERE r.operation_id = p_operation.operation_id
-       AND r.range_number = found.range_number;
+BEGIN
+    RETURN ARRAY(
+        SELECT batch_place
+          FROM (
+                   SELECT item_.code AS code,
+                          item_.qty AS qty,
+                          item_.item_number::integer AS batch_place
+                     FROM ROWS FROM (
+                         jsonb_to_recordset(p_records) AS (code varchar(20), qty integer, price numeric(10,2))
+                     ) WITH ORDINALITY AS item_ (code, qty, price, item_number)
+               ) AS item
+         WHERE item.code IS NULL
+            OR item.qty IS NULL
+            OR (qty >= 0) IS FALSE
+         ORDER BY 1
+    );
+END;
 $function$;
 
--- Writes one batch of a range; the only function that writes item for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.refresh_items_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges,
-    p_items jsonb DEFAULT NULL
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION public.refresh_items_write(
+    p_records jsonb
 )
-    RETURNS public.batch_ranges
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
 DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_items jsonb;
-    v_slice jsonb;
-    v_refused integer[];
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    v_suspects integer[] := ARRAY[]::integer[];
+    v_written bigint;
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'bea0f800' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_items := public.batch_slice(coalesce(p_items, p_range.items), p_range.next_item, p_range.next_item + v_count - 1);
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_refused := public.batch_refused(p_operation, p_range, v_count);
-    v_search := public.batch_search(p_operation, v_count, v_dense, v_refused);
-    IF p_operation.error_handling <> 'stop_on_error' THEN
-        FOREACH v_rows IN ARRAY v_refused LOOP
-            v_failures := array_append(
-                v_failures,
-                public.batch_repeated_failure('code')
-                    || jsonb_build_object('first', v_rows, 'last', v_rows)
-            );
-        END LOOP;
-    END IF;
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF NOT v_dense THEN
-                BEGIN
-                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                      INTO v_suspects
-                      FROM (
-                               SELECT NULL::uuid AS id,
-                                      item_.code AS code,
-                                      NULL::text AS status,
-                                      item_.qty AS qty,
-                                      coalesce(item_.price, 0) AS price,
-                                      NULL::text[] AS tags,
-                                      NULL::jsonb AS data,
-                                      NULL::timestamptz AS seen_at,
-                                      item_.item_number::integer AS batch_place
-                                 FROM ROWS FROM (
-                                     jsonb_to_recordset(v_items) AS (code varchar(20), qty integer, price numeric(10,2))
-                                 ) WITH ORDINALITY AS item_ (code, qty, price, item_number)
-                           ) AS item
-                     WHERE item.code IS NULL
-                        OR item.qty IS NULL
-                        OR (qty >= 0) IS FALSE;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                        v_suspects := public.batch_unreadable_places(v_items, ARRAY['code', 'qty', 'price']::text[], ARRAY['varchar(20)', 'integer', 'numeric(10,2)']::text[]);
-                END;
-            END IF;
-            v_search := public.batch_search(
-                p_operation, v_count, v_dense, v_refused, v_suspects
-            );
-            CONTINUE;
-        END IF;
-        v_slice := CASE
-            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
-            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
-        END;
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            INSERT INTO public.item (code, qty, price)
-            SELECT item_.code,
-                   item_.qty,
-                   coalesce(item_.price, 0)
-              FROM jsonb_to_recordset(v_slice) AS item_ (code varchar(20), qty integer, price numeric(10,2))
-                ON CONFLICT (code) DO UPDATE
-               SET qty = excluded.qty,
-                   price = excluded.price;
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.item');
-                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['code', 'qty', 'price']::text[], ARRAY['varchar(20)', 'integer', 'numeric(10,2)']::text[]) IS NOT NULL THEN
-                        v_doubt := NULL; -- a value is none of its type
-                    END IF;
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            IF v_search.first = ANY (v_refused) THEN
-                v_failure := public.batch_repeated_failure('code');
-            END IF;
-            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
-               AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
-                -- No table refused it. A field that cannot be read is the one at which this stops.
-                v_slice := v_items -> (v_search.first - 1);
-                BEGIN
-                    v_column := 'code';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (code varchar(20));
-                    v_column := 'qty';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (qty integer);
-                    v_column := 'price';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (price numeric(10,2));
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_failure := v_failure || jsonb_build_object('column', v_column);
-                END;
-            END IF;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.item',
-            v_batch,
-            v_failures,
-            public.batch_failed_records(p_range, v_items, v_failures, ARRAY['code']::text[])
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    INSERT INTO public.item (code, qty, price)
+    SELECT item_.code,
+           item_.qty,
+           coalesce(item_.price, 0)
+      FROM ROWS FROM (
+          jsonb_to_recordset(p_records) AS (code varchar(20), qty integer, price numeric(10,2))
+      ) WITH ORDINALITY AS item_ (code, qty, price, item_number)
+        ON CONFLICT (code) DO UPDATE
+       SET qty = excluded.qty,
+           price = excluded.price;
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    RETURN v_written;
 END;
 $function$;
 
@@ -464,70 +116,21 @@ CREATE OR REPLACE FUNCTION public.refresh_items(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.refresh_items_plan(
-        records, options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
-    v_items jsonb := records || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_range IN
-            SELECT r.*
-              FROM public.refresh_items_ranges(v_planned, records) AS r
-        LOOP
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := public.refresh_items_batch(v_operation, v_range, v_items);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'public', 'refresh_items',
+        ROW(),
+        dry_run, true, options,
+        p_records => records
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION public.refresh_items(jsonb, boolean, jsonb)
+    IS 'upsert of item (generated by specgen: 5ce104fd)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION public.refresh_items_submit(
     records jsonb,
     options jsonb DEFAULT '{}'
@@ -536,524 +139,152 @@ CREATE OR REPLACE FUNCTION public.refresh_items_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.refresh_items_plan(
-        records, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT r.*
-          FROM public.refresh_items_ranges(v_planned, records) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'public', 'refresh_items',
+        ROW(),
+        true, options,
+        p_records => records
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION public.refresh_items(jsonb, boolean, jsonb)
-    IS 'upsert of item (generated by specgen: 5ce104fd)';
 COMMENT ON FUNCTION public.refresh_items_submit(jsonb, jsonb)
     IS 'upsert of item; submitted, for batch_work() (generated by specgen: be6f55ca)';
-COMMENT ON FUNCTION public.refresh_items_plan(jsonb, jsonb, boolean)
-    IS 'Plans refresh_items, from entity.yaml (generated by specgen: 5498003e)';
-COMMENT ON FUNCTION public.refresh_items_ranges(public.batch_operations, jsonb)
-    IS 'Cuts refresh_items into ranges (generated by specgen: 3844e604)';
-COMMENT ON FUNCTION public.refresh_items_identity(jsonb)
-    IS 'Tells the records of refresh_items apart (generated by specgen: bbd757d4)';
-COMMENT ON FUNCTION public.refresh_items_repeated(public.batch_operations)
-    IS 'Marks repeated records loaded for refresh_items (generated by specgen: fd865aa1)';
-COMMENT ON FUNCTION public.refresh_items_batch(public.batch_operations, public.batch_ranges, jsonb)
-    IS 'Writes one batch of refresh_items (generated by specgen: 75c95bd2)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "public",
+        "operation": "refresh_items",
+        "contract": "bea0f800",
+        "digest": "f9b5b3af",
+        "file": "entity.yaml",
+        "called": ["refresh_items", "refresh_items_submit"],
+        "signature": "ea49f10e",
+        "functions": ["refresh_items_identity", "refresh_items_suspects", "refresh_items_write"],
+        "entity": "item",
+        "search_path": "pg_catalog, pg_temp",
+        "parameters": [{"name": "records", "type": "jsonb", "text": true, "input": "records"}]
+    }$json$,
+    $json$[
+        {
+            "step": "upsert",
+            "type": "upsert",
+            "target_table": "public.item",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "records",
+            "record_fields": ["code", "qty", "price"],
+            "record_types": ["varchar(20)", "integer", "numeric(10,2)"],
+            "record_key": ["code"],
+            "identity": {"function": "public.refresh_items_identity", "parameters": {}},
+            "identity_columns": ["code"],
+            "identity_types": ["varchar"],
+            "suspects": {"function": "public.refresh_items_suspects", "parameters": {}},
+            "write": {"function": "public.refresh_items_write", "parameters": {}},
+            "settings": {}
+        }
+    ]$json$
+);
 
 -- refresh_prices: upsert of item, from entity.yaml:22
 
-CALL public.batch_drop_changed('public', 'refresh_prices', 'd83a0f69');
-CALL public.batch_drop_changed('public', 'refresh_prices_submit', '0ad504aa');
-CALL public.batch_drop_changed('public', 'refresh_prices_plan', '11c0633e');
-CALL public.batch_drop_changed('public', 'refresh_prices_ranges', '81e4f85a');
-CALL public.batch_drop_changed('public', 'refresh_prices_identity', 'f4fb802b');
-CALL public.batch_drop_changed('public', 'refresh_prices_repeated', '4deb4c70');
-CALL public.batch_drop_changed('public', 'refresh_prices_batch', 'c8479f95');
+CALL public.batch_replace(
+    'public', 'refresh_prices', $json${"refresh_prices": "d83a0f69", "refresh_prices_submit": "0ad504aa"}$json$,
+    ARRAY['refresh_prices_identity', 'refresh_prices_suspects', 'refresh_prices_write'], '651b1ee3'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION public.refresh_prices_plan(
-    p_records jsonb,
-    p_options jsonb,
-    p_submitted boolean
-)
-    RETURNS public.batch_operations
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "refresh_prices",
-            "entity": "item",
-            "target_table": "public.item",
-            "batch_function": "public.refresh_prices_batch",
-            "repeated_function": "public.refresh_prices_repeated",
-            "kept": ["id", "code"],
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "bea0f800"
-        }$json$,
-        p_parameters => '{}',
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
-BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(md5(p_records::text))));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    PERFORM public.batch_require_key(
-        v_operation, 'records', ARRAY['code'], ARRAY['varchar']::regtype[], ARRAY['{20}']
-    );
-
-    IF jsonb_typeof(p_records) <> 'array' THEN
-        RAISE EXCEPTION 'refresh_prices: records must be a JSON array of objects, not %',
-            jsonb_typeof(p_records)
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    PERFORM public.batch_refuse_fields(v_operation, p_records, ARRAY['code', 'qty', 'price']::text[]);
-    v_operation := public.batch_limit(v_operation, coalesce(jsonb_array_length(p_records), 0));
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'the records are handed in';
-
-    -- Of records with the same code the first counts; the others would write its row again.
-    v_operation.duplicate_records := ARRAY(
-        SELECT DISTINCT repeated.place[2]
-          FROM public.batch_repeated(
-                   v_operation, p_records, 'public.refresh_prices_identity(work.items)', true,
-                   ARRAY['code'], ARRAY['varchar']::regtype[],
-                   ARRAY['code', 'qty', 'price']::text[], ARRAY['varchar(20)', 'integer', 'numeric(10,2)']::text[]
-               ) AS repeated (place)
-         ORDER BY repeated.place[2]
-    );
-    RETURN v_operation;
-END;
-$function$;
-
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.refresh_prices_ranges(
-    p_operation public.batch_operations,
+-- By what records are told apart, code: the texts of each, in order.
+CREATE OR REPLACE FUNCTION public.refresh_prices_identity(
     p_records jsonb
 )
-    RETURNS SETOF public.batch_ranges
-    LANGUAGE plpgsql
-    IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_items jsonb := p_records || '[]'; -- decompressed once, not once a slice
-    v_total integer := p_operation.step_records::integer;
-    v_size integer := CASE
-        WHEN p_operation.submitted THEN p_operation.batch_size
-        ELSE greatest(p_operation.step_records, 1)::integer
-    END;
-BEGIN
-    -- A submitted operation keeps the records, a call reads them where they are.
-    RETURN QUERY
-    SELECT listed.*
-      FROM generate_series(1, v_total, v_size) AS first (item)
-     CROSS JOIN LATERAL public.batch_list(
-               p_operation,
-               (first.item - 1) / v_size + 1,
-               CASE WHEN p_operation.submitted
-                   THEN public.batch_slice(v_items, first.item, least(first.item + v_size - 1, v_total))
-               END,
-               least(v_size, v_total - first.item + 1),
-               first.item,
-               NULL
-           ) AS listed;
-END;
-$function$;
-
--- By what records are told apart, code: the texts of all, in order, and which of them cannot be read.
-CREATE OR REPLACE FUNCTION public.refresh_prices_identity(
-    p_items jsonb,
-    OUT unreadable boolean[],
-    OUT key_1 text[]
-)
+    RETURNS text[]
     LANGUAGE plpgsql
     STABLE
     SET search_path = pg_catalog, pg_temp
     SET extra_float_digits = 1
 AS $function$
-DECLARE
-    v_items jsonb := p_items;
-    v_context text;
-    v_key_1 text[];
 BEGIN
-    BEGIN
-        SELECT array_agg((item_.code)::text ORDER BY item_.item_number)
-          INTO key_1
+    RETURN ARRAY(
+        SELECT ARRAY[(item_.code)::text]
           FROM ROWS FROM (
-                   jsonb_to_recordset(v_items) AS (code varchar(20))
-               ) WITH ORDINALITY AS item_ (code, item_number);
-    EXCEPTION
-        WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-            GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-            IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                RAISE;
-            END IF;
-            -- One by one: a record that cannot be read fails by itself, and hides no other.
-            FOR v_items IN SELECT jsonb_build_array(e.record) FROM jsonb_array_elements(p_items) AS e (record) LOOP
-                BEGIN
-                    SELECT array_agg((item_.code)::text ORDER BY item_.item_number)
-                      INTO v_key_1
-                      FROM ROWS FROM (
-                               jsonb_to_recordset(v_items) AS (code varchar(20))
-                           ) WITH ORDINALITY AS item_ (code, item_number);
-                    unreadable := unreadable || false;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        unreadable := unreadable || true;
-                        v_key_1 := ARRAY[NULL]::text[];
-                END;
-                key_1 := key_1 || v_key_1;
-            END LOOP;
-    END;
+                   jsonb_to_recordset(p_records) AS (code varchar(20))
+               ) WITH ORDINALITY AS item_ (code, item_number)
+         ORDER BY item_.item_number
+    );
 END;
 $function$;
 
--- Marks, among the records loaded into the operation's ranges, those that are the same as an earlier one.
-CREATE OR REPLACE FUNCTION public.refresh_prices_repeated(p_operation public.batch_operations)
-    RETURNS void
-    LANGUAGE sql
-    VOLATILE
+-- Told beforehand: the places of the records that a constraint would refuse, so that they are tried first. A
+-- guess: the database has the last word.
+CREATE OR REPLACE FUNCTION public.refresh_prices_suspects(
+    p_records jsonb
+)
+    RETURNS integer[]
+    LANGUAGE plpgsql
+    STABLE
     SET search_path = pg_catalog, pg_temp
 AS $function$
-    UPDATE public.batch_ranges AS r
-       SET repeated = found.numbers
-      FROM (
-               SELECT repeated.place[1] AS range_number, array_agg(DISTINCT repeated.place[2]) AS numbers
-                 FROM public.batch_repeated(
-                          p_operation, NULL, 'public.refresh_prices_identity(work.items)', true,
-                          ARRAY['code'], ARRAY['varchar']::regtype[],
-                          ARRAY['code', 'qty', 'price']::text[], ARRAY['varchar(20)', 'integer', 'numeric(10,2)']::text[]
-                      ) AS repeated (place)
-                GROUP BY repeated.place[1]
-           ) AS found
-     WHERE r.operation_id = p_operation.operation_id
-       AND r.range_number = found.range_number;
+BEGIN
+    RETURN ARRAY(
+        SELECT batch_place
+          FROM (
+                   SELECT item_.code AS code,
+                          item_.qty AS qty,
+                          item_.item_number::integer AS batch_place
+                     FROM ROWS FROM (
+                         jsonb_to_recordset(p_records) AS (code varchar(20), qty integer, price numeric(10,2))
+                     ) WITH ORDINALITY AS item_ (code, qty, price, item_number)
+               ) AS item
+         WHERE item.code IS NULL
+            OR item.qty IS NULL
+            OR (qty >= 0) IS FALSE
+         ORDER BY 1
+    );
+END;
 $function$;
 
--- Writes one batch of a range; the only function that writes item for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.refresh_prices_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges,
-    p_items jsonb DEFAULT NULL
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION public.refresh_prices_write(
+    p_records jsonb
 )
-    RETURNS public.batch_ranges
+    RETURNS SETOF public.batch_written
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
 AS $function$
-DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_told boolean; -- whether each row that was written is known to be a record's
-    v_singly boolean;
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_items jsonb;
-    v_slice jsonb;
-    v_refused integer[];
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    -- Look before writing where records failed before, and after a first failure.
-    v_look boolean := p_operation.error_count + p_range.error_count > 0;
-    v_looked boolean := false;
-    v_suspects integer[] := ARRAY[]::integer[];
 BEGIN
-    IF p_operation.contract IS DISTINCT FROM 'bea0f800' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_items := public.batch_slice(coalesce(p_items, p_range.items), p_range.next_item, p_range.next_item + v_count - 1);
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_refused := public.batch_refused(p_operation, p_range, v_count);
-    v_search := public.batch_search(p_operation, v_count, v_dense, v_refused);
-    IF p_operation.error_handling <> 'stop_on_error' THEN
-        FOREACH v_rows IN ARRAY v_refused LOOP
-            v_failures := array_append(
-                v_failures,
-                public.batch_repeated_failure('code')
-                    || jsonb_build_object('first', v_rows, 'last', v_rows)
-            );
-        END LOOP;
-    END IF;
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_look AND NOT v_looked THEN
-            v_looked := true;
-            IF NOT v_dense THEN
-                BEGIN
-                    SELECT coalesce(array_agg(batch_place ORDER BY batch_place), '{}')
-                      INTO v_suspects
-                      FROM (
-                               SELECT NULL::uuid AS id,
-                                      item_.code AS code,
-                                      NULL::text AS status,
-                                      item_.qty AS qty,
-                                      item_.price AS price,
-                                      NULL::text[] AS tags,
-                                      NULL::jsonb AS data,
-                                      NULL::timestamptz AS seen_at,
-                                      item_.item_number::integer AS batch_place
-                                 FROM ROWS FROM (
-                                     jsonb_to_recordset(v_items) AS (code varchar(20), qty integer, price numeric(10,2))
-                                 ) WITH ORDINALITY AS item_ (code, qty, price, item_number)
-                           ) AS item
-                     WHERE item.code IS NULL
-                        OR item.qty IS NULL
-                        OR (qty >= 0) IS FALSE;
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF SQLSTATE = '57014' AND NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        -- A value that cannot be read is in the way; what else cannot be computed is found by trying.
-                        v_suspects := public.batch_unreadable_places(v_items, ARRAY['code', 'qty', 'price']::text[], ARRAY['varchar(20)', 'integer', 'numeric(10,2)']::text[]);
-                END;
-            END IF;
-            v_search := public.batch_search(
-                p_operation, v_count, v_dense, v_refused, v_suspects
-            );
-            CONTINUE;
-        END IF;
-        v_slice := CASE
-            WHEN v_search.first = v_search.last THEN jsonb_build_array(v_items -> (v_search.first - 1))
-            ELSE public.batch_slice(v_items, v_search.first, v_search.last)
-        END;
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        v_singly := false;
-        BEGIN
-            WITH computed AS MATERIALIZED (
-                SELECT item_.code AS code,
-                       item_.qty AS qty,
-                       item_.price AS price,
-                       item_.item_number
-                  FROM ROWS FROM (
-                      jsonb_to_recordset(v_slice) AS (code varchar(20), qty integer, price numeric(10,2))
-                  ) WITH ORDINALITY AS item_ (code, qty, price, item_number)
-            ),
-            written AS (
-                INSERT INTO public.item (code, qty, price)
-                SELECT computed.code, computed.qty, computed.price
-                  FROM computed
-                 ORDER BY computed.item_number
-                    ON CONFLICT (code) DO UPDATE
-                   SET price = excluded.price
-            RETURNING item.id, item.code
-            ),
-            told AS (
-                SELECT written.*, computed.item_number
-                  FROM written
-                  LEFT JOIN computed
-                    ON computed.code = written.code
-            ),
-            kept AS (
-                INSERT INTO public.batch_outputs (operation_id, step_number, batch_number, record_number, record)
-                SELECT p_operation.operation_id,
-                       p_operation.step_number,
-                       v_batch,
-                       public.batch_record_number(
-                           p_range,
-                           coalesce(v_search.first + told.item_number::integer - 1, v_search.last)
-                       ),
-                       jsonb_build_object('id', told.id, 'code', told.code)
-                  FROM told
-            )
-            SELECT (SELECT count(*)::integer FROM written),
-                   (
-                       SELECT count(*) = count(DISTINCT told.item_number) AND count(*) = (SELECT count(*) FROM written)
-                         FROM told
-                   )
-              INTO v_rows, v_told;
-            IF NOT v_told AND v_search.first < v_search.last AND NOT v_search.probing
-               AND p_operation.error_handling <> 'stop_on_error' AND p_operation.error_isolation = 'record' THEN
-                -- A trigger has changed what rows are told by: one record at a time, each row is its record's.
-                v_singly := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_singly THEN
-                    v_search := public.batch_search_singly(v_search);
-                ELSIF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.item');
-                    IF v_doubt = 'surroundings' AND v_search.first = v_search.last
-                       AND public.batch_unreadable(v_slice -> 0, 1, ARRAY['code', 'qty', 'price']::text[], ARRAY['varchar(20)', 'integer', 'numeric(10,2)']::text[]) IS NOT NULL THEN
-                        v_doubt := NULL; -- a value is none of its type
-                    END IF;
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, true
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    ELSIF v_search.tried = 0 THEN
-                        v_look := true; -- nothing of the batch is written yet: begin again
-                    END IF;
-                END IF;
-        END;
-        CONTINUE WHEN v_look AND NOT v_looked;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            IF v_search.first = ANY (v_refused) THEN
-                v_failure := public.batch_repeated_failure('code');
-            END IF;
-            IF v_search.first = v_search.last AND jsonb_typeof(v_items -> (v_search.first - 1)) = 'object'
-               AND v_failure ->> 'table' = '' AND v_failure ->> 'column' = '' THEN
-                -- No table refused it. A field that cannot be read is the one at which this stops.
-                v_slice := v_items -> (v_search.first - 1);
-                BEGIN
-                    v_column := 'code';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (code varchar(20));
-                    v_column := 'qty';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (qty integer);
-                    v_column := 'price';
-                    PERFORM FROM jsonb_to_record(v_slice) AS probe (price numeric(10,2));
-                EXCEPTION
-                    WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN -- a domain's check may raise what it likes
-                        GET STACKED DIAGNOSTICS v_context = PG_EXCEPTION_CONTEXT;
-                        IF NOT public.batch_is_records_fault(SQLSTATE, v_context) THEN
-                            RAISE;
-                        END IF;
-                        v_failure := v_failure || jsonb_build_object('column', v_column);
-                END;
-            END IF;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.item',
-            v_batch,
-            v_failures,
-            public.batch_failed_records(p_range, v_items, v_failures, ARRAY['code']::text[])
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    RETURN QUERY
+    WITH computed AS MATERIALIZED (
+        SELECT item_.code AS code,
+               item_.qty AS qty,
+               item_.price AS price,
+               item_.item_number
+          FROM ROWS FROM (
+              jsonb_to_recordset(p_records) AS (code varchar(20), qty integer, price numeric(10,2))
+          ) WITH ORDINALITY AS item_ (code, qty, price, item_number)
+    ),
+    written AS (
+        INSERT INTO public.item (code, qty, price)
+        SELECT computed.code, computed.qty, computed.price
+          FROM computed
+         ORDER BY computed.item_number
+            ON CONFLICT (code) DO UPDATE
+           SET price = excluded.price
+    RETURNING item.id, item.code
+    ),
+    told AS (
+        SELECT computed.code, min(computed.item_number)::integer AS item_number
+          FROM computed
+         GROUP BY computed.code
+        HAVING count(*) = 1
+    )
+    SELECT told.item_number,
+           jsonb_build_object('id', written.id, 'code', written.code)
+      FROM written
+      LEFT JOIN told
+        ON told.code = written.code;
 END;
 $function$;
 
@@ -1067,70 +298,21 @@ CREATE OR REPLACE FUNCTION public.refresh_prices(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.refresh_prices_plan(
-        records, options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
-    v_items jsonb := records || '[]'; -- decompressed once, not once a batch
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_range IN
-            SELECT r.*
-              FROM public.refresh_prices_ranges(v_planned, records) AS r
-        LOOP
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := public.refresh_prices_batch(v_operation, v_range, v_items);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'public', 'refresh_prices',
+        ROW(),
+        dry_run, true, options,
+        p_records => records
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION public.refresh_prices(jsonb, boolean, jsonb)
+    IS 'upsert of item (generated by specgen: d83a0f69)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION public.refresh_prices_submit(
     records jsonb,
     options jsonb DEFAULT '{}'
@@ -1139,278 +321,90 @@ CREATE OR REPLACE FUNCTION public.refresh_prices_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.refresh_prices_plan(
-        records, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT r.*
-          FROM public.refresh_prices_ranges(v_planned, records) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'public', 'refresh_prices',
+        ROW(),
+        true, options,
+        p_records => records
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION public.refresh_prices(jsonb, boolean, jsonb)
-    IS 'upsert of item (generated by specgen: d83a0f69)';
 COMMENT ON FUNCTION public.refresh_prices_submit(jsonb, jsonb)
     IS 'upsert of item; submitted, for batch_work() (generated by specgen: 0ad504aa)';
-COMMENT ON FUNCTION public.refresh_prices_plan(jsonb, jsonb, boolean)
-    IS 'Plans refresh_prices, from entity.yaml (generated by specgen: 11c0633e)';
-COMMENT ON FUNCTION public.refresh_prices_ranges(public.batch_operations, jsonb)
-    IS 'Cuts refresh_prices into ranges (generated by specgen: 81e4f85a)';
-COMMENT ON FUNCTION public.refresh_prices_identity(jsonb)
-    IS 'Tells the records of refresh_prices apart (generated by specgen: f4fb802b)';
-COMMENT ON FUNCTION public.refresh_prices_repeated(public.batch_operations)
-    IS 'Marks repeated records loaded for refresh_prices (generated by specgen: 4deb4c70)';
-COMMENT ON FUNCTION public.refresh_prices_batch(public.batch_operations, public.batch_ranges, jsonb)
-    IS 'Writes one batch of refresh_prices (generated by specgen: c8479f95)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "public",
+        "operation": "refresh_prices",
+        "contract": "bea0f800",
+        "digest": "38355003",
+        "file": "entity.yaml",
+        "called": ["refresh_prices", "refresh_prices_submit"],
+        "signature": "651b1ee3",
+        "functions": ["refresh_prices_identity", "refresh_prices_suspects", "refresh_prices_write"],
+        "entity": "item",
+        "search_path": "pg_catalog, pg_temp",
+        "parameters": [{"name": "records", "type": "jsonb", "text": true, "input": "records"}],
+        "settings": {"kept": ["id", "code"]}
+    }$json$,
+    $json$[
+        {
+            "step": "upsert",
+            "type": "upsert",
+            "target_table": "public.item",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "records",
+            "record_fields": ["code", "qty", "price"],
+            "record_types": ["varchar(20)", "integer", "numeric(10,2)"],
+            "record_key": ["code"],
+            "unique_use": "records",
+            "unique_columns": ["code"],
+            "unique_types": ["varchar"],
+            "unique_modifiers": ["{20}"],
+            "identity": {"function": "public.refresh_prices_identity", "parameters": {}},
+            "identity_columns": ["code"],
+            "identity_types": ["varchar"],
+            "suspects": {"function": "public.refresh_prices_suspects", "parameters": {}},
+            "write": {"function": "public.refresh_prices_write", "parameters": {}},
+            "keeps": true,
+            "settings": {}
+        }
+    ]$json$
+);
 
 -- refresh_one: upsert of item, from entity.yaml:31
 
-CALL public.batch_drop_changed('public', 'refresh_one', 'fee6aae7');
-CALL public.batch_drop_changed('public', 'refresh_one_submit', 'ad4ec545');
-CALL public.batch_drop_changed('public', 'refresh_one_plan', 'abc4d00d');
-CALL public.batch_drop_changed('public', 'refresh_one_ranges', '3424c9dc');
-CALL public.batch_drop_changed('public', 'refresh_one_batch', '44e7c7aa');
+CALL public.batch_replace(
+    'public', 'refresh_one', $json${"refresh_one": "fee6aae7", "refresh_one_submit": "ad4ec545"}$json$,
+    ARRAY['refresh_one_write'], 'd7bc9618'
+);
 
--- Checks what must hold before anything is written, counts the records and decides the strategy.
-CREATE OR REPLACE FUNCTION public.refresh_one_plan(
+-- Writes: one batch.
+CREATE OR REPLACE FUNCTION public.refresh_one_write(
     p_code varchar,
-    p_qty integer,
-    p_options jsonb,
-    p_submitted boolean
+    p_qty integer
 )
-    RETURNS public.batch_operations
+    RETURNS bigint
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_operation public.batch_operations := public.batch_prepare(
-        p_settings   => $json${
-            "operation": "refresh_one",
-            "entity": "item",
-            "target_table": "public.item",
-            "batch_function": "public.refresh_one_batch",
-            "batch_size": 1000,
-            "on_limit": "stop",
-            "error_handling": "continue_on_error",
-            "error_isolation": "record",
-            "max_attempts": 3,
-            "backoff": "100 ms",
-            "logging_level": "basic",
-            "atomic": false,
-            "exclusive": false,
-            "progress_tracking": false,
-            "collect_metrics": false,
-            "notify_on_completion": false,
-            "parallel": false,
-            "contract": "0a3ff9d7"
-        }$json$,
-        p_parameters => jsonb_build_object(
-            'code', p_code,
-            'qty', p_qty
-        ),
-        p_options    => p_options,
-        p_submitted  => p_submitted
-    );
+    v_written bigint;
 BEGIN
-    IF v_operation.options ?| '{operation_id,idempotency_key}' THEN
-        -- By a digest that is the same in every session it is told whether the same is asked for again.
-        v_operation.input_digest := md5(public.batch_canonical(ROW(p_code, p_qty)));
-    END IF;
-    v_operation := public.batch_recalled(v_operation);
-    IF v_operation.status <> 'planned' THEN
-        RETURN v_operation; -- the same call has begun it before
-    END IF;
-
-    v_operation := public.batch_limit(v_operation, 1);
-    v_operation.strategy := 'items';
-    v_operation.strategy_reason := 'one record, made from the parameters';
-    RETURN v_operation;
-END;
-$function$;
-
--- Cuts the operation into ranges, the pieces that workers claim.
-CREATE OR REPLACE FUNCTION public.refresh_one_ranges(
-    p_operation public.batch_operations
-)
-    RETURNS SETOF public.batch_ranges
-    LANGUAGE sql
-    IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
-AS $function$
-    SELECT r.* FROM public.batch_list(p_operation, 1, '[{}]', 1, 1, NULL) AS r;
-$function$;
-
--- Writes one batch of a range; the only function that writes item for this operation.
--- Returns the range with its cursor moved and its counts added.
-CREATE OR REPLACE FUNCTION public.refresh_one_batch(
-    p_operation public.batch_operations,
-    p_range public.batch_ranges
-)
-    RETURNS public.batch_ranges
-    LANGUAGE plpgsql
-    VOLATILE
-    SET search_path = pg_catalog, pg_temp
-    SET plan_cache_mode = force_generic_plan
-    SET jit = off -- its statements are short, and so are the checks and triggers behind them
-AS $function$
-DECLARE
-    v_range public.batch_ranges := p_range;
-    v_search public.batch_search;
-    v_batch integer := p_range.first_batch + p_range.batch_count;
-    v_count integer;
-    v_rows integer;
-    v_written integer := 0;
-    v_failed integer := 0;
-    v_failure jsonb;
-    v_failures jsonb[] := ARRAY[]::jsonb[];
-    v_stopped boolean := false;
-    v_undone boolean; -- the slice passed, and was undone on purpose
-    v_settled boolean := NOT p_operation.submitted; -- whether constraints that can wait were checked before
-    v_message text;
-    v_detail text;
-    v_context text;
-    v_doubt text;
-    v_schema text;
-    v_table text;
-    v_column text;
-    v_constraint text;
-    v_items jsonb;
-    v_dense boolean := p_range.error_count * 128 > p_range.total_records; -- many failed before: try one by one
-    p_code varchar;
-    p_qty integer;
-BEGIN
-    IF p_operation.contract IS DISTINCT FROM '0a3ff9d7' THEN
-        PERFORM public.batch_refuse_changed(p_operation);
-    END IF;
-
-    SELECT parameter.code, parameter.qty
-      INTO p_code, p_qty
-      FROM jsonb_to_record(p_operation.parameters) AS parameter (code varchar, qty integer);
-
-    v_count := least(p_operation.batch_size, p_range.item_count - p_range.next_item + 1);
-    v_items := public.batch_slice(p_range.items, p_range.next_item, p_range.next_item + v_count - 1);
-    v_range.next_item := p_range.next_item + v_count;
-    v_range.done := v_range.next_item > p_range.item_count;
-
-    v_search := public.batch_search(p_operation, v_count, v_dense);
-    WHILE v_search.first IS NOT NULL LOOP
-        IF v_settled THEN
-            SET CONSTRAINTS ALL DEFERRED; -- what this slice does may rely on those that wait
-            v_settled := false;
-        END IF;
-        v_undone := false;
-        BEGIN
-            INSERT INTO public.item (code, qty)
-            VALUES (
-            p_code,
-                p_qty
-            )
-                ON CONFLICT (code) DO UPDATE
-               SET qty = excluded.qty;
-            GET DIAGNOSTICS v_rows = ROW_COUNT;
-            SET CONSTRAINTS ALL IMMEDIATE;
-            IF v_search.probing THEN
-                v_undone := true;
-                RAISE EXCEPTION SQLSTATE 'P0B91';
-            END IF;
-            v_settled := true;
-            v_written := v_written + v_rows;
-            v_search.tried := v_search.tried + v_search.last - v_search.first + 1;
-            v_search.proved := v_search.proved OR v_rows > 0;
-            v_search.verdict := 'passed';
-        EXCEPTION
-            WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
-                GET STACKED DIAGNOSTICS
-                    v_message = MESSAGE_TEXT,
-                    v_detail = PG_EXCEPTION_DETAIL,
-                    v_context = PG_EXCEPTION_CONTEXT,
-                    v_schema = SCHEMA_NAME,
-                    v_table = TABLE_NAME,
-                    v_column = COLUMN_NAME,
-                    v_constraint = CONSTRAINT_NAME;
-                v_failure := jsonb_build_object(
-                    'sqlstate', SQLSTATE, 'message', v_message, 'detail', v_detail,
-                    'schema', v_schema, 'table', v_table, 'column', v_column,
-                    'constraint', v_constraint, 'undone', v_undone
-                );
-                IF v_search.alone IS NOT NULL AND left(SQLSTATE, 2) IN ('21', '22', '23', '44', 'P0') THEN
-                    -- One record, and a failure that only a record can be to blame for: no need to search.
-                    v_search.tried := v_search.tried + 1;
-                    v_search.blamed := v_search.blamed + 1;
-                    v_search.failure := v_failure;
-                    v_search.verdict := 'blame';
-                ELSE
-                    v_doubt := public.batch_doubt(SQLSTATE, v_context, 'public.item');
-                    v_search := public.batch_search_failed(
-                        p_operation, v_search, v_failure, v_rows, v_doubt, false
-                    );
-                    IF v_search.verdict = 'raise' THEN
-                        RAISE;
-                    END IF;
-                    IF v_search.verdict = 'retry' THEN
-                        v_range.retries := v_range.retries + 1;
-                    END IF;
-                END IF;
-        END;
-
-        IF v_search.verdict IN ('blame', 'stop') THEN
-            v_failure := v_search.failure;
-            v_failures := array_append(
-                v_failures, v_failure || jsonb_build_object('first', v_search.first, 'last', v_search.last)
-            );
-            v_stopped := v_search.verdict = 'stop';
-            EXIT WHEN v_stopped;
-        END IF;
-        IF v_search.verdict IN ('passed', 'blame') THEN
-            IF v_search.first < v_search.alone THEN
-                v_search.first := v_search.first + 1;
-                v_search.last := v_search.first;
-                v_search.verdict := NULL;
-            ELSE
-                v_search := public.batch_search_next(v_search);
-            END IF;
-        END IF;
-    END LOOP;
-
-    IF v_failures <> '{}' THEN
-        v_failed := public.batch_record_errors(
-            p_operation,
-            'public.item',
-            v_batch,
-            v_failures,
-            public.batch_failed_records(p_range, v_items, v_failures, ARRAY[]::text[])
-        );
-    END IF;
-
-    IF v_stopped THEN
-        -- The batch is undone and stays to be done: the cursor does not move.
-        v_range := p_range;
-        v_range.stopped_records := v_failed;
-        v_count := v_failed;
-    END IF;
-    v_range.batch_count := v_range.batch_count + 1;
-    v_range.total_records := v_range.total_records + v_count;
-    v_range.processed_records := v_range.processed_records + v_written;
-    v_range.error_count := v_range.error_count + v_failed;
-    v_range.skipped_records := v_range.skipped_records + v_count - v_written - v_failed;
-    RETURN v_range;
+    INSERT INTO public.item (code, qty)
+    VALUES (
+    p_code,
+        p_qty
+    )
+        ON CONFLICT (code) DO UPDATE
+       SET qty = excluded.qty;
+    GET DIAGNOSTICS v_written = ROW_COUNT;
+    RETURN v_written;
 END;
 $function$;
 
@@ -1425,69 +419,20 @@ CREATE OR REPLACE FUNCTION public.refresh_one(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.refresh_one_plan(
-        code, qty, options, false
-    );
-    v_operation public.batch_operations;
-    v_before public.batch_ranges;
-    v_range public.batch_ranges;
-    v_began timestamptz;
-    v_errors jsonb;
 BEGIN
-    IF v_planned.status <> 'planned' THEN
-        RETURN public.batch_result(v_planned);
-    END IF;
-
-    BEGIN
-        v_operation := public.batch_start(v_planned);
-        <<ranges>>
-        FOR v_range IN
-            SELECT r.*
-              FROM public.refresh_one_ranges(v_planned) AS r
-        LOOP
-            WHILE NOT v_range.done LOOP
-                v_began := clock_timestamp();
-                IF v_operation.batch_count > 0 AND v_began > v_operation.deadline THEN
-                    v_operation.status := 'timed_out';
-                    v_operation.message := format('stopped after %s (timeout)', v_operation.timeout);
-                    EXIT ranges;
-                END IF;
-                v_before := v_range;
-                v_range := public.refresh_one_batch(v_operation, v_range);
-                v_operation := public.batch_judge(public.batch_tally(v_operation, v_before, v_range, v_began));
-                EXIT ranges WHEN v_operation.status <> 'running';
-            END LOOP;
-        END LOOP ranges;
-
-        v_operation := public.batch_finish(v_operation);
-        IF dry_run IS NOT FALSE THEN
-            v_errors := public.batch_errors(v_operation);
-            RAISE EXCEPTION SQLSTATE 'P0B90';
-        END IF;
-    EXCEPTION
-        WHEN SQLSTATE 'P0B90' THEN
-            IF v_errors IS NULL THEN
-                RAISE; -- somebody else's
-            END IF;
-            -- Everything above is undone; the variables still tell what happened.
-            RETURN public.batch_dry_run_result(v_operation, v_errors);
-    END;
-    RETURN public.batch_result(v_operation);
+    RETURN public.batch_call(
+        'public', 'refresh_one',
+        ROW(code, qty),
+        dry_run, true, options
+    );
 END;
 $function$;
 
--- Plans the operation and leaves the work to whoever calls batch_work() with the id it returns.
+COMMENT ON FUNCTION public.refresh_one(varchar, integer, boolean, jsonb)
+    IS 'upsert of item (generated by specgen: fee6aae7)';
+
+-- The same, left to whoever calls batch_work() with the id that it returns.
 CREATE OR REPLACE FUNCTION public.refresh_one_submit(
     code varchar,
     qty integer,
@@ -1497,41 +442,49 @@ CREATE OR REPLACE FUNCTION public.refresh_one_submit(
     LANGUAGE plpgsql
     VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on
-    SET transform_null_equals = off
-    SET array_nulls = on
-    SET gin_fuzzy_search_limit = 0
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-    SET xmlbinary = 'base64'
-    SET xmloption = 'content'
-    SET quote_all_identifiers = off
 AS $function$
-DECLARE
-    v_planned public.batch_operations := public.refresh_one_plan(
-        code, qty, options, true
-    );
 BEGIN
-    IF v_planned.status = 'planned' THEN
-        PERFORM public.batch_start(v_planned);
-        INSERT INTO public.batch_ranges
-        SELECT r.*
-          FROM public.refresh_one_ranges(v_planned) AS r;
-    END IF;
-    RETURN v_planned.operation_id;
+    RETURN public.batch_submit(
+        'public', 'refresh_one',
+        ROW(code, qty),
+        true, options
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION public.refresh_one(varchar, integer, boolean, jsonb)
-    IS 'upsert of item (generated by specgen: fee6aae7)';
 COMMENT ON FUNCTION public.refresh_one_submit(varchar, integer, jsonb)
     IS 'upsert of item; submitted, for batch_work() (generated by specgen: ad4ec545)';
-COMMENT ON FUNCTION public.refresh_one_plan(varchar, integer, jsonb, boolean)
-    IS 'Plans refresh_one, from entity.yaml (generated by specgen: abc4d00d)';
-COMMENT ON FUNCTION public.refresh_one_ranges(public.batch_operations)
-    IS 'Cuts refresh_one into ranges (generated by specgen: 3424c9dc)';
-COMMENT ON FUNCTION public.refresh_one_batch(public.batch_operations, public.batch_ranges)
-    IS 'Writes one batch of refresh_one (generated by specgen: 44e7c7aa)';
+
+-- What the engine executes for it.
+CALL public.batch_define(
+    $json${
+        "schema_name": "public",
+        "operation": "refresh_one",
+        "contract": "0a3ff9d7",
+        "digest": "f36fc657",
+        "file": "entity.yaml",
+        "called": ["refresh_one", "refresh_one_submit"],
+        "signature": "d7bc9618",
+        "functions": ["refresh_one_write"],
+        "entity": "item",
+        "search_path": "pg_catalog, pg_temp",
+        "parameters": [{"name": "code", "type": "varchar"}, {"name": "qty", "type": "integer"}]
+    }$json$,
+    $json$[
+        {
+            "step": "upsert",
+            "type": "upsert",
+            "target_table": "public.item",
+            "search_path": "pg_catalog, pg_temp",
+            "drives": "single",
+            "write": {
+                "function": "public.refresh_one_write",
+                "parameters": {"p_code": "code", "p_qty": "qty"}
+            },
+            "settings": {}
+        }
+    ]$json$
+);
 
 RESET transform_null_equals;
 RESET standard_conforming_strings;
